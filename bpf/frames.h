@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PROBEKIT_FRAMES_H
+#define PROBEKIT_FRAMES_H
+/*
+ * The open spans of a thread, and the rules by which begins and ends find each other.
+ *
+ * Scoped spans carry the user stack pointer at their begin. On the thread's native stack a frame below
+ * the sp of a later begin belongs to a function that is gone (longjmp, missed end): it is abandoned.
+ * On any other stack (coroutine, sigaltstack) nothing follows from the order of stack pointers, as
+ * several such stacks may share one mapping. An end belongs to the nearest frame of its probe at or
+ * above its sp; probe.h promises that the two differ by the call of the thunk and alloca() alone.
+ * Pairs may begin and end in different functions: the newest of the probe ends.
+ */
+#include "maps.h"
+
+#define CALL_BYTES 8	/* a begin inline and its end in a called thunk differ by the return address */
+
+static __always_inline struct thread *thread_current(bool create)
+{
+	return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL,
+				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+}
+
+/* A begin that will not be measured, or an end that has none: was it open before we came? A thread
+ * that was there already, and on which no span of this probe has begun since, was inside one. */
+static __always_inline void count_unmatched(__u32 probe, const struct thread *thread)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 seen = thread ? thread->seen : 0;
+
+	if (!(seen >> (probe & 63) & 1) && BPF_CORE_READ(task, start_time) < measure_start_ns)
+		COUNT(probe, in_flight_at_start);
+	else
+		COUNT(probe, unmatched_end);
+}
+
+/* A frame from before everything was attached may have missed its end: that is no loss. */
+static __always_inline void count_abandoned(const struct frame *frame)
+{
+	if (frame->begin_ns < measure_start_ns)
+		COUNT(frame->probe, in_flight_at_start);
+	else
+		COUNT(frame->probe, abandoned);
+}
+
+/* ---- stacks --------------------------------------------------------------------------------------- */
+
+struct mapping {
+	__u64 start;
+	__u64 end;
+	__u64 flags;
+};
+
+static long note_mapping(struct task_struct *task, struct vm_area_struct *vma, void *arg)
+{
+	struct mapping *at = arg;
+	/* C libraries put the thread pointer's block on top of a thread's stack; the first thread's
+	 * stack is where the kernel put its arguments. */
+	__u64 tp = THREAD_POINTER(task);
+	__u64 arguments_at = BPF_CORE_READ(task, mm, start_stack);
+
+	at->start = BPF_CORE_READ(vma, vm_start);
+	at->end = BPF_CORE_READ(vma, vm_end);
+	if ((tp >= at->start && tp < at->end) ||
+	    (arguments_at >= at->start && arguments_at < at->end))
+		at->flags = STACK_NATIVE;
+	return 0;
+}
+
+/* The stack that `sp` is on; 0 when it cannot be told (the address space was locked). */
+static __always_inline __u64 find_stack(struct thread *thread, __u64 sp)
+{
+	struct mapping at = {};
+
+	bpf_find_vma(bpf_get_current_task_btf(), sp, note_mapping, &at, 0);
+	thread->stack_start = at.start;
+	thread->stack_end = at.end;
+	thread->stack = at.end | at.flags;
+	return thread->stack;
+}
+
+static __always_inline __u64 stack_of(struct thread *thread, __u64 sp)
+{
+	if (sp >= thread->stack_start && sp < thread->stack_end)
+		return thread->stack;
+	return find_stack(thread, sp);
+}
+
+/* ---- frames --------------------------------------------------------------------------------------- */
+
+static __always_inline bool is_below(const struct frame *frame, __u64 stack, __u64 sp)
+{
+	return frame->kind == FRAME_SCOPED && (stack & STACK_NATIVE) && frame->stack == stack &&
+	       frame->sp < sp;
+}
+
+static __always_inline void drop(struct thread *thread, struct frame *frame)
+{
+	count_abandoned(frame);
+	frame->kind = FRAME_HOLE;
+	thread->holes++;
+}
+
+/* Loops over frames are bpf_loop() callbacks: the verifier walks a body with this many branches once,
+ * instead of once for each frame and path. They run on slow paths only. */
+static __always_inline struct frame *frame_at(struct thread *thread, __u32 i)
+{
+	if (i >= thread->depth)
+		return NULL;
+	/* Else the compiler multiplies first and compares after, which hides the bound. */
+	barrier_var(i);
+	return i < MAX_DEPTH ? &thread->frames[i & (MAX_DEPTH - 1)] : NULL;
+}
+
+static long trim_one(__u32 i, struct thread **context)
+{
+	struct thread *thread = *context;
+	struct frame *top = frame_at(thread, thread->depth - 1);
+
+	if (!top || top->kind != FRAME_HOLE)
+		return 1;
+	thread->depth--;
+	thread->holes--;
+	return 0;
+}
+
+/* Takes the holes off the top. */
+static __always_inline void trim(struct thread *thread)
+{
+	if (thread->holes)
+		bpf_loop(MAX_DEPTH, trim_one, &thread, 0);
+}
+
+static __always_inline bool is_same_begin(const struct frame *a, const struct frame *b)
+{
+	return a->site == b->site && a->probe == b->probe && a->kind == b->kind && a->sp == b->sp &&
+	       (a->kind != FRAME_LOCK || a->key == b->key);
+}
+
+struct sweep {
+	struct thread *thread;
+	struct frame *begin;
+	bool is_again;
+};
+
+static long drop_if_dead(__u32 i, struct sweep *sweep)
+{
+	struct frame *frame = frame_at(sweep->thread, i);
+	struct frame *begin = sweep->begin;
+
+	if (!frame)
+		return 1;
+	if (is_same_begin(frame, begin)) {
+		sweep->is_again = true;
+		drop(sweep->thread, frame);
+	} else if (begin->kind == FRAME_SCOPED &&
+		   (is_below(frame, begin->stack, begin->sp) ||
+		    (sweep->is_again && frame->kind == FRAME_SCOPED && frame->sp == begin->sp))) {
+		drop(sweep->thread, frame);
+	}
+	return 0;
+}
+
+/* Removes what `begin` proves dead: frames below it, and a frame of the very site at this sp with
+ * what has begun since in the same function. */
+static __always_inline void drop_dead(struct thread *thread, struct frame *begin)
+{
+	struct sweep sweep = {.thread = thread, .begin = begin};
+
+	bpf_loop(MAX_DEPTH, drop_if_dead, &sweep, 0);
+	trim(thread);
+}
+
+/* Nothing open can be dead: there is nothing, or the newest is the caller's, on the same stack. */
+static __always_inline bool is_plainly_nested(const struct thread *thread, const struct frame *begin)
+{
+	__u32 top = thread->depth - 1;
+
+	if (thread->depth == 0)
+		return true;
+	return begin->kind == FRAME_SCOPED && top < MAX_DEPTH &&
+	       thread->frames[top].kind == FRAME_SCOPED && (begin->stack & STACK_NATIVE) &&
+	       thread->frames[top].stack == begin->stack && thread->frames[top].sp > begin->sp;
+}
+
+/* Opens a span; `begin` is complete but for the time, which is taken last. */
+static __always_inline void push(struct thread *thread, struct frame *begin)
+{
+	__u32 depth;
+
+	if (!is_plainly_nested(thread, begin))
+		drop_dead(thread, begin);
+	thread->seen |= 1ull << (begin->probe & 63);
+	depth = thread->depth;
+	if (depth >= MAX_DEPTH) {
+		COUNT(begin->probe, depth_overflow);
+		if (begin->kind != FRAME_SCOPED) {
+			thread->pair_overflow++;
+		} else if (thread->overflow++ == 0) {
+			thread->overflow_sp = begin->sp;
+		}
+		return;
+	}
+	thread->overflow = 0; /* they were deeper than anything that is left */
+	thread->depth = depth + 1;
+	thread->frames[depth] = *begin;
+	thread->frames[depth].begin_ns = bpf_ktime_get_ns();
+}
+
+/* ---- ends ----------------------------------------------------------------------------------------- */
+
+/* What an end knows. */
+struct end {
+	__u64 sp;
+	__s64 key;
+	__u32 probe;
+	__u32 kind;
+};
+
+struct match {
+	struct thread *thread;
+	const struct end *end;
+	__u64 nearest;
+	__u32 found;	/* index, or MAX_DEPTH */
+};
+
+static long match_one(__u32 i, struct match *match)
+{
+	const struct frame *frame = frame_at(match->thread, i);
+	const struct end *end = match->end;
+	__u64 distance = 0;
+
+	if (!frame)
+		return 1;
+	if (frame->probe != end->probe || frame->kind != end->kind ||
+	    (end->kind == FRAME_LOCK && frame->key != end->key))
+		return 0;
+	if (end->kind == FRAME_SCOPED) {
+		if (frame->sp < end->sp)
+			return 0;
+		distance = frame->sp - end->sp;
+	}
+	if (distance <= match->nearest) { /* the newest of equals */
+		match->nearest = distance;
+		match->found = i;
+	}
+	return 0;
+}
+
+struct removal {
+	struct thread *thread;
+	__u64 stack;
+	__u32 at;
+};
+
+static long drop_if_newer(__u32 i, struct removal *removal)
+{
+	struct frame *frame = frame_at(removal->thread, i);
+
+	if (!frame)
+		return 1;
+	if (i > removal->at && frame->kind == FRAME_SCOPED && frame->stack == removal->stack)
+		drop(removal->thread, frame);
+	return 0;
+}
+
+/* Takes the frame out. What a scoped end proves dead is dropped: frames that began later on its
+ * native stack. */
+static __always_inline void take_out(struct thread *thread, __u32 at, struct frame *frame)
+{
+	struct removal removal = {.thread = thread, .stack = frame->stack, .at = at};
+	bool is_scoped = frame->kind == FRAME_SCOPED;
+
+	frame->kind = FRAME_HOLE;
+	thread->holes++;
+	if (is_scoped && frame->stack & STACK_NATIVE && at + 1 < thread->depth)
+		bpf_loop(MAX_DEPTH, drop_if_newer, &removal, 0);
+	trim(thread);
+}
+
+/* An end of a begin that was too deep to be recorded. */
+static __always_inline bool is_of_overflow(struct thread *thread, const struct end *end)
+{
+	if (end->kind == FRAME_SCOPED && thread->overflow) {
+		if (end->sp <= thread->overflow_sp) {
+			thread->overflow--;
+			return true;
+		}
+		thread->overflow = 0; /* an outer span ends: they are gone */
+	}
+	if (end->kind != FRAME_SCOPED && thread->pair_overflow) {
+		thread->pair_overflow--;
+		return true;
+	}
+	return false;
+}
+
+/* Closes the span that `end` belongs to and copies it to `closed`; false when there is none, which
+ * is counted. */
+static __always_inline bool pop(struct thread *thread, const struct end *end, struct frame *closed)
+{
+	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
+	struct frame *frame;
+
+	if (!thread) {
+		count_unmatched(end->probe, NULL);
+		return false;
+	}
+	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))
+		return false;
+	frame = frame_at(thread, thread->depth - 1);
+	if (frame && frame->probe == end->probe && frame->kind == FRAME_SCOPED &&
+	    end->kind == FRAME_SCOPED && frame->sp - end->sp <= CALL_BYTES && !thread->holes) {
+		*closed = *frame;
+		thread->depth--;
+		return true;
+	}
+	match.thread = thread;
+	bpf_loop(MAX_DEPTH, match_one, &match, 0);
+	frame = frame_at(thread, match.found);
+	if (!frame) {
+		count_unmatched(end->probe, thread);
+		return false;
+	}
+	*closed = *frame;
+	take_out(thread, match.found, frame);
+	return true;
+}
+
+static long abandon_one(__u32 i, struct thread **context)
+{
+	struct frame *frame = frame_at(*context, i);
+
+	if (!frame)
+		return 1;
+	if (frame->kind != FRAME_HOLE)
+		count_abandoned(frame);
+	return 0;
+}
+
+/* Every frame of a thread that exits or executes another program. */
+static __always_inline void drop_all(struct thread *thread)
+{
+	if (!thread)
+		return;
+	if (thread->depth)
+		bpf_loop(MAX_DEPTH, abandon_one, &thread, 0);
+	thread->depth = 0;
+	thread->holes = 0;
+	thread->overflow = 0;
+	thread->pair_overflow = 0;
+	thread->stack_start = 0;
+	thread->stack_end = 0;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PROBEKIT_KERNEL_H
+#define PROBEKIT_KERNEL_H
+/*
+ * The kernel types that the programs read, with only the members they read; CO-RE finds the offsets
+ * in the running kernel's BTF. pt_regs is user ABI in all but name and needs no relocation.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define CORE __attribute__((preserve_access_index))
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx;
+	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
+#define REGS_SP(regs) ((regs)->sp)
+
+struct thread_struct {
+	unsigned long fsbase;
+} CORE;
+#define THREAD_POINTER(task) BPF_CORE_READ(task, thread.fsbase)
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	unsigned long regs[31], sp, pc, pstate;
+};
+#define REGS_SP(regs) ((regs)->sp)
+
+struct thread_struct {
+	struct {
+		unsigned long tp_value;
+	} uw;
+} CORE;
+#define THREAD_POINTER(task) BPF_CORE_READ(task, thread.uw.tp_value)
+#else
+#error "no register layout for this architecture"
+#endif
+
+struct mm_struct {
+	unsigned long start_stack;
+} CORE;
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_end;
+} CORE;
+
+struct task_struct {
+	int pid;
+	int tgid;
+	unsigned long long start_time;
+	struct mm_struct *mm;
+	char comm[16];
+	struct thread_struct thread;
+} CORE;
+
+struct linux_binprm;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
+} CORE;
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+} CORE;
+
+#endif

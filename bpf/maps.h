@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PROBEKIT_MAPS_H
+#define PROBEKIT_MAPS_H
+/* Maps and configuration of spans.bpf.c. Sizes of 1 are set by user space before the load. */
+#include "kernel.h"
+#include "shared.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* ---- configuration, frozen at load --------------------------------------------------------------- */
+
+const volatile __u32 shard_mask;	/* shards - 1; shards are a power of two */
+const volatile __u32 scale;
+const volatile __u32 key_limit = KEY_SLOTS;
+const volatile bool filter_key;		/* record only spans with only_key */
+const volatile __s64 only_key;
+
+/* ---- set while running ---------------------------------------------------------------------------- */
+
+__u64 measure_start_ns = ~0ull;	/* every probe is attached since then */
+bool is_stopped;
+__u32 command_pid;		/* report what this process executes; 0: none */
+__u64 hits;			/* of count_hit */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct row)); /* plus BUCKET_SLOTS(scale) counts */
+} rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct probe_counters);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct key_table);
+} key_tables SEC(".maps"); /* by probe */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct argument);
+} arguments SEC(".maps"); /* by site */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct async_key);
+	__type(value, struct async_span);
+} async_spans SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} probe_rows SEC(".maps"); /* a probe's first row, where the cookie has no room for it */
+
+static __always_inline __u32 probe_row(__u32 probe)
+{
+	__u32 *row = bpf_map_lookup_elem(&probe_rows, &probe);
+
+	return row ? *row : ~0u;
+}
+
+#define COUNT(probe, member)                                                                  \
+	do {                                                                                  \
+		__u32 count_key = (probe);                                                    \
+		struct probe_counters *count_at = bpf_map_lookup_elem(&counters, &count_key); \
+		if (count_at)                                                                 \
+			__sync_fetch_and_add(&count_at->member, 1);                           \
+	} while (0)
+
+#endif

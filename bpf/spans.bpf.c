@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * One program per kind of site. Which probe and site it is travels in the cookie, so the same program
+ * serves every span of every process. Ends take the time first and begins last, so that as little of
+ * our own work as possible is inside the span.
+ */
+#include "arguments.h"
+#include "frames.h"
+#include "rows.h"
+
+static __always_inline __u32 cookie_probe(__u64 cookie)
+{
+	return cookie & MAX_PROBES;
+}
+
+static __always_inline __u32 cookie_operand(__u64 cookie)
+{
+	return cookie >> COOKIE_OPERAND_SHIFT & COOKIE_OPERAND_MASK;
+}
+
+static __always_inline __u32 cookie_flags(__u64 cookie)
+{
+	return cookie >> COOKIE_FLAG_SHIFT & 0xff;
+}
+
+static __always_inline __u64 site_sp(struct pt_regs *ctx, __u64 cookie)
+{
+	return REGS_SP(ctx) + (cookie_flags(cookie) & COOKIE_SP_SHIFTED ? SITE_SP_SHIFT_BYTES : 0);
+}
+
+/* ---- spans on one thread ---------------------------------------------------------------------------- */
+
+static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
+{
+	struct thread *thread;
+	struct frame frame = {
+		.sp = site_sp(ctx, cookie),
+		.site = cookie_operand(cookie),
+		.probe = cookie_probe(cookie),
+		.kind = kind,
+	};
+
+	if (is_stopped)
+		return 0;
+	thread = thread_current(true);
+	if (!thread) {
+		COUNT(frame.probe, state_unavailable);
+		return 0;
+	}
+	if (kind == FRAME_SCOPED)
+		frame.stack = stack_of(thread, frame.sp);
+	if (kind == FRAME_SCOPED && cookie_flags(cookie) & COOKIE_HAS_KEY) {
+		frame.has_key = true;
+		if (read_argument(ctx, frame.site, &frame.key)) {
+			frame.has_key = false;
+			COUNT(frame.probe, unreadable_argument);
+		}
+	}
+	push(thread, &frame);
+	return 0;
+}
+
+static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct end end = {
+		.sp = site_sp(ctx, cookie),
+		.probe = cookie_probe(cookie),
+		.kind = kind,
+	};
+	struct frame frame;
+
+	if (!is_stopped && pop(thread_current(false), &end, &frame))
+		record_span(cookie_operand(cookie), end.probe, frame.has_key, frame.key,
+			    now - frame.begin_ns);
+	return 0;
+}
+
+SEC("?uprobe")
+int span_begin(struct pt_regs *ctx)
+{
+	return begin(ctx, bpf_get_attach_cookie(ctx), FRAME_SCOPED);
+}
+
+SEC("?uprobe")
+int span_end(struct pt_regs *ctx)
+{
+	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_SCOPED);
+}
+
+SEC("?uprobe")
+int pair_begin(struct pt_regs *ctx)
+{
+	return begin(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
+}
+
+SEC("?uprobe")
+int pair_end(struct pt_regs *ctx)
+{
+	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
+}
+
+/* ---- locks: the wait is one span, the hold the next probe's ----------------------------------------- */
+
+static __always_inline int lock_begin(struct pt_regs *ctx, __u64 cookie, __u32 probe)
+{
+	struct thread *thread = thread_current(true);
+	struct frame frame = {
+		.sp = site_sp(ctx, cookie),
+		.site = cookie_operand(cookie),
+		.probe = probe,
+		.kind = FRAME_LOCK,
+	};
+
+	if (!thread) {
+		COUNT(probe, state_unavailable);
+		return 0;
+	}
+	if (read_argument(ctx, frame.site, &frame.key)) {
+		COUNT(probe, unreadable_argument);
+		return 0;
+	}
+	push(thread, &frame);
+	return 0;
+}
+
+static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 probe, __u64 now)
+{
+	struct end end = {.probe = probe, .kind = FRAME_LOCK};
+	struct frame frame;
+
+	if (read_argument(ctx, cookie_operand(cookie), &end.key)) {
+		COUNT(probe, unreadable_argument);
+		return 0;
+	}
+	if (pop(thread_current(false), &end, &frame))
+		record_span(probe_row(probe), probe, false, 0, now - frame.begin_ns);
+	return 0;
+}
+
+SEC("?uprobe")
+int lock_wait_begin(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	return is_stopped ? 0 : lock_begin(ctx, cookie, cookie_probe(cookie));
+}
+
+SEC("?uprobe")
+int lock_acquired(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	if (is_stopped)
+		return 0;
+	lock_end(ctx, cookie, cookie_probe(cookie), now);
+	return lock_begin(ctx, cookie, cookie_probe(cookie) + 1);
+}
+
+SEC("?uprobe")
+int lock_released(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	return is_stopped ? 0 : lock_end(ctx, cookie, cookie_probe(cookie) + 1, now);
+}
+
+/* ---- spans across threads, joined by id ------------------------------------------------------------- */
+
+SEC("?uprobe")
+int async_begin(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 task = bpf_get_current_pid_tgid();
+	struct async_key key = {.pid = task >> 32, .probe = cookie_probe(cookie)};
+	struct async_span span = {.pid = task >> 32, .tid = (__u32)task};
+
+	if (is_stopped)
+		return 0;
+	if (read_argument(ctx, cookie_operand(cookie), (__s64 *)&key.id)) {
+		COUNT(key.probe, unreadable_argument);
+		return 0;
+	}
+	bpf_get_current_comm(span.comm, sizeof(span.comm));
+	span.begin_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&async_spans, &key, &span, BPF_NOEXIST) == 0)
+		return 0;
+	/* The id is in use: what began with it first can no longer be told apart. Or: no room. */
+	if (bpf_map_update_elem(&async_spans, &key, &span, BPF_EXIST) == 0)
+		COUNT(key.probe, abandoned);
+	else
+		COUNT(key.probe, map_full);
+	return 0;
+}
+
+SEC("?uprobe")
+int async_end(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct async_key key = {
+		.pid = bpf_get_current_pid_tgid() >> 32,
+		.probe = cookie_probe(cookie),
+	};
+	struct async_span *span;
+	__u64 begin_ns;
+
+	if (is_stopped)
+		return 0;
+	if (read_argument(ctx, cookie_operand(cookie), (__s64 *)&key.id)) {
+		COUNT(key.probe, unreadable_argument);
+		return 0;
+	}
+	span = bpf_map_lookup_elem(&async_spans, &key);
+	begin_ns = span ? span->begin_ns : 0;
+	/* Of two ends at once only the one that deletes counts. */
+	if (!span || bpf_map_delete_elem(&async_spans, &key)) {
+		COUNT(key.probe, unmatched_end);
+		return 0;
+	}
+	row_add_ns(probe_row(key.probe), now - begin_ns);
+	return 0;
+}
+
+/* ---- quantities --------------------------------------------------------------------------------------- */
+
+SEC("?uprobe")
+int value(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 probe = cookie_probe(cookie);
+	__s64 amount;
+
+	if (is_stopped)
+		return 0;
+	if (read_argument(ctx, cookie_operand(cookie), &amount))
+		COUNT(probe, unreadable_argument);
+	else
+		row_add_value(probe_row(probe), amount);
+	return 0;
+}
+
+/* ---- threads that end, programs that are replaced ------------------------------------------------------ */
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct thread *thread = thread_current(false);
+
+	if (!is_stopped)
+		drop_all(thread);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	bool is_command = command_pid && (__u32)task->tgid == command_pid;
+	struct thread *thread = thread_current(is_command);
+	struct exec_event *event;
+
+	if (is_stopped)
+		return 0;
+	drop_all(thread);
+	if (!is_command)
+		return 0;
+	/* Measured from its first instruction: no span can have begun before. */
+	if (thread)
+		thread->seen = ~0ull;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (event) {
+		event->pid = task->tgid;
+		bpf_ringbuf_submit(event, 0);
+	}
+	return 0;
+}
+
+SEC("?iter/task")
+int list_open(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct thread *thread;
+
+	if (!task)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!thread)
+		return 0;
+	for (__u32 i = 0; i < MAX_DEPTH; i++) {
+		struct frame *frame = &thread->frames[i];
+		struct open_record record = {.pid = task->tgid, .tid = task->pid};
+
+		if (i >= thread->depth)
+			break;
+		if (frame->kind == FRAME_HOLE)
+			continue;
+		record.begin_ns = frame->begin_ns;
+		record.key = frame->key;
+		record.has_key = frame->has_key;
+		record.probe = frame->probe;
+		bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
+		bpf_seq_write(seq, &record, sizeof(record));
+	}
+	return 0;
+}
+
+/* ---- tests of the kernel -------------------------------------------------------------------------------- */
+
+/* Does an attach point fire? Also the empty program that costs are compared with. */
+SEC("?uprobe")
+int count_hit(struct pt_regs *ctx)
+{
+	__sync_fetch_and_add(&hits, 1);
+	return 0;
+}
+
+char program_license[] SEC("license") = "Dual BSD/GPL";
