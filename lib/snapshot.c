@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the lifetime of a snapshot: a plain value without ties to the session that made it. */
+#include "snapshot.h"
+
+#include <stdlib.h>
+
+#include "histogram.h"
+
+struct probekit_snapshot *snapshot_new(size_t size)
+{
+	struct probekit_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+	if (!snapshot)
+		return NULL;
+	snapshot->info.child_status = -1;
+	snapshot->size = size;
+	snapshot->probes = calloc(size ? size : 1, sizeof(*snapshot->probes));
+	if (!snapshot->probes) {
+		free(snapshot);
+		return NULL;
+	}
+	return snapshot;
+}
+
+/* The public structs show const pointers to what the snapshot owns. */
+static void release(const void *owned)
+{
+	free((void *)(uintptr_t)owned);
+}
+
+void probekit_snapshot_free(struct probekit_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	for (size_t i = 0; i < snapshot->size; i++) {
+		struct probekit_probe *probe = &snapshot->probes[i];
+
+		release(probe->name);
+		release(probe->object);
+		release(probe->build_id);
+		histogram_done(&probe->histogram);
+		free(probe->open);
+	}
+	free(snapshot->probes);
+	release(snapshot->info.target);
+	release(snapshot->info.pids);
+	release(snapshot->info.tool_version);
+	release(snapshot->info.kernel);
+	release(snapshot->info.attach);
+	release(snapshot->info.site);
+	free(snapshot);
+}
+
+const struct probekit_snapshot_info *probekit_snapshot_info(const struct probekit_snapshot *snapshot)
+{
+	return &snapshot->info;
+}
+
+size_t probekit_snapshot_size(const struct probekit_snapshot *snapshot)
+{
+	return snapshot->size;
+}
+
+const struct probekit_probe *probekit_snapshot_probe(const struct probekit_snapshot *snapshot, size_t i)
+{
+	return i < snapshot->size ? &snapshot->probes[i] : NULL;
+}
