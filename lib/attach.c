@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the raw calls: libbpf before 1.3 knows no uprobe_multi. */
+#include "attach.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The BPF_LINK_CREATE part of union bpf_attr for uprobe_multi (include/uapi/linux/bpf.h). */
+struct link_create_multi {
+	uint32_t prog_fd;
+	uint32_t target_fd;
+	uint32_t attach_type;
+	uint32_t flags;
+	uint64_t path;
+	uint64_t offsets;
+	uint64_t ref_ctr_offsets;
+	uint64_t cookies;
+	uint32_t cnt;
+	uint32_t multi_flags;
+	uint32_t pid;
+	uint32_t padding;
+};
+
+struct link_create_perf {
+	uint32_t prog_fd;
+	uint32_t target_fd;
+	uint32_t attach_type;
+	uint32_t flags;
+	uint64_t bpf_cookie;
+};
+
+static uint64_t address_of(const void *pointer)
+{
+	return (uint64_t)(uintptr_t)pointer;
+}
+
+static int link_create(void *attributes, size_t size)
+{
+	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, attributes, size);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int attach_multi(int program_fd, const struct attach_sites *sites, int *fd)
+{
+	struct link_create_multi attributes = {
+		.prog_fd = (uint32_t)program_fd,
+		.attach_type = ATTACH_TYPE_UPROBE_MULTI,
+		.path = address_of(sites->path),
+		.offsets = address_of(sites->offsets),
+		.ref_ctr_offsets = address_of(sites->semaphore_offsets),
+		.cookies = address_of(sites->cookies),
+		.cnt = (uint32_t)sites->count,
+		.pid = (uint32_t)sites->pid,
+	};
+	int result = link_create(&attributes, sizeof(attributes));
+
+	if (result < 0)
+		return result;
+	*fd = result;
+	return 0;
+}
+
+int attach_perf_type(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	int type;
+
+	if (!file)
+		return -errno;
+	if (fscanf(file, "%d", &type) != 1)
+		type = -EINVAL;
+	fclose(file);
+	return type;
+}
+
+static int attach_one(int program_fd, int type, const struct attach_sites *sites, size_t i,
+		      struct attach_links *links)
+{
+	struct perf_event_attr event = {
+		.size = sizeof(event),
+		.type = (uint32_t)type,
+		/* config's upper half is the semaphore's offset, kernel/trace/trace_event_perf.c */
+		.config = sites->semaphore_offsets[i] << 32,
+		.config1 = address_of(sites->path),
+		.config2 = sites->offsets[i],
+	};
+	struct link_create_perf attributes = {
+		.prog_fd = (uint32_t)program_fd,
+		.attach_type = BPF_PERF_EVENT,
+		.bpf_cookie = sites->cookies[i],
+	};
+	int event_fd;
+	int link_fd;
+	int result;
+
+	if (sites->semaphore_offsets[i] >> 32)
+		return -EOVERFLOW;
+	event_fd = (int)syscall(SYS_perf_event_open, &event, sites->pid ? sites->pid : -1,
+				sites->pid ? -1 : 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event_fd < 0)
+		return -errno;
+	attributes.target_fd = (uint32_t)event_fd;
+	link_fd = link_create(&attributes, sizeof(attributes));
+	result = link_fd < 0 ? link_fd : attach_links_add(links, link_fd);
+	if (result) {
+		if (link_fd >= 0)
+			close(link_fd);
+		close(event_fd);
+		return result;
+	}
+	/* The link holds the event; ours goes only after the link, as detaching needs no event. */
+	close(event_fd);
+	return 0;
+}
+
+int attach_perf(int program_fd, const struct attach_sites *sites, struct attach_links *links)
+{
+	size_t before = links->size;
+	int type = attach_perf_type();
+
+	if (type < 0)
+		return type;
+	for (size_t i = 0; i < sites->count; i++) {
+		int result = attach_one(program_fd, type, sites, i, links);
+
+		if (result) {
+			attach_links_close(links, before);
+			return result;
+		}
+	}
+	return 0;
+}
+
+int attach_links_add(struct attach_links *links, int fd)
+{
+	if (links->size == links->capacity) {
+		size_t capacity = links->capacity ? links->capacity * 2 : 16;
+		int *fds = realloc(links->fds, capacity * sizeof(*fds));
+
+		if (!fds)
+			return -ENOMEM;
+		links->fds = fds;
+		links->capacity = capacity;
+	}
+	links->fds[links->size++] = fd;
+	return 0;
+}
+
+void attach_links_close(struct attach_links *links, size_t from)
+{
+	while (links->size > from)
+		close(links->fds[--links->size]);
+	if (from == 0) {
+		free(links->fds);
+		*links = (struct attach_links){0};
+	}
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "attachment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sites of one program in one object, as arrays for the kernel. */
+struct group {
+	size_t count;
+	uint64_t *offsets;
+	uint64_t *semaphores;
+	uint64_t *cookies;
+	uint32_t first_probe;
+};
+
+static int attach_group(struct attachment *attachment, const struct object *object,
+			enum program program, const struct group *group, pid_t pid)
+{
+	char path[64];
+	struct attach_sites sites = {
+		.path = path,
+		.count = group->count,
+		.offsets = group->offsets,
+		.semaphore_offsets = group->semaphores,
+		.cookies = group->cookies,
+		.pid = pid,
+	};
+	int program_fd = engine_program_fd(attachment->engine, program);
+	int result;
+	int fd;
+
+	/* Not the name: the file behind it may be another by now. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	if (!attachment->use_multi)
+		return attach_perf(program_fd, &sites, &attachment->links);
+	result = attach_multi(program_fd, &sites, &fd);
+	if (result)
+		return result;
+	result = attach_links_add(&attachment->links, fd);
+	if (result)
+		attach_links_close(&(struct attach_links){.fds = &fd, .size = 1}, 1);
+	return result;
+}
+
+int attachment_add_site(struct attachment *attachment, const struct object *object,
+			const struct placement *placement, uint64_t semaphore_offset,
+			enum program program, uint64_t cookie, pid_t pid)
+{
+	uint64_t offset = placement->offset;
+	struct group group = {
+		.count = 1, .offsets = &offset, .semaphores = &semaphore_offset, .cookies = &cookie,
+	};
+
+	return attach_group(attachment, object, program, &group, pid);
+}
+
+static bool takes_argument(enum program program, bool has_key)
+{
+	return program == PROGRAM_SPAN_BEGIN ? has_key
+					     : program != PROGRAM_SPAN_END && program != PROGRAM_PAIR_BEGIN &&
+						       program != PROGRAM_PAIR_END;
+}
+
+/* What an end program needs is its row; everything else needs the site. */
+static uint64_t site_cookie(const struct plan *plan, uint32_t index, uint32_t flags)
+{
+	const struct plan_site *site = &plan->sites[index];
+	bool is_row = site->program == PROGRAM_SPAN_END || site->program == PROGRAM_PAIR_END;
+	uint32_t operand = is_row ? ENGINE_ROW(plan->probes[site->probe].row) : ENGINE_SITE(index);
+
+	return cookie_make(ENGINE_PROBE(site->probe), operand,
+			   flags | (site->has_key ? COOKIE_HAS_KEY : 0));
+}
+
+static int add_to_group(struct attachment *attachment, struct group *group, uint32_t index,
+			struct probekit_error *err)
+{
+	const struct plan_site *site = &attachment->plan->sites[index];
+	const struct sdt_site *note = &attachment->objects->items[site->object]->sites.sites[site->site];
+	struct placement placement;
+	int result = 0;
+
+	placement_choose(note, attachment->point, &placement);
+	if (takes_argument(site->program, site->has_key))
+		result = engine_set_argument(attachment->engine, ENGINE_SITE(index), &placement.argument,
+					     err);
+	if (result)
+		return result;
+	if (group->count == 0)
+		group->first_probe = site->probe;
+	group->offsets[group->count] = placement.offset;
+	group->semaphores[group->count] = note->semaphore_offset;
+	group->cookies[group->count++] = site_cookie(attachment->plan, index, placement.flags);
+	return 0;
+}
+
+static int refused(const struct attachment *attachment, const struct object *object,
+		   const struct group *group, pid_t pid, int code, struct probekit_error *err)
+{
+	const char *how = attachment->use_multi ? "uprobe_multi" : "perf uprobe";
+	const char *name = attachment->plan->probes[group->first_probe].name;
+
+	if (code == -ESRCH)
+		return error_failed(err, code, "process %d has ended before it could be measured", pid);
+	if (code == -EPERM || code == -EACCES) {
+		error_unavailable(err, code, "cannot attach '%s' in '%s': %s refused: %s", name, object->path,
+				  how, strerror(-code));
+		return error_hint(err, code, "run as root%s",
+				  attachment->use_multi ? ", or grant CAP_BPF and CAP_PERFMON" : "");
+	}
+	if (code == -EMFILE || code == -ENFILE) {
+		error_failed(err, code, "cannot attach '%s' in '%s': too many open files", name, object->path);
+		return error_hint(err, code, "raise the limit with 'ulimit -n'");
+	}
+	return error_errno(err, code, "cannot attach '%s' and %zu more sites in '%s' (%s)", name,
+			   group->count - 1, object->path, how);
+}
+
+static int attach_object(struct attachment *attachment, uint32_t object, enum program program,
+			 uint32_t from_site, struct group *group, struct probekit_error *err)
+{
+	const struct plan *plan = attachment->plan;
+	const struct object *file = attachment->objects->items[object];
+	size_t rounds = attachment->pid_count ? attachment->pid_count : 1;
+	int result;
+
+	group->count = 0;
+	for (uint32_t i = from_site; i < plan->site_count; i++) {
+		const struct plan_site *site = &plan->sites[i];
+
+		if (site->object != object || site->program != program ||
+		    plan->probes[site->probe].row == UINT32_MAX)
+			continue;
+		result = add_to_group(attachment, group, i, err);
+		if (result)
+			return result;
+	}
+	for (size_t i = 0; i < rounds && group->count; i++) {
+		pid_t pid = attachment->pid_count ? attachment->pids[i] : 0;
+
+		result = attach_group(attachment, file, program, group, pid);
+		if (result)
+			return refused(attachment, file, group, pid, result, err);
+	}
+	return 0;
+}
+
+static int set_rows(struct attachment *attachment, uint32_t from_site, struct probekit_error *err)
+{
+	const struct plan *plan = attachment->plan;
+	int result = 0;
+
+	for (uint32_t i = from_site; i < plan->site_count && !result; i++) {
+		uint32_t probe = plan->sites[i].probe;
+		bool is_lock = plan->sites[i].program == PROGRAM_LOCK_ACQUIRED;
+
+		result = engine_set_row(attachment->engine, ENGINE_PROBE(probe),
+					ENGINE_ROW(plan->probes[probe].row), err);
+		if (!result && is_lock)
+			result = engine_set_row(attachment->engine, ENGINE_PROBE(probe + 1),
+						ENGINE_ROW(plan->probes[probe + 1].row), err);
+	}
+	return result;
+}
+
+int attachment_add(struct attachment *attachment, uint32_t from_site, struct probekit_error *err)
+{
+	size_t sites = attachment->plan->site_count - from_site;
+	struct group group = {
+		.offsets = calloc(sites + 1, sizeof(uint64_t)),
+		.semaphores = calloc(sites + 1, sizeof(uint64_t)),
+		.cookies = calloc(sites + 1, sizeof(uint64_t)),
+	};
+	int result = group.offsets && group.semaphores && group.cookies ? 0 : error_no_memory(err);
+
+	if (!result)
+		result = set_rows(attachment, from_site, err);
+	for (int program = 0; program < PROGRAM_COUNT && !result; program++)
+		for (uint32_t i = 0; i < attachment->objects->size && !result; i++)
+			result = attach_object(attachment, i, (enum program)program, from_site, &group,
+					       err);
+	free(group.offsets);
+	free(group.semaphores);
+	free(group.cookies);
+	return result;
+}

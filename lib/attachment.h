@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_ATTACHMENT_H
+#define PROBEKIT_ATTACHMENT_H
+/* From planned sites to links: one link per program, object and process (or one per site, by perf
+ * events). Begins are attached before ends, so that no end waits for a begin that nobody saw. */
+#include "attach.h"
+#include "placement.h"
+#include "plan.h"
+
+/* Number 0 of probes, rows and sites in the kernel is calibration's; the plan's come after. */
+#define ENGINE_PROBE(probe) ((probe) + 1)
+#define ENGINE_ROW(row) ((row) + 1)
+#define ENGINE_SITE(site) ((site) + 1)
+
+struct attachment {
+	struct engine *engine;
+	const struct objects *objects;
+	const struct plan *plan;
+	bool use_multi;
+	enum point point;
+	const pid_t *pids;	/* pid_count of them; none: every process */
+	size_t pid_count;
+	struct attach_links links;
+};
+
+/* Attaches the plan's sites from number `from_site` on. On error the links made before stay. */
+int attachment_add(struct attachment *attachment, uint32_t from_site, struct probekit_error *err);
+
+/* Attaches `program` to one site with this cookie; for calibration. */
+int attachment_add_site(struct attachment *attachment, const struct object *object,
+			const struct placement *placement, uint64_t semaphore_offset,
+			enum program program, uint64_t cookie, pid_t pid);
+
+#endif

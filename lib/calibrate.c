@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the span that is measured empty. The kernel counts it in probe 0, row 0. */
+#include "calibrate.h"
+
+#include <probekit/probe.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../bpf/bucket.h"
+#include "histogram.h"
+#include "proc_maps.h"
+#include "process.h"
+
+#define WARM_UP 8
+#define ROUNDS 5
+#define SPANS_PER_ROUND 300
+#define INT3 0xcc
+
+/* Two spans, as one stays attached while the other is measured: detaching takes the kernel 30 to 100
+ * ms, so nothing is detached before the session is. */
+static __attribute__((noinline)) void empty_spans(int count)
+{
+	for (int i = 0; i < count; i++) {
+		PROBEKIT_SPAN(probekit, calibrate);
+	}
+}
+
+static __attribute__((noinline)) void empty_plain_spans(int count)
+{
+	for (int i = 0; i < count; i++) {
+		PROBEKIT_SPAN(probekit, calibrate_plain);
+	}
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ns for one span, the best of some rounds: whatever else runs can only add. */
+static double time_spans(void (*spans)(int))
+{
+	double best = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t start = now_ns();
+		double each;
+
+		spans(SPANS_PER_ROUND);
+		each = (double)(now_ns() - start) / SPANS_PER_ROUND;
+		if (round == 0 || each < best)
+			best = each;
+	}
+	return best;
+}
+
+/* The file that this code is mapped from, and where. */
+struct self {
+	struct object *object;
+	uint64_t load_offset;	/* address of a file offset, less the offset */
+};
+
+struct sites {
+	const struct sdt_site *begin;
+	const struct sdt_site *end;
+};
+
+static int find_mapping(struct self *self, struct proc_maps *maps)
+{
+	uint64_t here = (uint64_t)(uintptr_t)&empty_spans;
+
+	for (size_t i = 0; i < maps->size; i++) {
+		const struct proc_map *map = &maps->maps[i];
+
+		if (here < map->start || here >= map->end)
+			continue;
+		self->load_offset = map->start - map->offset;
+		return object_open(map->path, -1, &self->object, NULL) ||
+		       self->object->inode != map->inode;
+	}
+	return -1;
+}
+
+static int find_self(struct self *self)
+{
+	struct proc_maps maps;
+	size_t size_bytes;
+	char *text;
+	int result;
+
+	if (process_read_maps(getpid(), &text, &size_bytes, NULL))
+		return -1;
+	result = proc_maps_parse(text, size_bytes, &maps);
+	free(text);
+	if (result)
+		return -1;
+	result = find_mapping(self, &maps);
+	proc_maps_done(&maps);
+	return result;
+}
+
+static bool find_sites(const struct self *self, const char *begin, const char *end,
+		       struct sites *sites)
+{
+	*sites = (struct sites){0};
+	for (size_t i = 0; i < self->object->sites.size; i++) {
+		const struct sdt_site *site = &self->object->sites.sites[i];
+
+		if (strcmp(site->provider, "probekit") != 0)
+			continue;
+		if (strcmp(site->name, begin) == 0)
+			sites->begin = site;
+		if (strcmp(site->name, end) == 0)
+			sites->end = site;
+	}
+	return sites->begin && sites->end;
+}
+
+static int attach(struct attachment *attachment, const struct self *self, const struct sites *sites,
+		  enum point point)
+{
+	struct placement begin;
+	struct placement end;
+	int result;
+
+	placement_choose(sites->begin, point, &begin);
+	placement_choose(sites->end, point, &end);
+	result = attachment_add_site(attachment, self->object, &begin, sites->begin->semaphore_offset,
+				     PROGRAM_SPAN_BEGIN, cookie_make(0, 0, begin.flags), getpid());
+	if (!result)
+		result = attachment_add_site(attachment, self->object, &end,
+					     sites->end->semaphore_offset, PROGRAM_SPAN_END,
+					     cookie_make(0, 0, end.flags), getpid());
+	return result;
+}
+
+static uint64_t count_spans(struct engine *engine, struct row_sums *sums)
+{
+	uint64_t count;
+
+	engine_read_row(engine, 0, sums);
+	count = sums->zero_count;
+	for (size_t i = 0; i < engine_slots(engine); i++)
+		count += sums->slots[i];
+	return count;
+}
+
+/* Did the kernel turn the instruction into something better than a breakpoint, and does it count? */
+static bool is_optimised(struct engine *engine, const struct self *self, const struct sites *sites,
+			 enum point point, struct row_sums *sums)
+{
+	uint8_t original = point == POINT_NOP5 ? 0x0f : 0x66;
+	uint64_t before = count_spans(engine, sums);
+	struct placement begin;
+	uint8_t now;
+
+	empty_spans(WARM_UP);
+	placement_choose(sites->begin, point, &begin);
+	now = *(const volatile uint8_t *)(uintptr_t)(self->load_offset + begin.offset);
+	return count_spans(engine, sums) - before == WARM_UP && now != INT3 && now != original;
+}
+
+static uint64_t median_ns(struct engine *engine, const struct row_sums *sums)
+{
+	struct probekit_probe probe = {.kind = PROBEKIT_KIND_FUNCTION};
+	int32_t scale = engine_scale(engine);
+	uint64_t median;
+
+	if (histogram_from_slots(sums->slots, engine_slots(engine),
+				 BUCKET_SLOT_BASE - (BUCKET_SECONDS_EXPONENT << scale), scale,
+				 &probe.histogram))
+		return 0;
+	probe.count = histogram_total(&probe.histogram);
+	probe.min = (int64_t)~sums->inverted_min;
+	probe.max = (int64_t)sums->max;
+	median = (uint64_t)probekit_probe_quantile(&probe, 0.5);
+	histogram_done(&probe.histogram);
+	return median;
+}
+
+static uint64_t added_ns(void (*spans)(int), double untraced)
+{
+	double traced = time_spans(spans);
+
+	return traced > untraced ? (uint64_t)(traced - untraced) : 0;
+}
+
+/* Attaches the library's own span at the best point and measures; false when no point works. */
+static bool measure_span(struct attachment *attachment, const struct features *features,
+			 const struct self *self, double untraced, struct calibration *calibration)
+{
+	static const enum point order[] = {POINT_NOP5, POINT_NOP10, POINT_NOP};
+	struct engine *engine = attachment->engine;
+	struct row_sums sums = {.slots = calloc(engine_slots(engine), sizeof(uint64_t))};
+	struct sites sites;
+	bool done = false;
+
+	if (!sums.slots || !find_sites(self, "calibrate__begin", "calibrate__end", &sites)) {
+		free(sums.slots);
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order) && !done; i++) {
+		if ((order[i] == POINT_NOP5 && !features->has[FEATURE_NOP5]) ||
+		    (order[i] == POINT_NOP10 && !features->has[FEATURE_NOP10]))
+			continue;
+		done = attach(attachment, self, &sites, order[i]) == 0 &&
+		       (order[i] == POINT_NOP ||
+			is_optimised(engine, self, &sites, order[i], &sums));
+		calibration->point = order[i];
+		if (!done)
+			attach_links_close(&attachment->links, 0);
+	}
+	if (done) {
+		calibration->span_ns = added_ns(empty_spans, untraced);
+		count_spans(engine, &sums);
+		calibration->floor_ns = median_ns(engine, &sums);
+	}
+	free(sums.slots);
+	return done;
+}
+
+void calibrate(struct attachment *attachment, const struct features *features, bool with_usdt,
+	       struct calibration *calibration)
+{
+	struct self self = {0};
+	struct sites plain;
+	double untraced;
+
+	*calibration = (struct calibration){.point = POINT_NOP};
+	if (find_self(&self) == 0) {
+		untraced = time_spans(empty_spans);
+		if (measure_span(attachment, features, &self, untraced, calibration) && with_usdt &&
+		    find_sites(&self, "calibrate_plain__begin", "calibrate_plain__end", &plain) &&
+		    attach(attachment, &self, &plain, POINT_NOP) == 0)
+			calibration->usdt_ns = added_ns(empty_plain_spans, untraced);
+	}
+	object_free(self.object);
+}

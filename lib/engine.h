@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_ENGINE_H
+#define PROBEKIT_ENGINE_H
+/*
+ * The loaded BPF object: programs to attach, and the aggregates as user space reads them. Knows
+ * probes, sites and rows by number only.
+ */
+#include <sys/types.h>
+
+#include "../bpf/shared.h"
+#include "error.h"
+
+enum program {
+	PROGRAM_SPAN_BEGIN,
+	PROGRAM_PAIR_BEGIN,
+	PROGRAM_ASYNC_BEGIN,
+	PROGRAM_LOCK_WAIT_BEGIN,
+	PROGRAM_VALUE,
+	PROGRAM_LOCK_ACQUIRED,
+	PROGRAM_SPAN_END,
+	PROGRAM_PAIR_END,
+	PROGRAM_ASYNC_END,
+	PROGRAM_LOCK_RELEASED,
+	PROGRAM_COUNT_HIT,
+	PROGRAM_COUNT,
+};
+
+struct engine;
+
+struct engine_options {
+	bool use_multi;		/* programs are loaded for uprobe_multi links, else for perf events */
+	uint32_t probes;	/* numbers 0 .. probes - 1 */
+	uint32_t rows;
+	uint32_t sites;
+	bool has_async;
+	uint32_t key_limit;
+	bool filter_key;
+	int64_t only_key;
+};
+
+/* Loads the programs and maps their aggregates; thread exit and exec are hooked from here on. */
+int engine_new(const struct engine_options *options, struct engine **engine,
+	       struct probekit_error *err);
+void engine_free(struct engine *engine);
+
+int engine_program_fd(const struct engine *engine, enum program program);
+/* Scale of the rows: 6, or less where the rows would take more than the memory budget. */
+int32_t engine_scale(const struct engine *engine);
+
+int engine_set_argument(struct engine *engine, uint32_t site, const struct argument *argument,
+			struct probekit_error *err);
+int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct probekit_error *err);
+
+/* The moment from which an unmatched end is a loss: CLOCK_MONOTONIC. */
+void engine_set_start(struct engine *engine, uint64_t start_ns);
+/* No event after this changes an aggregate. */
+void engine_freeze(struct engine *engine);
+void engine_watch_exec(struct engine *engine, pid_t pid);
+/* Number of executions of another program by the watched process since the last call. */
+int engine_poll_exec(struct engine *engine);
+int engine_event_fd(const struct engine *engine);
+uint64_t engine_hits(const struct engine *engine);
+
+/* Sums of a row's shards since the row was created. `slots` has engine_slots() counts. */
+struct row_sums {
+	uint64_t sum;
+	uint64_t zero_count;
+	uint64_t negative_count;
+	uint64_t out_of_range;
+	uint64_t max;		/* as in struct row; since the last call for this row */
+	uint64_t inverted_min;	/* likewise; both are 0 when nothing came since */
+	uint64_t *slots;
+};
+size_t engine_slots(const struct engine *engine);
+void engine_read_row(struct engine *engine, uint32_t row, struct row_sums *sums);
+void engine_read_counters(const struct engine *engine, uint32_t probe,
+			  struct probe_counters *counters);
+/* KEY_EMPTY where slot `i` is free. */
+int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i);
+
+/* Calls `visit` for each open span, async ones included (they have the id as key). */
+int engine_visit_open(struct engine *engine, int (*visit)(const struct open_record *record, void *arg),
+		      void *arg, struct probekit_error *err);
+
+#endif

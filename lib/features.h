@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_FEATURES_H
+#define PROBEKIT_FEATURES_H
+/* What this kernel and this user's privileges allow, found by trying, never by version. */
+#include "error.h"
+
+enum feature {
+	FEATURE_BTF,
+	FEATURE_BPF,			/* programs may be loaded: privilege */
+	FEATURE_ATOMICS,
+	FEATURE_TASK_STORAGE,
+	FEATURE_COOKIE,
+	FEATURE_FIND_VMA,
+	FEATURE_LOOP,
+	FEATURE_UPROBE_MULTI,		/* uprobe_multi links, for any process */
+	FEATURE_UPROBE_MULTI_PID,	/* ... and their PID filter includes every thread */
+	FEATURE_PERF_UPROBE,
+	FEATURE_NOP5,			/* attach at the nop5 of our sites; tested by running one */
+	FEATURE_NOP10,			/* the same for the nop10 */
+	FEATURE_COUNT,
+};
+
+struct features {
+	bool has[FEATURE_COUNT];
+};
+
+/*
+ * Fills the table. Features named in the environment variable PROBEKIT_DISABLE_FEATURES (a list
+ * parted by commas: "uprobe_multi", "uprobe_multi_pid", "nop5", "nop10") are taken as missing, so
+ * that fallbacks can be tested and measured where the kernel needs none. FEATURE_NOP5 and _NOP10
+ * say only whether they may be tried.
+ */
+void features_detect(struct features *features);
+
+/* 0 when a measurement is possible at all, else the first missing feature or privilege as an error
+ * of kind UNAVAILABLE. */
+int features_require(const struct features *features, struct probekit_error *err);
+
+/* uprobe_multi when it serves this use, else perf events; UNAVAILABLE when neither does. */
+int features_choose_attach(const struct features *features, bool with_pid, bool *use_multi,
+			   struct probekit_error *err);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fill(struct object *object, const char *path, int fd, struct probekit_error *err)
+{
+	struct stat status;
+	int elf_fd;
+	int result;
+
+	object->fd = fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (object->fd < 0)
+		return error_errno(err, -errno, "cannot open '%s'", path);
+	object->path = strdup(path);
+	if (!object->path)
+		return error_no_memory(err);
+	if (fstat(object->fd, &status))
+		return error_errno(err, -errno, "cannot examine '%s'", path);
+	object->device = status.st_dev;
+	object->inode = status.st_ino;
+	elf_fd = fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
+	if (elf_fd < 0)
+		return error_errno(err, -errno, "cannot open '%s'", path);
+	result = elf_file_open(path, elf_fd, &object->elf, err);
+	if (result)
+		return result;
+	return sdt_sites_read(object->elf, &object->sites, err);
+}
+
+int object_open(const char *path, int fd, struct object **out, struct probekit_error *err)
+{
+	struct object *object = calloc(1, sizeof(*object));
+	int result;
+
+	if (!object) {
+		if (fd >= 0)
+			close(fd);
+		return error_no_memory(err);
+	}
+	result = fill(object, path, fd, err);
+	if (result) {
+		object_free(object);
+		return result;
+	}
+	*out = object;
+	return 0;
+}
+
+void object_free(struct object *object)
+{
+	if (!object)
+		return;
+	sdt_sites_done(&object->sites);
+	elf_file_free(object->elf);
+	if (object->fd >= 0)
+		close(object->fd);
+	free(object->path);
+	free(object);
+}
+
+ssize_t objects_add(struct objects *objects, struct object *object)
+{
+	struct object **items;
+
+	for (size_t i = 0; i < objects->size; i++) {
+		if (objects->items[i]->device == object->device &&
+		    objects->items[i]->inode == object->inode) {
+			object_free(object);
+			return (ssize_t)i;
+		}
+	}
+	items = reallocarray(objects->items, objects->size + 1, sizeof(*items));
+	if (!items) {
+		object_free(object);
+		return -ENOMEM;
+	}
+	objects->items = items;
+	items[objects->size] = object;
+	return (ssize_t)objects->size++;
+}
+
+void objects_done(struct objects *objects)
+{
+	for (size_t i = 0; i < objects->size; i++)
+		object_free(objects->items[i]);
+	free(objects->items);
+	*objects = (struct objects){0};
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "placement.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/user.h>
+
+const char *point_name(enum point point)
+{
+	static const char *const names[POINT_COUNT] = {
+		[POINT_NOP] = "nop", [POINT_NOP5] = "nop5", [POINT_NOP10] = "nop10",
+	};
+
+	return names[point];
+}
+
+#if defined(__x86_64__)
+#define STACK_REGISTER SDT_X86_RSP
+
+/* Offsets into the kernel's struct pt_regs, which has the layout of user_regs_struct up to ss. */
+static int16_t register_offset(int8_t reg)
+{
+	static const uint16_t offsets[] = {
+		offsetof(struct user_regs_struct, rax), offsetof(struct user_regs_struct, rdx),
+		offsetof(struct user_regs_struct, rcx), offsetof(struct user_regs_struct, rbx),
+		offsetof(struct user_regs_struct, rsi), offsetof(struct user_regs_struct, rdi),
+		offsetof(struct user_regs_struct, rbp), offsetof(struct user_regs_struct, rsp),
+		offsetof(struct user_regs_struct, r8),	offsetof(struct user_regs_struct, r9),
+		offsetof(struct user_regs_struct, r10), offsetof(struct user_regs_struct, r11),
+		offsetof(struct user_regs_struct, r12), offsetof(struct user_regs_struct, r13),
+		offsetof(struct user_regs_struct, r14), offsetof(struct user_regs_struct, r15),
+	};
+
+	if (reg < 0 || (size_t)reg >= sizeof(offsets) / sizeof(*offsets))
+		return -1; /* rip among them: what it is at the site depends on the instruction */
+	return (int16_t)offsets[reg];
+}
+#elif defined(__aarch64__)
+#define STACK_REGISTER 31
+
+static int16_t register_offset(int8_t reg)
+{
+	return reg < 0 || reg > 31 ? -1 : (int16_t)(reg * 8);
+}
+#endif
+
+static struct argument argument_of(const struct sdt_arg *arg)
+{
+	struct argument none = {.kind = ARGUMENT_NONE, .reg = -1, .index = -1};
+	struct argument a = {
+		.value = arg->value,
+		.reg = register_offset(arg->reg),
+		.index = register_offset(arg->index),
+		.shift = (uint8_t)(64 - 8 * arg->size_bytes),
+		.is_signed = arg->is_signed,
+	};
+
+	if (arg->is_float || arg->is_vector || arg->is_high_byte)
+		return none;
+	switch (arg->kind) {
+	case SDT_ARG_CONSTANT:
+		a.kind = ARGUMENT_CONSTANT;
+		return a;
+	case SDT_ARG_REGISTER:
+		a.kind = ARGUMENT_REGISTER;
+		a.value = 0;
+		return a.reg < 0 ? none : a;
+	case SDT_ARG_MEMORY:
+		a.kind = ARGUMENT_MEMORY;
+		a.scale_shift = arg->scale == 8 ? 3 : arg->scale == 4 ? 2 : arg->scale == 2 ? 1 : 0;
+		if ((a.reg < 0 && arg->reg != SDT_NO_REGISTER) ||
+		    (a.index < 0 && arg->index != SDT_NO_REGISTER))
+			return none;
+		return a;
+	default:
+		return none;
+	}
+}
+
+void placement_choose(const struct sdt_site *site, enum point point, struct placement *placement)
+{
+	bool has_argument = site->arg_count > 0;
+	const struct sdt_arg *first = &site->args[0];
+
+	*placement = (struct placement){
+		.offset = site->offset,
+		.argument = {.kind = ARGUMENT_NONE, .reg = -1, .index = -1},
+	};
+	if (has_argument)
+		placement->argument = argument_of(first);
+	if (site->form == SDT_FORM_FOREIGN || point == POINT_NOP)
+		return;
+	if (point == POINT_NOP10) {
+		placement->offset += SDT_NOP10_OFFSET;
+		return;
+	}
+	if (site->form == SDT_FORM_THUNK) {
+		placement->offset += SDT_THUNK_NOP5_OFFSET;
+		return;
+	}
+	/* The value of rsp itself as argument is not worth another kind: leave such a site slow. */
+	if (has_argument && first->kind == SDT_ARG_REGISTER && first->reg == STACK_REGISTER)
+		return;
+	placement->offset += SDT_INLINE_NOP5_OFFSET;
+	placement->flags = COOKIE_SP_SHIFTED;
+	if (has_argument && first->kind == SDT_ARG_MEMORY && first->reg == STACK_REGISTER)
+		placement->argument.value += SITE_SP_SHIFT_BYTES;
+}

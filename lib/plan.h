@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_PLAN_H
+#define PROBEKIT_PLAN_H
+/*
+ * The probe plan: which probes are measured, at which sites of which objects, and into which rows.
+ * From ELF facts and the user's selection alone; nothing here talks to the kernel.
+ */
+#include "engine.h"
+#include "object.h"
+
+/* What the user asked for. No globs and no pairs: every probekit span. */
+struct selection {
+	char **globs;
+	size_t glob_count;
+	struct pair {
+		char *text;	/* "PROVIDER:BEGIN,END|END" */
+		char *provider;
+		char *begin;
+		char **ends;
+		size_t end_count;
+	} *pairs;
+	size_t pair_count;
+};
+
+int selection_add_glob(struct selection *selection, const char *glob, struct probekit_error *err);
+int selection_add_pair(struct selection *selection, const char *text, struct probekit_error *err);
+void selection_done(struct selection *selection);
+
+struct plan_probe {
+	char *name;
+	enum probekit_kind kind;
+	char *objects;		/* paths, joined by ", " */
+	char *build_id;		/* of the first; may be NULL */
+	uint32_t row;		/* the first; UINT32_MAX: none yet */
+	uint32_t sites;		/* of begin, or of the value */
+	uint32_t end_sites;
+	bool has_keys;
+	bool is_fast;		/* every site is one of ours */
+};
+
+struct plan_site {
+	uint32_t object;	/* index */
+	uint32_t site;		/* in the object's table */
+	uint32_t probe;
+	enum program program;
+	bool has_key;
+};
+
+struct plan {
+	struct plan_probe *probes;
+	uint32_t probe_count;
+	struct plan_site *sites;
+	uint32_t site_count;
+	uint32_t row_count;
+	/* Room in the kernel's maps once loaded; UINT32_MAX before. What finds none is counted. */
+	uint32_t max_probes;
+	uint32_t max_sites;
+	uint32_t max_rows;
+	size_t left_out;
+};
+
+void plan_init(struct plan *plan);
+void plan_done(struct plan *plan);
+
+/* Adds the sites of objects[index] that the selection names. */
+int plan_add_object(struct plan *plan, const struct objects *objects, uint32_t index,
+		    const struct selection *selection, struct probekit_error *err);
+
+/* Gives rows to the probes that have none yet; call when all objects known by now are added, as a probe
+ * with keys takes more of them. */
+void plan_number_rows(struct plan *plan);
+
+/* An error that says what is wrong unless every glob and pair has found its probe. Which is what the
+ * message names; the objects' other probes, or functions worth a span, are the hint. */
+int plan_require(const struct plan *plan, const struct objects *objects,
+		 const struct selection *selection, struct probekit_error *err);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns reading /proc. A process may end at any moment: every failure is either an error or skipped. */
+#include "process.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "proc_maps.h"
+
+static int no_process(pid_t pid, struct probekit_error *err)
+{
+	error_failed(err, -ESRCH, "no process has PID %d", pid);
+	return error_hint(err, -ESRCH, "see 'ps -e'; a process that restarts gets another PID, a path does not change");
+}
+
+static int no_access(pid_t pid, int code, struct probekit_error *err)
+{
+	error_unavailable(err, code, "process %d belongs to another user (or may not be traced): its memory map cannot be read", pid);
+	return error_hint(err, code, "run as root or as that user, or grant CAP_SYS_PTRACE");
+}
+
+static int no_executable(pid_t pid, struct probekit_error *err)
+{
+	return error_failed(err, -ESRCH, "process %d has no executable: it has ended, or is a kernel thread",
+			    pid);
+}
+
+int process_open(pid_t pid, int *pidfd, struct probekit_error *err)
+{
+	char link[64];
+	char name[2];
+	int fd;
+
+	if (pid <= 0)
+		return error_usage(err, "'%d' is not a PID", pid);
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: a thread that leads no process */
+		return no_process(pid, err);
+	if (fd < 0)
+		return error_errno(err, -errno, "cannot watch process %d", pid);
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	if (readlink(link, name, sizeof(name)) < 0 && errno == ENOENT) {
+		close(fd);
+		return no_executable(pid, err);
+	}
+	*pidfd = fd;
+	return 0;
+}
+
+static int read_all(int fd, char **text, size_t *size_bytes)
+{
+	size_t capacity = 1 << 16;
+	size_t have = 0;
+	char *buffer = malloc(capacity);
+
+	while (buffer) {
+		ssize_t got = read(fd, buffer + have, capacity - have);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int code = -errno;
+
+			free(buffer);
+			return code;
+		}
+		if (got == 0) {
+			*text = buffer;
+			*size_bytes = have;
+			return 0;
+		}
+		have += (size_t)got;
+		if (have == capacity) {
+			char *larger = realloc(buffer, capacity *= 2);
+
+			if (!larger)
+				free(buffer);
+			buffer = larger;
+		}
+	}
+	return -ENOMEM;
+}
+
+int process_read_maps(pid_t pid, char **text, size_t *size_bytes, struct probekit_error *err)
+{
+	char path[64];
+	int result;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	result = fd < 0 ? -errno : read_all(fd, text, size_bytes);
+	if (fd >= 0)
+		close(fd);
+	if (result == -EACCES || result == -EPERM)
+		return no_access(pid, result, err);
+	if (result == -ENOENT || result == -ESRCH)
+		return no_process(pid, err);
+	return result ? error_errno(err, result, "cannot read '%s'", path) : 0;
+}
+
+static int open_checked(int fd, ino_t inode)
+{
+	struct stat status;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) == 0 && status.st_ino == inode && S_ISREG(status.st_mode))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* The mapped file itself: by name inside the process's root, else, where that name is another file
+ * by now, by the map, which asks for more privilege. */
+static int open_mapped(pid_t pid, const struct proc_map *map)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	char path[96];
+	int root;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = root < 0 ? -errno : open_checked((int)syscall(SYS_openat2, root, map->path, &how, sizeof(how)),
+					      map->inode);
+	if (root >= 0)
+		close(root);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)map->start, (unsigned long long)map->end);
+	return open_checked(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), map->inode);
+}
+
+static int add_executable(pid_t pid, struct objects *objects, struct probekit_error *err)
+{
+	char link[64];
+	char name[4096];
+	struct object *object;
+	ssize_t length;
+	int result;
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	length = readlink(link, name, sizeof(name) - 1);
+	fd = length < 0 ? -1 : open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		return no_access(pid, -errno, err);
+	if (fd < 0) {
+		if (errno != ENOENT && errno != ESRCH)
+			return error_errno(err, -errno, "cannot open the executable of process %d", pid);
+		return no_executable(pid, err);
+	}
+	name[length] = '\0';
+	result = object_open(name, fd, &object, err);
+	if (result)
+		return result;
+	return objects_add(objects, object) < 0 ? error_no_memory(err) : 0;
+}
+
+static bool is_code_file(const struct proc_map *map)
+{
+	return map->is_executable && map->inode && map->path[0] == '/';
+}
+
+static int add_mapped(pid_t pid, const struct proc_maps *maps, struct objects *objects, size_t *skipped,
+		      struct probekit_error *err)
+{
+	for (size_t i = 0; i < maps->size; i++) {
+		struct object *object;
+		int fd;
+
+		if (!is_code_file(&maps->maps[i]))
+			continue;
+		fd = open_mapped(pid, &maps->maps[i]);
+		if (fd < 0 || object_open(maps->maps[i].path, fd, &object, NULL)) {
+			++*skipped;
+			continue;
+		}
+		if (objects_add(objects, object) < 0)
+			return error_no_memory(err);
+	}
+	return 0;
+}
+
+int process_objects(pid_t pid, struct objects *objects, size_t *skipped, struct probekit_error *err)
+{
+	struct proc_maps maps;
+	size_t size_bytes;
+	char *text;
+	int result;
+
+	*skipped = 0;
+	result = process_read_maps(pid, &text, &size_bytes, err);
+	if (result)
+		return result;
+	result = proc_maps_parse(text, size_bytes, &maps);
+	free(text);
+	if (result)
+		return error_no_memory(err);
+	result = add_executable(pid, objects, err);
+	if (!result)
+		result = add_mapped(pid, &maps, objects, skipped, err);
+	proc_maps_done(&maps);
+	return result;
+}
+
+static bool maps_inode(const char *pid_name, const struct object *object)
+{
+	struct proc_maps maps;
+	size_t size_bytes;
+	bool found = false;
+	char *text;
+
+	if (process_read_maps((pid_t)atoi(pid_name), &text, &size_bytes, NULL))
+		return false;
+	if (proc_maps_parse(text, size_bytes, &maps) == 0) {
+		for (size_t i = 0; i < maps.size && !found; i++)
+			found = maps.maps[i].is_executable && maps.maps[i].inode == object->inode;
+		proc_maps_done(&maps);
+	}
+	free(text);
+	return found;
+}
+
+size_t process_count_users(const struct object *object)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	size_t users = 0;
+
+	if (!proc)
+		return 0;
+	while ((entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != getpid() &&
+		    maps_inode(entry->d_name, object))
+			users++;
+	closedir(proc);
+	return users;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_SESSION_H
+#define PROBEKIT_SESSION_H
+/* The session's state, shared by session.c (its life) and session_snapshot.c (what it measured). */
+#include "attachment.h"
+#include "calibrate.h"
+#include "command.h"
+#include "features.h"
+#include "plan.h"
+
+struct watched_process {
+	int pidfd;
+	bool has_ended;
+};
+
+/* Extremes since a moment, as in struct row; both 0: nothing. */
+struct extremes {
+	uint64_t max;
+	uint64_t inverted_min;
+};
+
+/* What of a row the kernel does not keep. */
+struct row_history {
+	struct extremes whole;
+	struct extremes interval;
+};
+
+enum session_state {
+	SESSION_NEW,
+	SESSION_RUNNING,
+	SESSION_STOPPED,
+};
+
+struct probekit_session {
+	struct probekit_session_options options;
+	enum session_state state;
+
+	struct selection selection;
+	struct objects objects;
+	size_t path_count;		/* of the objects, those given by path: the first ones */
+	pid_t *pids;			/* given by PID, and the command's */
+	struct watched_process *watched;	/* the same processes */
+	size_t pid_count;
+	struct command command;
+	size_t users_at_start;
+	char *target;
+
+	struct features features;
+	struct plan plan;
+	struct engine *engine;
+	struct attachment attachment;
+	struct calibration calibration;
+	int64_t started_unix_ns;
+	uint64_t started_ns;		/* CLOCK_MONOTONIC, as the programs' times */
+	uint64_t stopped_ns;		/* 0: not yet */
+	uint64_t last_scan_ns;
+
+	struct row_history *history;	/* by row of the plan; max_rows of them */
+	struct probekit_snapshot *previous;	/* the whole at the last interval */
+	uint64_t interval_start_ns;
+	struct open_record *open;	/* noted at the stop */
+	size_t open_count;
+};
+
+uint64_t session_now_ns(void);
+void session_log(const struct probekit_session *session, const char *format, ...)
+	ERROR_PRINTF(2, 3);
+/* Reads the open spans into session->open. */
+int session_note_open(struct probekit_session *session, struct probekit_error *err);
+
+#endif

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns how the kernel's rows become a snapshot. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../bpf/bucket.h"
+#include "histogram.h"
+#include "session.h"
+#include "snapshot.h"
+
+/* ---- open spans ----------------------------------------------------------------------------------------- */
+
+static int note_one(const struct open_record *record, void *arg)
+{
+	struct probekit_session *session = arg;
+	struct open_record *open;
+
+	if (record->probe == 0 || record->probe > session->plan.probe_count)
+		return 0;
+	open = reallocarray(session->open, session->open_count + 1, sizeof(*open));
+	if (!open)
+		return -ENOMEM;
+	session->open = open;
+	open[session->open_count] = *record;
+	open[session->open_count].probe--;
+	open[session->open_count].comm[sizeof(record->comm) - 1] = '\0';
+	session->open_count++;
+	return 0;
+}
+
+int session_note_open(struct probekit_session *session, struct probekit_error *err)
+{
+	return engine_visit_open(session->engine, note_one, session, err);
+}
+
+/* An async span outlives its thread, but not its process. */
+static bool has_ended(const struct open_record *record)
+{
+	return kill((pid_t)record->pid, 0) && errno == ESRCH;
+}
+
+static int add_open(const struct probekit_session *session, uint32_t index, struct probekit_probe *probe)
+{
+	if (!session->open_count)
+		return 0;
+	probe->open = calloc(session->open_count, sizeof(*probe->open));
+	if (!probe->open)
+		return -ENOMEM;
+	for (size_t i = 0; i < session->open_count; i++) {
+		const struct open_record *record = &session->open[i];
+		struct probekit_open_span *open = &probe->open[probe->open_count];
+
+		if (record->probe != index)
+			continue;
+		if (probe->kind == PROBEKIT_KIND_ASYNC && has_ended(record)) {
+			probe->lost.abandoned++;
+			continue;
+		}
+		open->pid = (pid_t)record->pid;
+		open->tid = (pid_t)record->tid;
+		open->age_ns = session->stopped_ns - record->begin_ns;
+		memcpy(open->comm, record->comm, sizeof(open->comm));
+		probe->open_count++;
+	}
+	return 0;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------- */
+
+static void widen(struct extremes *into, const struct extremes *from)
+{
+	if (from->max > into->max)
+		into->max = from->max;
+	if (from->inverted_min > into->inverted_min)
+		into->inverted_min = from->inverted_min;
+}
+
+static int64_t unbias(uint64_t raw, bool is_value)
+{
+	return (int64_t)(is_value ? raw ^ VALUE_BIAS : raw);
+}
+
+struct reader {
+	struct probekit_session *session;
+	struct row_sums sums;
+	bool is_interval;	/* min and max since the last interval */
+};
+
+/* Fills count, sum, min, max and histogram of `row` from the kernel's row. */
+static int read_row(struct reader *reader, uint32_t index, struct probekit_probe *row, uint64_t *beyond)
+{
+	struct probekit_session *session = reader->session;
+	struct row_history *history = &session->history[index];
+	struct row_sums *sums = &reader->sums;
+	struct extremes now;
+	const struct extremes *extremes = reader->is_interval ? &history->interval : &history->whole;
+	bool is_value = row->kind == PROBEKIT_KIND_VALUE;
+	int32_t scale = engine_scale(session->engine);
+	int32_t exponent = is_value ? 0 : BUCKET_SECONDS_EXPONENT;
+	int result;
+
+	engine_read_row(session->engine, ENGINE_ROW(index), sums);
+	now = (struct extremes){.max = sums->max, .inverted_min = sums->inverted_min};
+	widen(&history->whole, &now);
+	widen(&history->interval, &now);
+	result = histogram_from_slots(sums->slots, engine_slots(session->engine),
+				      BUCKET_SLOT_BASE - (exponent << scale), scale, &row->histogram);
+	if (result)
+		return result;
+	row->histogram.zero_count = sums->zero_count;
+	row->histogram.negative_count = sums->negative_count;
+	row->count = histogram_total(&row->histogram);
+	row->sum = (int64_t)sums->sum;
+	*beyond += sums->out_of_range;
+	if (row->count && extremes->inverted_min | extremes->max) {
+		row->min = unbias(~extremes->inverted_min, is_value);
+		row->max = unbias(extremes->max, is_value);
+	}
+	return 0;
+}
+
+static int add_row(struct probekit_probe *total, const struct probekit_probe *row)
+{
+	if (!row->count)
+		return 0;
+	if (!total->count || row->min < total->min)
+		total->min = row->min;
+	if (!total->count || row->max > total->max)
+		total->max = row->max;
+	total->count += row->count;
+	total->sum += row->sum;
+	return histogram_add(&total->histogram, &row->histogram);
+}
+
+static const char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+static uint64_t probe_cost(const struct probekit_session *session, const struct plan_probe *planned)
+{
+	if (planned->kind == PROBEKIT_KIND_USDT && !planned->is_fast)
+		return session->calibration.usdt_ns;
+	if (planned->kind == PROBEKIT_KIND_VALUE) /* one site instead of two */
+		return session->calibration.span_ns / 2;
+	return session->calibration.span_ns;
+}
+
+static int begin_row(const struct probekit_session *session, const struct plan_probe *planned,
+		     struct probekit_probe *row)
+{
+	row->kind = planned->kind;
+	row->sites = planned->sites;
+	row->probe_cost_ns = probe_cost(session, planned);
+	row->name = copy(planned->name);
+	row->object = copy(planned->objects ? planned->objects : "");
+	row->build_id = copy(planned->build_id);
+	return row->name && row->object && (row->build_id || !planned->build_id) ? 0 : -ENOMEM;
+}
+
+static void read_losses(const struct probekit_session *session, uint32_t index,
+			struct probekit_probe *row)
+{
+	struct probe_counters counters;
+
+	engine_read_counters(session->engine, ENGINE_PROBE(index), &counters);
+	row->in_flight_at_start = counters.in_flight_at_start;
+	row->lost.unmatched_end = counters.unmatched_end;
+	row->lost.abandoned = counters.abandoned;
+	row->lost.depth_overflow = counters.depth_overflow;
+	row->lost.state_unavailable = counters.state_unavailable;
+	row->lost.map_full = counters.map_full;
+	row->lost.unreadable_argument = counters.unreadable_argument;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct probekit_probe *x = a;
+	const struct probekit_probe *y = b;
+
+	if (x->is_key_overflow != y->is_key_overflow)
+		return x->is_key_overflow ? 1 : -1;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* The key rows of probe `index` behind its own row, which becomes their sum. */
+static int read_keys(struct reader *reader, uint32_t index, struct probekit_snapshot *snapshot,
+		     struct probekit_probe *total)
+{
+	struct probekit_session *session = reader->session;
+	const struct plan_probe *planned = &session->plan.probes[index];
+	struct probekit_probe *first = &snapshot->probes[snapshot->size];
+
+	for (uint32_t i = 0; i <= KEY_SLOTS; i++) {
+		struct probekit_probe *row = &snapshot->probes[snapshot->size];
+		bool is_overflow = i == KEY_SLOTS;
+		int64_t key = is_overflow ? 0 : engine_key(session->engine, ENGINE_PROBE(index), i);
+		int result;
+
+		if (key == KEY_EMPTY)
+			continue;
+		snapshot->size++;
+		result = begin_row(session, planned, row);
+		row->has_key = true;
+		row->key = key;
+		row->is_key_overflow = is_overflow;
+		if (!result)
+			result = read_row(reader, planned->row + 1 + i, row, &total->lost.out_of_range);
+		if (!result)
+			result = add_row(total, row);
+		if (result)
+			return result;
+		if (!row->count) {
+			free((char *)row->name);
+			free((char *)row->object);
+			free((char *)row->build_id);
+			histogram_done(&row->histogram);
+			*row = (struct probekit_probe){0};
+			snapshot->size--;
+		}
+	}
+	qsort(first, (size_t)(&snapshot->probes[snapshot->size] - first), sizeof(*first), by_key);
+	return 0;
+}
+
+static int read_probe(struct reader *reader, uint32_t index, struct probekit_snapshot *snapshot)
+{
+	struct probekit_session *session = reader->session;
+	const struct plan_probe *planned = &session->plan.probes[index];
+	struct probekit_probe *row = &snapshot->probes[snapshot->size++];
+	int result = begin_row(session, planned, row);
+
+	if (!result && planned->row != UINT32_MAX)
+		result = read_row(reader, planned->row, row, &row->lost.out_of_range);
+	if (result)
+		return result;
+	read_losses(session, index, row);
+	result = add_open(session, index, row);
+	if (!result && planned->has_keys && planned->row != UINT32_MAX)
+		result = read_keys(reader, index, snapshot, row);
+	return result;
+}
+
+static int fill_info(const struct probekit_session *session, struct probekit_snapshot *snapshot)
+{
+	struct probekit_snapshot_info *info = &snapshot->info;
+	struct utsname kernel;
+	pid_t *pids = calloc(session->pid_count + 1, sizeof(*pids));
+
+	if (!pids || uname(&kernel))
+		return free(pids), -ENOMEM;
+	memcpy(pids, session->pids, session->pid_count * sizeof(*pids));
+	info->started_unix_ns = session->started_unix_ns;
+	info->duration_ns = (session->stopped_ns ? session->stopped_ns : session_now_ns()) - session->started_ns;
+	info->target = copy(session->target);
+	info->pids = pids;
+	info->pid_count = session->pid_count;
+	info->child_status = session->command.status;
+	info->span_cost_ns = session->calibration.span_ns;
+	info->usdt_cost_ns = session->calibration.usdt_ns;
+	info->floor_ns = session->calibration.floor_ns;
+	info->tool_version = copy(probekit_version());
+	info->kernel = copy(kernel.release);
+	info->attach = copy(session->attachment.use_multi ? "uprobe_multi" : "perf_event");
+	info->site = copy(point_name(session->calibration.point));
+	info->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	return info->target && info->tool_version && info->kernel && info->attach && info->site ? 0 : -ENOMEM;
+}
+
+static int read_snapshot(struct probekit_session *session, bool is_interval,
+			 struct probekit_snapshot **out, struct probekit_error *err)
+{
+	size_t rows = (size_t)session->plan.row_count + session->plan.probe_count;
+	struct probekit_snapshot *snapshot = snapshot_new(rows);
+	struct reader reader = {
+		.session = session,
+		.sums = {.slots = calloc(engine_slots(session->engine), sizeof(uint64_t))},
+		.is_interval = is_interval,
+	};
+	int result = snapshot && reader.sums.slots ? 0 : -ENOMEM;
+
+	if (!result) {
+		snapshot->size = 0; /* rows count as they are filled */
+		result = fill_info(session, snapshot);
+	}
+	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)
+		result = read_probe(&reader, i, snapshot);
+	free(reader.sums.slots);
+	if (result) {
+		probekit_snapshot_free(snapshot);
+		return error_errno(err, result, "cannot take a snapshot");
+	}
+	*out = snapshot;
+	return 0;
+}
+
+static int require_started(const struct probekit_session *session, struct probekit_error *err)
+{
+	if (session->state == SESSION_NEW)
+		return error_usage(err, "the session has not started");
+	if (session->state == SESSION_STOPPED && session->plan.probe_count == 0)
+		return plan_require(&session->plan, &session->objects, &session->selection, err);
+	return 0;
+}
+
+int probekit_session_snapshot(struct probekit_session *session, struct probekit_snapshot **snapshot,
+			      struct probekit_error *err)
+{
+	int result = require_started(session, err);
+
+	return result ? result : read_snapshot(session, false, snapshot, err);
+}
+
+/* ---- intervals ---------------------------------------------------------------------------------------------- */
+
+static const struct probekit_probe *find_row(const struct probekit_snapshot *snapshot,
+					     const struct probekit_probe *like)
+{
+	for (size_t i = 0; snapshot && i < snapshot->size; i++) {
+		const struct probekit_probe *row = &snapshot->probes[i];
+
+		if (row->kind == like->kind && row->has_key == like->has_key && row->key == like->key &&
+		    row->is_key_overflow == like->is_key_overflow && strcmp(row->name, like->name) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static int subtract_row(struct probekit_probe *row, const struct probekit_probe *before)
+{
+	struct probekit_histogram delta;
+	uint64_t *now = (uint64_t *)&row->lost;
+	const uint64_t *then = (const uint64_t *)&before->lost;
+	int result = histogram_subtract(&row->histogram, &before->histogram, &delta);
+
+	if (result)
+		return result;
+	histogram_done(&row->histogram);
+	row->histogram = delta;
+	row->count = histogram_total(&delta);
+	row->sum -= before->sum;
+	row->in_flight_at_start -= before->in_flight_at_start;
+	for (size_t i = 0; i < sizeof(row->lost) / sizeof(*now); i++)
+		now[i] -= then[i];
+	return 0;
+}
+
+/* What the next interval subtracts: the rows' identity and sums, without the rest. */
+static int copy_rows(const struct probekit_snapshot *from, struct probekit_snapshot **out)
+{
+	struct probekit_snapshot *copied = snapshot_new(from->size);
+	int result = copied ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !result && i < from->size; i++) {
+		struct probekit_probe *row = &copied->probes[i];
+
+		*row = from->probes[i];
+		row->name = copy(from->probes[i].name);
+		row->object = NULL;
+		row->build_id = NULL;
+		row->open = NULL;
+		row->open_count = 0;
+		row->histogram = (struct probekit_histogram){.scale = from->probes[i].histogram.scale};
+		result = row->name ? histogram_add(&row->histogram, &from->probes[i].histogram) : -ENOMEM;
+	}
+	if (result) {
+		probekit_snapshot_free(copied);
+		return result;
+	}
+	*out = copied;
+	return 0;
+}
+
+int probekit_session_interval(struct probekit_session *session, struct probekit_snapshot **out,
+			      struct probekit_error *err)
+{
+	struct probekit_snapshot *whole = NULL;
+	struct probekit_snapshot *delta;
+	uint64_t now = session->stopped_ns ? session->stopped_ns : session_now_ns();
+	int result = require_started(session, err);
+
+	if (!result)
+		result = read_snapshot(session, true, &delta, err);
+	if (result)
+		return result;
+	if (copy_rows(delta, &whole))
+		result = error_no_memory(err);
+	for (size_t i = 0; !result && i < delta->size; i++) {
+		const struct probekit_probe *before = find_row(session->previous, &delta->probes[i]);
+
+		if (before && subtract_row(&delta->probes[i], before))
+			result = error_no_memory(err);
+	}
+	if (result) {
+		probekit_snapshot_free(whole);
+		probekit_snapshot_free(delta);
+		return result;
+	}
+	for (uint32_t i = 0; i < session->plan.row_count; i++)
+		session->history[i].interval = (struct extremes){0};
+	delta->info.started_unix_ns += (int64_t)(session->interval_start_ns - session->started_ns);
+	delta->info.duration_ns = now - session->interval_start_ns;
+	session->interval_start_ns = now;
+	probekit_snapshot_free(session->previous);
+	session->previous = whole;
+	*out = delta;
+	return 0;
+}
