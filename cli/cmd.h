@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_CLI_CMD_H
+#define PROBEKIT_CLI_CMD_H
+/* The commands that exist; each stands in its own cmd_NAME.c. */
+#include "opts.h"
+
+extern const struct command command_latency;
+extern const struct command command_list;
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns `probekit latency`: what it may be asked, and what it gives back in which order. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "format.h"
+#include "measure.h"
+#include "out_text.h"
+
+enum {
+	EXIT_CANNOT_RUN = 126,
+	EXIT_NOT_FOUND = 127,
+};
+
+struct options {
+	struct opt_pids pids;
+	struct opt_texts spans;
+	struct opt_texts pairs;
+	struct opt_integer key;
+	uint64_t duration_ns;
+	uint64_t interval_ns;
+	const char *from;
+	const char *output;
+	bool is_json;
+	bool no_color;
+	bool is_verbose;
+};
+
+static const struct opt option_table[] = {
+	{ 'p', "pid", OPT_PIDS, "PID", offsetof(struct options, pids),
+	  "Measure this process; repeat for more. With TARGET: only these processes." },
+	{ 'd', "duration", OPT_DURATION, "SECONDS", offsetof(struct options, duration_ns),
+	  "How long, from attachment. Without it: until the command or every PID has ended, or "
+	  "Ctrl-C." },
+	{ 'i', "interval", OPT_DURATION, "SECONDS", offsetof(struct options, interval_ns),
+	  "Print what was added each interval, and the whole at the end." },
+	{ 's', "span", OPT_TEXTS, "GLOB", offsetof(struct options, spans),
+	  "Spans whose \"provider:name\" matches; repeat for more." },
+	{ 'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, pairs),
+	  "The time from one USDT probe to another on the same thread; \"A|B\" ends at the first. "
+	  "Repeat for more." },
+	{ 0, "key", OPT_INTEGER, "N", offsetof(struct options, key), "Only spans with this key." },
+	{ 0, "from", OPT_FILE, "FILE", offsetof(struct options, from),
+	  "Show a stored snapshot instead of measuring; \"-\" is standard input." },
+	{ 'o', "output", OPT_FILE, "FILE", offsetof(struct options, output),
+	  "Write the snapshot to FILE at the end, whole or not at all." },
+	{ 0, "json", OPT_FLAG, NULL, offsetof(struct options, is_json),
+	  "The snapshot as JSON on standard output, one a line with -i, the whole last. Text for "
+	  "people and the command's own output go to standard error." },
+	{ 0, "no-color", OPT_FLAG, NULL, offsetof(struct options, no_color),
+	  "No colour on a terminal either." },
+	{ 'v', "verbose", OPT_FLAG, NULL, offsetof(struct options, is_verbose),
+	  "Say what is attached, and how." },
+	{ 0 },
+};
+
+/* ---- output ---- */
+
+/* Where text for people goes, and how. */
+static FILE *text_stream(const struct options *options, struct text_style *style)
+{
+	FILE *out = options->is_json ? stderr : stdout;
+
+	style->width = terminal_width(out);
+	style->has_colour = !options->no_color && terminal_has_colour(out);
+	return out;
+}
+
+static int no_memory(struct probekit_error *err)
+{
+	*err = (struct probekit_error){ -ENOMEM, PROBEKIT_ERROR_FAILED, "cannot allocate memory", "" };
+	return -ENOMEM;
+}
+
+static bool matches(const struct options *options, const char *name)
+{
+	for (size_t i = 0; i < options->spans.count; i++)
+		if (fnmatch(options->spans.items[i], name, 0) == 0)
+			return true;
+	return options->spans.count == 0;
+}
+
+/* A text for people: the interval's when `clock` is given, else the whole report. */
+static int print_text(const struct options *options, const struct probekit_snapshot *snapshot,
+		      const char *clock, struct probekit_error *err)
+{
+	size_t size = probekit_snapshot_size(snapshot);
+	const struct probekit_probe **rows = malloc((size ? size : 1) * sizeof(*rows));
+	struct text_view view = {
+		.info = probekit_snapshot_info(snapshot),
+		.rows = rows,
+		.has_key = options->key.is_given,
+		.key = options->key.value,
+	};
+	struct text_style style;
+	FILE *out = text_stream(options, &style);
+	int ret;
+
+	if (!rows)
+		return no_memory(err);
+	for (size_t i = 0; i < size; i++) {
+		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
+
+		/* A live session has chosen already; -s and -u together are more than the globs. */
+		if (!options->from || matches(options, row->name))
+			rows[view.size++] = row;
+	}
+	ret = clock ? out_text_interval(out, &style, &view, clock) :
+		      out_text_report(out, &style, &view);
+	free(rows);
+	fflush(out);
+	return ret ? no_memory(err) : 0;
+}
+
+static int print_json(const struct probekit_snapshot *snapshot, bool compact,
+		      struct probekit_error *err)
+{
+	char *text;
+	int ret = probekit_snapshot_to_json(snapshot, compact, &text, err);
+
+	if (ret)
+		return ret;
+	puts(text);
+	free(text);
+	/* A failed write is told once, at the end of main(). */
+	fflush(stdout);
+	return 0;
+}
+
+static int print_interval(void *arg, const struct probekit_snapshot *delta,
+			  struct probekit_error *err)
+{
+	const struct options *options = arg;
+	time_t now = time(NULL);
+	struct tm tm;
+	char clock[16];
+
+	if (options->is_json) {
+		int ret = print_json(delta, true, err);
+
+		if (ret)
+			return ret;
+	}
+	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&now, &tm));
+	return print_text(options, delta, clock, err);
+}
+
+/* The file first: text into a closed pipe ends the process. */
+static int give_out(const struct options *options, const struct probekit_snapshot *snapshot)
+{
+	struct probekit_error err;
+	int code = 0;
+
+	if (options->output && probekit_snapshot_write(snapshot, options->output, &err))
+		code = report_error(&err);
+	if (options->is_json && print_json(snapshot, options->interval_ns != 0, &err))
+		return report_error(&err);
+	if (print_text(options, snapshot, NULL, &err))
+		return report_error(&err);
+	return code;
+}
+
+/* ---- checks that come before anything is attached ---- */
+
+static int cannot_write(const char *path, const char *why, struct probekit_error *err)
+{
+	usage_error(err, "cannot write '%s': %s", path, why);
+	err->kind = PROBEKIT_ERROR_FAILED;
+	return err->code;
+}
+
+/* Would fail at the end, when the measurement is done and lost. Leaves no file. */
+static int check_output(const char *path, struct probekit_error *err)
+{
+	struct stat st;
+	char *copy;
+	char *folder;
+	int ret = 0;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return cannot_write(path, S_ISDIR(st.st_mode) ? "it is a folder" :
+								"it is not a regular file", err);
+	if (path[strlen(path) - 1] == '/')
+		return cannot_write(path, "it is not the name of a file", err);
+	copy = strdup(path);
+	if (!copy)
+		return no_memory(err);
+	folder = dirname(copy);
+	if (stat(folder, &st) == 0 && !S_ISDIR(st.st_mode))
+		ret = cannot_write(path, strerror(ENOTDIR), err);
+	else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+		ret = cannot_write(path, strerror(errno), err);
+	free(copy);
+	return ret;
+}
+
+static int check_usage(const struct options *options, const struct opt_operands *operands,
+		       struct probekit_error *err)
+{
+	bool has_live = operands->target || operands->command || options->pids.count;
+
+	if (options->from) {
+		if (has_live)
+			return usage_error(err, "--from shows a file: no TARGET, PID or command");
+		if (options->duration_ns || options->interval_ns || options->pairs.count ||
+		    options->output)
+			return usage_error(err, "-d, -i, -u and -o have no meaning with --from");
+		if (options->is_json && (options->spans.count || options->key.is_given))
+			return usage_error(err, "--json gives the file's whole: no -s, no --key");
+		return 0;
+	}
+	if (!has_live) {
+		usage_error(err, "latency: no target");
+		snprintf(err->hint, sizeof(err->hint),
+			 "give a binary, a library, -p PID, or -- CMD ARGS");
+		return err->code;
+	}
+	if (operands->command && (operands->target || options->pids.count))
+		return usage_error(err, "a command stands alone: no TARGET or PID beside it");
+	return 0;
+}
+
+/* ---- live ---- */
+
+static void log_line(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "probekit: %s\n", line);
+}
+
+static int add_all(struct probekit_session *session, const struct options *options,
+		   const struct opt_operands *operands, struct probekit_error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < options->spans.count; i++)
+		ret = probekit_session_add_span(session, options->spans.items[i], err);
+	for (size_t i = 0; ret == 0 && i < options->pairs.count; i++)
+		ret = probekit_session_add_pair(session, options->pairs.items[i], err);
+	if (ret == 0 && operands->target)
+		ret = probekit_session_add_path(session, operands->target, err);
+	for (size_t i = 0; ret == 0 && i < options->pids.count; i++)
+		ret = probekit_session_add_pid(session, options->pids.items[i], err);
+	return ret;
+}
+
+/* The exit code, as a shell's when the command cannot be run. */
+static int add_command(struct probekit_session *session, char **command)
+{
+	struct probekit_error err;
+	int ret = probekit_session_add_command(session, command, &err);
+
+	if (ret == 0)
+		return 0;
+	report_error(&err);
+	if (err.kind != PROBEKIT_ERROR_FAILED)
+		return (int)err.kind;
+	return ret == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}
+
+static void say_waiting(struct probekit_session *session, const struct opt_operands *operands)
+{
+	char name[512];
+
+	if (!operands->target || probekit_session_process_count(session))
+		return;
+	format_escape(operands->target, name, sizeof(name));
+	fprintf(stderr, "probekit: no process runs '%s' yet: waiting for one\n", name);
+}
+
+static int measure(struct probekit_session *session, struct options *options,
+		   const struct opt_operands *operands)
+{
+	struct measure measure = {
+		.session = session,
+		.duration_ns = options->duration_ns,
+		.interval_ns = options->interval_ns,
+		.has_command = operands->command != NULL,
+		.interval = print_interval,
+		.arg = options,
+	};
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	int code = 0;
+	int last;
+
+	measure_catch_signals();
+	if (probekit_session_start(session, &err))
+		return report_error(&err);
+	say_waiting(session, operands);
+	if (measure_run(&measure, &err))
+		code = report_error(&err);
+	if (probekit_session_snapshot(session, &snapshot, &err))
+		return code ? code : report_error(&err);
+	last = give_out(options, snapshot);
+	if (operands->command && probekit_snapshot_info(snapshot)->child_status < 0)
+		fprintf(stderr, "probekit: the command still runs: ending it\n");
+	probekit_snapshot_free(snapshot);
+	return code ? code : last;
+}
+
+static int run_live(struct options *options, const struct opt_operands *operands)
+{
+	struct probekit_session_options session_options = {
+		.size = sizeof(session_options),
+		.key_only = options->key.is_given,
+		.key = options->key.value,
+		.command_stdout_to_stderr = options->is_json,
+		.log = options->is_verbose ? log_line : NULL,
+	};
+	struct probekit_session *session;
+	struct probekit_error err;
+	int code = 0;
+
+	if (options->output && check_output(options->output, &err))
+		return report_error(&err);
+	if (probekit_session_new(&session_options, &session, &err))
+		return report_error(&err);
+	if (add_all(session, options, operands, &err))
+		code = report_error(&err);
+	if (code == 0 && operands->command)
+		code = add_command(session, operands->command);
+	if (code == 0)
+		code = measure(session, options, operands);
+	probekit_session_free(session);
+	return code;
+}
+
+static int run_from(const struct options *options)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	int code;
+
+	if (probekit_snapshot_read(options->from, &snapshot, &err))
+		return report_error(&err);
+	code = give_out(options, snapshot);
+	probekit_snapshot_free(snapshot);
+	return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct opt_operands operands;
+	struct probekit_error err;
+	int code = 0;
+
+	if (opts_parse(self, argc, argv, &options, &operands, &err))
+		code = report_error(&err);
+	else if (operands.help)
+		opts_print_help(stdout, self);
+	else if (check_usage(&options, &operands, &err))
+		code = report_error(&err);
+	else
+		code = options.from ? run_from(&options) : run_live(&options, &operands);
+	opts_done(self, &options);
+	return code;
+}
+
+const struct command command_latency = {
+	.name = "latency",
+	.summary = "how long spans take in live processes: counts, quantiles, histograms",
+	.synopsis = (const char *const[]){ "[OPTIONS] TARGET", "[OPTIONS] [TARGET] -p PID...",
+					   "[OPTIONS] -- CMD [ARGS]", "[OPTIONS] --from FILE", NULL },
+	.description = (const char *const[]){
+		"Measures the latency of spans: those that an application marks with "
+		"<probekit/probe.h>, and pairs of USDT probes named with -u. Without -s and -u every "
+		"probekit span of the target is measured.",
+		"TARGET is the path of a binary or library: every process that runs it, now or later. "
+		"With -p the target is a running process; with -- a command that is started and "
+		"measured from its first instruction. Processes that are not measured run as fast as "
+		"before.",
+		"Ctrl-C ends the measurement and prints it. A latency contains the probe itself: its "
+		"floor is measured at the start and printed, and what is near it is marked.",
+		NULL },
+	.options = option_table,
+	.examples = (const struct example[]){
+		{ "probekit latency -p 4242 -d 10", "Every span of a process, for ten seconds:" },
+		{ "probekit latency ./server -s 'web:*' -i 1", "Some spans of all servers, each second:" },
+		{ "probekit latency -- ./job --once", "A command, from its first instruction to its end:" },
+		{ "probekit latency /usr/lib/postgresql/15/bin/postgres -u "
+		  "postgresql:query__start,query__done",
+		  "Queries of a PostgreSQL that was not modified:" },
+		{ NULL, NULL } },
+	.takes_command = true,
+	.run = run,
+};

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the clock of a measurement and what ends it. */
+#include "measure.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "progress.h"
+
+enum {
+	/* A signal that arrives just before the library waits is seen this much later at worst. */
+	MAX_WAIT_MS = 200,
+	PROGRESS_MS = 500,
+	/* A command that Ctrl-C ended along with us gets this long to leave its status. */
+	COMMAND_END_MS = 100,
+};
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	is_interrupted = 1;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+}
+
+void measure_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM };
+	struct sigaction action = { .sa_handler = on_signal };
+
+	/* Also where a shell has them ignored, as for a background job of a script: kill -INT must
+	 * end a measurement there too. */
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int wait_ms(uint64_t now, uint64_t until)
+{
+	uint64_t ms = until > now ? (until - now + 999999) / 1000000 : 0;
+
+	return ms < MAX_WAIT_MS ? (int)ms : MAX_WAIT_MS;
+}
+
+static int show_progress(const struct measure *measure, struct progress *progress,
+			 uint64_t elapsed_ns, struct probekit_error *err)
+{
+	struct probekit_snapshot *snapshot;
+	uint64_t count = 0;
+	int ret;
+
+	if (!progress->is_wanted || elapsed_ns - progress->last_ns < PROGRESS_MS * 1000000ull)
+		return 0;
+	ret = probekit_session_snapshot(measure->session, &snapshot, err);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++) {
+		const struct probekit_probe *probe = probekit_snapshot_probe(snapshot, i);
+
+		if (!probe->has_key && probe->kind != PROBEKIT_KIND_VALUE)
+			count += probe->count;
+	}
+	probekit_snapshot_free(snapshot);
+	progress_show(progress, elapsed_ns, count);
+	return 0;
+}
+
+static int emit_interval(const struct measure *measure, struct progress *progress,
+			 struct probekit_error *err)
+{
+	struct probekit_snapshot *delta;
+	int ret = probekit_session_interval(measure->session, &delta, err);
+
+	if (ret)
+		return ret;
+	progress_clear(progress);
+	ret = measure->interval(measure->arg, delta, err);
+	probekit_snapshot_free(delta);
+	return ret;
+}
+
+static int poll_session(const struct measure *measure, int timeout_ms, struct probekit_error *err)
+{
+	int ret = probekit_session_poll(measure->session, timeout_ms, err);
+
+	return ret == -EINTR ? 0 : ret;
+}
+
+/* 0 at a regular end. */
+static int run(const struct measure *measure, struct progress *progress,
+	       struct probekit_error *err)
+{
+	uint64_t start = now_ns();
+	uint64_t end = measure->duration_ns ? start + measure->duration_ns : UINT64_MAX;
+	uint64_t next = measure->interval_ns ? start + measure->interval_ns : UINT64_MAX;
+
+	while (!is_interrupted) {
+		uint64_t now = now_ns();
+		int ret;
+
+		if (now >= end)
+			return 0;
+		if (now >= next) {
+			ret = emit_interval(measure, progress, err);
+			if (ret)
+				return ret;
+			/* Late by more than an interval: the missed ones are in the delta just shown. */
+			next += (now - next) / measure->interval_ns * measure->interval_ns +
+				measure->interval_ns;
+		}
+		ret = show_progress(measure, progress, now - start, err);
+		if (ret)
+			return ret;
+		ret = poll_session(measure, wait_ms(now, end < next ? end : next), err);
+		if (ret < 0)
+			return ret;
+		if (ret & PROBEKIT_EVENT_TARGETS_ENDED)
+			return 0;
+	}
+	if (measure->has_command) {
+		int ret = poll_session(measure, COMMAND_END_MS, err);
+
+		return ret < 0 ? ret : 0;
+	}
+	return 0;
+}
+
+int measure_run(const struct measure *measure, struct probekit_error *err)
+{
+	struct probekit_error stop_err;
+	struct progress progress;
+	int stopped;
+	int ret;
+
+	/* A command shares the terminal: the line would be drawn into its output. */
+	progress_init(&progress, !measure->has_command, measure->duration_ns);
+	ret = run(measure, &progress, err);
+	progress_clear(&progress);
+	stopped = probekit_session_stop(measure->session, &stop_err);
+	if (stopped && ret == 0) {
+		*err = stop_err;
+		ret = stopped;
+	}
+	if (ret == 0 && measure->interval_ns)
+		ret = emit_interval(measure, &progress, err);
+	return ret;
+}

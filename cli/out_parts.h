@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_CLI_OUT_PARTS_H
+#define PROBEKIT_CLI_OUT_PARTS_H
+/* What the text output is put together from. */
+#include "format.h"
+#include "out_text.h"
+
+/* A probe, the row of it that is shown (its own, or one key's), and its key rows. */
+struct text_group {
+	const struct probekit_probe *probe;
+	const struct probekit_probe *shown;	/* NULL: the wanted key did not occur */
+	const struct probekit_probe *const *keys;
+	size_t key_count;
+};
+
+/* A line of segments, continued on an indented one where a segment does not fit. */
+struct text_line {
+	FILE *out;
+	const struct text_style *style;
+	unsigned int indent;
+	unsigned int at;	/* columns used; 0: nothing printed yet */
+};
+
+enum text_ink { INK_PLAIN, INK_BOLD, INK_WARN, INK_BAR };
+
+void line_add(struct text_line *line, unsigned int gap, enum text_ink ink, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void line_end(struct text_line *line);
+/* Codes around inked text; "" without colour. */
+const char *ink_start(const struct text_style *style, enum text_ink ink);
+const char *ink_stop(const struct text_style *style, enum text_ink ink);
+
+/* A time, or for kind VALUE a quantity. */
+struct format format_of(const struct probekit_probe *probe, double value);
+/* Whether quantile `q` of `count` values is anything but the largest of them. */
+bool quantile_is_known(uint64_t count, double q);
+
+void out_histogram(FILE *out, const struct text_style *style, const struct probekit_probe *probe);
+
+/* The same columns for keys, for the summary of all probes, and for intervals. */
+struct text_table {
+	FILE *out;
+	const struct text_style *style;
+	unsigned int indent;
+	size_t label_width;
+	double seconds;		/* what rates refer to */
+};
+
+void table_init(struct text_table *table, FILE *out, const struct text_style *style,
+		unsigned int indent, uint64_t duration_ns);
+/* Widens the first column for `label`; to be called for every label before the head is printed. */
+void table_measure(struct text_table *table, const char *label);
+void table_head(const struct text_table *table, const char *title);
+void table_row(const struct text_table *table, const char *label,
+	       const struct probekit_probe *probe);
+void out_keys(FILE *out, const struct text_style *style, const struct text_group *group,
+	      uint64_t duration_ns);
+
+#endif
