@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns how the tests measure, and what every row must satisfy. */
+#include "measure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static void note_line(void *arg, const char *line)
+{
+	(void)arg;
+	print_error("probekit: %s\n", line); /* stdout may be a command's */
+}
+
+/* skip() leaves by longjmp: no way back. */
+static void refuse(const struct probekit_error *err)
+{
+	if (err->kind == PROBEKIT_ERROR_UNAVAILABLE) {
+		print_message("skipped: %s; %s\n", err->text, err->hint);
+		skip();
+	}
+	fail_msg("%s; %s", err->text, err->hint);
+}
+
+static int add_target(struct probekit_session *session, const struct measure *what,
+		      struct probekit_error *err)
+{
+	int result = 0;
+
+	if (what->path)
+		result = probekit_session_add_path(session, what->path, err);
+	if (what->pid && !result)
+		result = probekit_session_add_pid(session, what->pid, err);
+	if (what->command && !result)
+		result = probekit_session_add_command(session, (char *const *)what->command, err);
+	if (what->pair && !result)
+		result = probekit_session_add_pair(session, what->pair, err);
+	for (size_t i = 0; what->globs && what->globs[i] && !result; i++)
+		result = probekit_session_add_span(session, what->globs[i], err);
+	return result;
+}
+
+static struct probekit_session *try_start(const struct measure *what, struct probekit_error *err)
+{
+	struct probekit_session_options options = what->options;
+	struct probekit_session *session;
+
+	options.size = sizeof(options);
+	if (!options.log)
+		options.log = note_line;
+	if (probekit_session_new(&options, &session, err))
+		return NULL;
+	if (add_target(session, what, err) || probekit_session_start(session, err)) {
+		probekit_session_free(session);
+		return NULL;
+	}
+	return session;
+}
+
+struct probekit_session *measure_start(const struct measure *what)
+{
+	struct probekit_error err;
+	struct probekit_session *session = try_start(what, &err);
+
+	if (!session)
+		refuse(&err);
+	return session;
+}
+
+void measure_wait(struct probekit_session *session)
+{
+	struct probekit_error err;
+	int event;
+
+	do {
+		event = probekit_session_poll(session, -1, &err);
+		if (event < 0)
+			fail_msg("%s", err.text);
+	} while (!(event & PROBEKIT_EVENT_TARGETS_ENDED));
+}
+
+struct probekit_snapshot *measure_stop(struct probekit_session *session)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+
+	if (probekit_session_stop(session, &err) ||
+	    probekit_session_snapshot(session, &snapshot, &err))
+		fail_msg("%s", err.text);
+	probekit_session_free(session);
+	check_rows(snapshot);
+	return snapshot;
+}
+
+/* ---- commands -------------------------------------------------------------------------------------- */
+
+static char *read_text(int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *text = calloc(1, (size_t)size + 1);
+
+	if (!text || pread(fd, text, (size_t)size, 0) != size)
+		fail_msg("cannot read what the command printed");
+	close(fd);
+	return text;
+}
+
+void measure_run(const struct measure *what, struct run *run)
+{
+	struct probekit_session *session;
+	struct probekit_error err;
+	int kept = dup(STDOUT_FILENO);
+	int captured = memfd_create("stdout", MFD_CLOEXEC);
+
+	if (kept < 0 || captured < 0)
+		fail_msg("cannot capture output: %s", strerror(errno));
+	/* The command inherits our stdout when the session starts it. */
+	fflush(stdout);
+	dup2(captured, STDOUT_FILENO);
+	session = try_start(what, &err);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	close(kept);
+	if (!session) {
+		close(captured);
+		refuse(&err);
+	}
+	measure_wait(session);
+	run->snapshot = measure_stop(session);
+	run->text = read_text(captured);
+	run->status = probekit_snapshot_info(run->snapshot)->child_status;
+}
+
+void measure_program(const char *name, const char *mode, const char *count, struct run *run)
+{
+	const char *const command[] = {program_path(name), mode, count, NULL};
+
+	measure_run(&(struct measure){.command = command}, run);
+	if (run->status != 0)
+		fail_msg("%s %s %s: status %d", name, mode, count, run->status);
+}
+
+void run_done(struct run *run)
+{
+	probekit_snapshot_free(run->snapshot);
+	free(run->text);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------- */
+
+static const struct probekit_probe *find(const struct probekit_snapshot *snapshot, const char *name,
+					 bool has_key, bool is_overflow, int64_t key)
+{
+	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++) {
+		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
+
+		if (strcmp(row->name, name) == 0 && row->has_key == has_key &&
+		    row->is_key_overflow == is_overflow && (!has_key || is_overflow || row->key == key))
+			return row;
+	}
+	return NULL;
+}
+
+const struct probekit_probe *find_row(const struct probekit_snapshot *snapshot, const char *name)
+{
+	return find(snapshot, name, false, false, 0);
+}
+
+const struct probekit_probe *find_key(const struct probekit_snapshot *snapshot, const char *name,
+				      int64_t key)
+{
+	return find(snapshot, name, true, false, key);
+}
+
+const struct probekit_probe *find_key_overflow(const struct probekit_snapshot *snapshot,
+					       const char *name)
+{
+	return find(snapshot, name, true, true, 0);
+}
+
+static void check_histogram(const struct probekit_probe *row)
+{
+	const struct probekit_histogram *histogram = &row->histogram;
+	uint64_t total = histogram->zero_count + histogram->negative_count;
+
+	for (size_t i = 0; i < histogram->size; i++) {
+		assert_true(histogram->count[i] > 0);
+		assert_true(i == 0 || histogram->index[i] > histogram->index[i - 1]);
+		total += histogram->count[i];
+	}
+	assert_int_equal(total, row->count);
+	assert_true(row->kind == PROBEKIT_KIND_VALUE || histogram->negative_count == 0);
+}
+
+static void check_row(const struct probekit_probe *row)
+{
+	static const double quantiles[] = {0, 0.5, 0.9, 0.99, 0.999, 1};
+	double below = -INFINITY;
+
+	check_histogram(row);
+	if (row->count == 0) {
+		assert_int_equal(row->sum, 0);
+		assert_int_equal(row->min, 0);
+		assert_int_equal(row->max, 0);
+		return;
+	}
+	assert_true(row->min <= row->max);
+	if (row->kind != PROBEKIT_KIND_VALUE) { /* whose sums may wrap */
+		assert_true(row->sum >= row->min * (int64_t)row->count);
+		assert_true(row->sum <= row->max * (int64_t)row->count);
+		assert_true(row->sum >= row->max);
+	}
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++) {
+		double at = probekit_probe_quantile(row, quantiles[i]);
+
+		assert_true(at >= (double)row->min && at <= (double)row->max);
+		assert_true(at >= below);
+		below = at;
+	}
+}
+
+void check_rows(const struct probekit_snapshot *snapshot)
+{
+	const struct probekit_probe *total = NULL;
+	uint64_t keyed = 0;
+
+	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++) {
+		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
+
+		check_row(row);
+		if (!row->has_key) {
+			total = row;
+			keyed = 0;
+			continue;
+		}
+		assert_non_null(total);
+		assert_string_equal(row->name, total->name);
+		keyed += row->count;
+		assert_true(keyed <= total->count);
+		assert_true(row->min >= total->min && row->max <= total->max);
+	}
+}
+
+uint64_t count_above(const struct probekit_probe *row, uint64_t ns)
+{
+	double buckets = ldexp(1, row->histogram.scale);
+	/* Bucket i is (b^i, b^(i+1)]. */
+	int32_t at = (int32_t)ceil(log2((double)ns * 1e-9) * buckets) - 1;
+	uint64_t above = 0;
+
+	for (size_t i = 0; i < row->histogram.size; i++)
+		if (row->histogram.index[i] > at)
+			above += row->histogram.count[i];
+	return above;
+}
+
+/* ---- expectations --------------------------------------------------------------------------------- */
+
+struct figure {
+	const char *name;
+	uint64_t is;
+	uint64_t should;
+};
+
+static void print_row(const struct probekit_probe *row)
+{
+	print_error("%s: count %llu sum %lld min %lld max %lld, in flight at start %llu\n", row->name,
+		    (unsigned long long)row->count, (long long)row->sum, (long long)row->min,
+		    (long long)row->max, (unsigned long long)row->in_flight_at_start);
+}
+
+void assert_row_(const struct probekit_snapshot *snapshot, const char *name, struct expected expected,
+		 const char *file, int line)
+{
+	const struct probekit_probe *row = find_row(snapshot, name);
+	bool is_good = true;
+
+	if (!row) {
+		print_error("there is no row '%s'\n", name);
+		_fail(file, line);
+		return;
+	}
+	const struct figure figures[] = {
+		{"count", row->count, expected.count},
+		{"unmatched_end", row->lost.unmatched_end, expected.unmatched},
+		{"abandoned", row->lost.abandoned, expected.abandoned},
+		{"depth_overflow", row->lost.depth_overflow, expected.depth_overflow},
+		{"state_unavailable", row->lost.state_unavailable, 0},
+		{"map_full", row->lost.map_full, 0},
+		{"unreadable_argument", row->lost.unreadable_argument, 0},
+		{"out_of_range", row->lost.out_of_range, expected.out_of_range},
+		{"in_flight_at_start", row->in_flight_at_start, 0},
+		{"open spans", row->open_count, expected.open},
+		{"sites", expected.sites ? row->sites : 0, expected.sites},
+	};
+	for (size_t i = 0; i < sizeof(figures) / sizeof(*figures); i++) {
+		if (figures[i].is == figures[i].should)
+			continue;
+		print_error("%s: %s is %llu, not %llu\n", name, figures[i].name,
+			    (unsigned long long)figures[i].is, (unsigned long long)figures[i].should);
+		is_good = false;
+	}
+	if (!is_good) {
+		print_row(row);
+		_fail(file, line);
+	}
+}
+
+void assert_key_(const struct probekit_snapshot *snapshot, const char *name, int64_t key, uint64_t count,
+		 const char *file, int line)
+{
+	const struct probekit_probe *row = find_key(snapshot, name, key);
+
+	if (row && row->count == count)
+		return;
+	print_error("%s: key %lld has %lld spans, not %llu\n", name, (long long)key,
+		    row ? (long long)row->count : -1ll, (unsigned long long)count);
+	_fail(file, line);
+}

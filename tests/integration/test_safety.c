@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A target comes to no harm: its results stay right while probes come and go, nothing stays behind
+ * when probekit dies, and a process that is not measured is not touched.
+ *
+ * PROBEKIT_TEST_CYCLES is how often to attach and detach; without it, as often as fits
+ * DEFAULT_SECONDS.
+ */
+#include "support.h"
+
+#include <probekit/probekit.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	DEFAULT_SECONDS = 20,
+	VICTIM_SITES = 4, /* each raises a semaphore by one */
+};
+
+static int require_tracing(void **state)
+{
+	(void)state;
+	support_require_tracing();
+	return 0;
+}
+
+/* ---- attach and detach ---- */
+
+static void check_ok(int ret, const struct probekit_error *err)
+{
+	if (ret < 0)
+		fail_msg("%s; %s", err->text, err->hint);
+}
+
+/* Attaches by PID or, every other time, by path: the count of spans seen. */
+static uint64_t attach_once(pid_t pid, const char *path)
+{
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	uint64_t spans = 0;
+
+	check_ok(probekit_session_new(NULL, &session, &err), &err);
+	check_ok(path ? probekit_session_add_path(session, path, &err) :
+			probekit_session_add_pid(session, pid, &err), &err);
+	check_ok(probekit_session_start(session, &err), &err);
+	check_ok(probekit_session_stop(session, &err), &err);
+	check_ok(probekit_session_snapshot(session, &snapshot, &err), &err);
+	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++)
+		if (!probekit_snapshot_probe(snapshot, i)->has_key)
+			spans += probekit_snapshot_probe(snapshot, i)->count;
+	probekit_snapshot_free(snapshot);
+	probekit_session_free(session);
+	return spans;
+}
+
+static double seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static unsigned long attach_often(pid_t pid, const char *path, uint64_t *spans)
+{
+	const char *text = getenv("PROBEKIT_TEST_CYCLES");
+	unsigned long wanted = text ? strtoul(text, NULL, 10) : 0;
+	struct timespec start;
+	unsigned long cycles = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (wanted ? cycles < wanted : seconds_since(&start) < DEFAULT_SECONDS) {
+		*spans += attach_once(pid, cycles % 2 ? path : NULL);
+		cycles++;
+	}
+	print_message("%lu cycles of attach and detach, %llu spans, %.0f cycles/s\n", cycles,
+		      (unsigned long long)*spans, (double)cycles / seconds_since(&start));
+	return cycles;
+}
+
+static void red_zone_data_survives_attach_and_detach_under_four_hot_threads(void **state)
+{
+	const char *path = support_program("red_zone");
+	const char *const words[] = { path, "0", "4", NULL };
+	struct support_child target;
+	unsigned long calls;
+	uint64_t spans = 0;
+
+	(void)state;
+	support_start(&target, NULL, words);
+	assert_true(support_wait_text(&target, &target.out, "ready"));
+	assert_true(attach_often(target.pid, path, &spans) > 0);
+	/* Else the sites were never hit while probed, and the test would show nothing. */
+	assert_true(spans > 0);
+	support_wait_untraced(target.pid, path);
+	assert_int_equal(kill(target.pid, SIGTERM), 0);
+	assert_int_equal(support_finish(&target), 0);
+	assert_int_equal(sscanf(strstr(target.out.text, "OK"), "OK %lu", &calls), 1);
+	assert_true(calls > 0);
+	print_message("%lu calls, every result right\n", calls);
+	support_done(&target);
+}
+
+/* ---- what is left behind ---- */
+
+static void start_victim(struct support_child *target, const char *mode)
+{
+	const char *const words[] = { support_program("victim"), mode, "1000", NULL };
+
+	support_start(target, NULL, words);
+	assert_true(support_wait_text(target, &target->out, "ready"));
+	support_wait_untraced(target->pid, support_program("victim"));
+}
+
+static void start_probekit(struct support_child *probekit, pid_t pid)
+{
+	char text[16];
+	const char *const words[] = { support_probekit(), "latency", "--json", "-p", text, NULL };
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	support_start(probekit, NULL, words);
+	support_wait_semaphores(pid, support_program("victim"), VICTIM_SITES);
+}
+
+static void end_victim(struct support_child *target, int number)
+{
+	if (number)
+		assert_int_equal(kill(target->pid, number), 0);
+	support_close_input(target);
+	assert_int_equal(support_finish(target), 0);
+	support_done(target);
+}
+
+static void a_killed_probekit_leaves_no_probe_behind(void **state)
+{
+	const char *path = support_program("victim");
+	struct support_child probekit;
+	struct support_child target;
+
+	(void)state;
+	start_victim(&target, "tick");
+	start_probekit(&probekit, target.pid);
+	assert_true(support_read_image(target.pid, path).changed_bytes > 0);
+	assert_int_equal(kill(probekit.pid, SIGKILL), 0);
+	assert_int_equal(support_finish(&probekit), 128 + SIGKILL);
+	support_wait_untraced(target.pid, path);
+	support_done(&probekit);
+	/* It still runs, and can be measured again. */
+	start_probekit(&probekit, target.pid);
+	assert_int_equal(kill(probekit.pid, SIGINT), 0);
+	assert_int_equal(support_finish(&probekit), 0);
+	support_done(&probekit);
+	support_wait_untraced(target.pid, path);
+	end_victim(&target, SIGTERM);
+}
+
+static void two_measurements_at_once_do_not_disturb_each_other(void **state)
+{
+	const char *path = support_program("victim");
+	struct support_child first, second;
+	struct support_child target;
+	json_t *snapshot;
+
+	(void)state;
+	start_victim(&target, "lines");
+	start_probekit(&first, target.pid);
+	start_probekit(&second, target.pid);
+	support_wait_semaphores(target.pid, path, 2 * VICTIM_SITES);
+	support_write(&target, "go\n");
+	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
+	assert_int_equal(kill(first.pid, SIGKILL), 0);
+	support_finish(&first);
+	support_write(&target, "go\n");
+	assert_true(support_wait_text(&target, &target.out, "did 2000\n"));
+	assert_int_equal(kill(second.pid, SIGINT), 0);
+	assert_int_equal(support_finish(&second), 0);
+	snapshot = support_json(second.out.text);
+	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 2000);
+	json_decref(snapshot);
+	support_wait_untraced(target.pid, path);
+	end_victim(&target, 0);
+	support_done(&first);
+	support_done(&second);
+}
+
+/* ---- who is not measured ---- */
+
+static void check_untouched(pid_t pid)
+{
+	struct support_image image = support_read_image(pid, support_program("victim"));
+
+	assert_int_equal(image.changed_bytes, 0);
+	assert_int_equal(image.semaphores, 0);
+}
+
+static void a_bystander_that_maps_the_same_file_is_not_touched(void **state)
+{
+	struct support_child before, target, after;
+	struct support_child probekit;
+	json_t *snapshot;
+
+	(void)state;
+	start_victim(&before, "lines");
+	start_victim(&target, "lines");
+	start_probekit(&probekit, target.pid);
+	start_victim(&after, "lines"); /* it starts while the target is being measured */
+	assert_true(support_read_image(target.pid, support_program("victim")).changed_bytes > 0);
+	check_untouched(before.pid);
+	check_untouched(after.pid);
+	support_write(&before, "go\n");
+	support_write(&target, "go\n");
+	support_write(&after, "go\n");
+	assert_true(support_wait_text(&before, &before.out, "did 1000\n"));
+	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
+	assert_true(support_wait_text(&after, &after.out, "did 1000\n"));
+	check_untouched(before.pid);
+	check_untouched(after.pid);
+	assert_int_equal(kill(probekit.pid, SIGINT), 0);
+	assert_int_equal(support_finish(&probekit), 0);
+	snapshot = support_json(probekit.out.text);
+	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 1000);
+	json_decref(snapshot);
+	support_done(&probekit);
+	support_wait_untraced(target.pid, support_program("victim"));
+	end_victim(&before, 0);
+	end_victim(&target, 0);
+	end_victim(&after, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, require_tracing)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(red_zone_data_survives_attach_and_detach_under_four_hot_threads),
+		TEST(a_killed_probekit_leaves_no_probe_behind),
+		TEST(two_measurements_at_once_do_not_disturb_each_other),
+		TEST(a_bystander_that_maps_the_same_file_is_not_touched),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Spans around fork, vfork and exec, and in what a process becomes or opens later. */
+#include <probekit/probe.h>
+
+#include <dlfcn.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "program.h"
+
+#define NOINLINE __attribute__((noinline))
+
+extern char **environ;
+
+static NOINLINE void work(void)
+{
+	PROBEKIT_SPAN(processes, work);
+	touch();
+}
+
+static void repeat(unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++)
+		work();
+}
+
+static void reap(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		abort();
+}
+
+/* ---- fork ------------------------------------------------------------------------------------------- */
+
+/* The child leaves the parent's span, then makes two of its own. */
+static NOINLINE pid_t fork_inside(void)
+{
+	PROBEKIT_SPAN(processes, forking);
+	work();
+	return fork();
+}
+
+static void forks(unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++) {
+		pid_t pid = fork_inside();
+
+		if (pid == 0) {
+			repeat(2);
+			_exit(0);
+		}
+		reap(pid);
+		work();
+	}
+}
+
+/* The child borrows the parent's stack, below an open span of the parent. */
+static NOINLINE void borrow(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		work();
+		_exit(0);
+	}
+	reap(pid);
+	work();
+}
+
+static NOINLINE void vfork_inside(void)
+{
+	PROBEKIT_SPAN(processes, forking);
+	borrow();
+}
+
+static void vforks(unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++)
+		vfork_inside();
+}
+
+static NOINLINE void spawn_inside(void)
+{
+	static char *argv[] = {(char *)"/bin/true", NULL};
+	PROBEKIT_SPAN(processes, forking);
+	pid_t pid;
+
+	if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ))
+		abort();
+	reap(pid);
+	work();
+}
+
+static void spawns(unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++)
+		spawn_inside();
+}
+
+/* ---- exec ------------------------------------------------------------------------------------------- */
+
+static void become(const char *program, const char *mode, unsigned long count)
+{
+	char text[32];
+	char *argv[] = {(char *)program, (char *)mode, text, NULL};
+
+	snprintf(text, sizeof(text), "%lu", count);
+	execv(program, argv);
+	abort();
+}
+
+static NOINLINE void exec_in_span(const char *program, const char *mode, unsigned long count)
+{
+	PROBEKIT_SPAN(processes, replaced);
+	become(program, mode, count);
+	touch();
+}
+
+/* Itself again, from inside a span. */
+static void exec_self(unsigned long count)
+{
+	repeat(count);
+	exec_in_span("/proc/self/exe", "repeat", count);
+}
+
+/* The path of what lies beside this program. */
+static const char *beside(const char *name)
+{
+	static char path[PATH_MAX + 64];
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (length < 0)
+		abort();
+	self[length] = '\0';
+	snprintf(path, sizeof(path), "%s/%s", dirname(self), name);
+	return path;
+}
+
+static void exec_second(unsigned long count)
+{
+	repeat(count);
+	exec_in_span(beside("second"), "attached", count);
+}
+
+static void *exec_from_thread(void *arg)
+{
+	const unsigned long *count = arg;
+
+	exec_in_span("/proc/self/exe", "repeat", *count);
+	return NULL;
+}
+
+/* Not from the first thread, which is inside a span itself: the kernel ends it. */
+static void exec_thread(unsigned long count)
+{
+	PROBEKIT_SPAN(processes, replaced);
+	pthread_t thread;
+
+	repeat(count);
+	if (pthread_create(&thread, NULL, exec_from_thread, &count))
+		abort();
+	pthread_join(thread, NULL);
+	touch();
+}
+
+/* ---- a library opened later ---------------------------------------------------------------------------- */
+
+static void *find(void *library, const char *name)
+{
+	void *symbol = dlsym(library, name);
+
+	if (!symbol)
+		abort();
+	return symbol;
+}
+
+/* Waits until the library says that it is traced, which is what the test is about. */
+static void open_library(unsigned long count)
+{
+	void *library = dlopen(beside("plugin_spans.so"), RTLD_NOW);
+	int (*is_traced)(void);
+	void (*run)(unsigned long);
+
+	if (!library)
+		abort();
+	*(void **)&is_traced = find(library, "plugin_is_traced");
+	*(void **)&run = find(library, "plugin_run");
+	repeat(count);
+	while (!is_traced())
+		pause_ms(1);
+	run(count);
+	repeat(count);
+}
+
+struct visitor {
+	pthread_t thread;
+	void (*run)(unsigned long);
+	unsigned long count;
+};
+
+static void *visit(void *arg)
+{
+	const struct visitor *visitor = arg;
+
+	visitor->run(visitor->count);
+	repeat(visitor->count);
+	return NULL;
+}
+
+/* Four threads, in the library and in the program, `count` times each in both. */
+static void share_library(unsigned long count)
+{
+	void *library = dlopen(beside("plugin_spans.so"), RTLD_NOW);
+	struct visitor visitors[4];
+
+	if (!library)
+		abort();
+	for (int i = 0; i < 4; i++) {
+		visitors[i].count = count;
+		*(void **)&visitors[i].run = find(library, "plugin_run");
+		if (pthread_create(&visitors[i].thread, NULL, visit, &visitors[i]))
+			abort();
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(visitors[i].thread, NULL);
+}
+
+static int is_traced(void)
+{
+	return (int)PROBEKIT_ENABLED(processes, work);
+}
+
+/* Not before somebody looks. */
+static void attached(unsigned long count)
+{
+	while (!is_traced())
+		pause_ms(1);
+	repeat(count);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct mode modes[] = {
+		{"repeat", repeat},
+		{"attached", attached},
+		{"forks", forks},
+		{"vforks", vforks},
+		{"spawns", spawns},
+		{"exec_self", exec_self},
+		{"exec_second", exec_second},
+		{"exec_thread", exec_thread},
+		{"open_library", open_library},
+		{"share_library", share_library},
+		{NULL, NULL},
+	};
+
+	return program_main(argc, argv, modes, is_traced);
+}

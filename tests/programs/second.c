@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A program that another one executes: it has a span of its own, and one of the same name. */
+#include <probekit/probe.h>
+
+#include "program.h"
+
+static __attribute__((noinline)) void work(void)
+{
+	PROBEKIT_SPAN(processes, work);
+	{
+		PROBEKIT_SPAN(second, own);
+		touch();
+	}
+}
+
+/* Not before somebody looks at every span of ours. */
+static void attached(unsigned long count)
+{
+	while (!PROBEKIT_ENABLED(second, own) || !PROBEKIT_ENABLED(processes, work))
+		pause_ms(1);
+	for (unsigned long i = 0; i < count; i++)
+		work();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct mode modes[] = {
+		{"attached", attached},
+		{NULL, NULL},
+	};
+
+	return program_main(argc, argv, modes, NULL);
+}
