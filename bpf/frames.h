@@ -45,37 +45,46 @@ static __always_inline void count_abandoned(const struct frame *frame)
 
 /* ---- stacks --------------------------------------------------------------------------------------- */
 
-struct mapping {
+struct stack {
+	__u64 sp;
 	__u64 start;
 	__u64 end;
 	__u64 flags;
 };
 
-static long note_mapping(struct task_struct *task, struct vm_area_struct *vma, void *arg)
+/* A thread's own stack ends at its thread pointer, where C libraries put the thread's block, though the
+ * mapping may go on: the kernel merges neighbours, such as stacks of coroutines. The first thread's is
+ * the mapping where the kernel put the program's arguments; its thread pointer is elsewhere. */
+static long note_stack(struct task_struct *task, struct vm_area_struct *vma, void *arg)
 {
-	struct mapping *at = arg;
-	/* C libraries put the thread pointer's block on top of a thread's stack; the first thread's
-	 * stack is where the kernel put its arguments. */
-	__u64 tp = THREAD_POINTER(task);
-	__u64 arguments_at = BPF_CORE_READ(task, mm, start_stack);
+	struct stack *stack = arg;
+	bool is_first = BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid);
+	__u64 mark = is_first ? BPF_CORE_READ(task, mm, start_stack) : THREAD_POINTER(task);
 
-	at->start = BPF_CORE_READ(vma, vm_start);
-	at->end = BPF_CORE_READ(vma, vm_end);
-	if ((tp >= at->start && tp < at->end) ||
-	    (arguments_at >= at->start && arguments_at < at->end))
-		at->flags = STACK_NATIVE;
+	stack->start = BPF_CORE_READ(vma, vm_start);
+	stack->end = BPF_CORE_READ(vma, vm_end);
+	if (mark < stack->start || mark >= stack->end)
+		return 0;
+	if (is_first) {
+		stack->flags = STACK_NATIVE;
+	} else if (stack->sp < mark) {
+		stack->end = mark;
+		stack->flags = STACK_NATIVE;
+	} else {
+		stack->start = mark;
+	}
 	return 0;
 }
 
 /* The stack that `sp` is on; 0 when it cannot be told (the address space was locked). */
 static __always_inline __u64 find_stack(struct thread *thread, __u64 sp)
 {
-	struct mapping at = {};
+	struct stack stack = {.sp = sp};
 
-	bpf_find_vma(bpf_get_current_task_btf(), sp, note_mapping, &at, 0);
-	thread->stack_start = at.start;
-	thread->stack_end = at.end;
-	thread->stack = at.end | at.flags;
+	bpf_find_vma(bpf_get_current_task_btf(), sp, note_stack, &stack, 0);
+	thread->stack_start = stack.start;
+	thread->stack_end = stack.end;
+	thread->stack = (stack.end & ~STACK_NATIVE) | stack.flags;
 	return thread->stack;
 }
 
@@ -171,6 +180,35 @@ static __always_inline void drop_dead(struct thread *thread, struct frame *begin
 	trim(thread);
 }
 
+struct compaction {
+	struct thread *thread;
+	__u32 to;
+};
+
+static long move_down(__u32 i, struct compaction *compaction)
+{
+	struct frame *from = frame_at(compaction->thread, i);
+	struct frame *to = frame_at(compaction->thread, compaction->to);
+
+	if (!from || !to)
+		return 1;
+	if (from->kind == FRAME_HOLE)
+		return 0;
+	*to = *from;
+	compaction->to++;
+	return 0;
+}
+
+/* Takes the holes out from below frames that are still open, in their order. */
+static __always_inline void compact(struct thread *thread)
+{
+	struct compaction compaction = {.thread = thread};
+
+	bpf_loop(MAX_DEPTH, move_down, &compaction, 0);
+	thread->depth = compaction.to;
+	thread->holes = 0;
+}
+
 /* Nothing open can be dead: there is nothing, or the newest is the caller's, on the same stack. */
 static __always_inline bool is_plainly_nested(const struct thread *thread, const struct frame *begin)
 {
@@ -191,6 +229,8 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 	if (!is_plainly_nested(thread, begin))
 		drop_dead(thread, begin);
 	thread->seen |= 1ull << (begin->probe & 63);
+	if (thread->depth >= MAX_DEPTH && thread->holes)
+		compact(thread);
 	depth = thread->depth;
 	if (depth >= MAX_DEPTH) {
 		COUNT(begin->probe, depth_overflow);

@@ -52,7 +52,7 @@ _Static_assert(sizeof(struct frame) == 40, "no padding");
 
 /* Only its own thread writes it, in programs that cannot interrupt each other. */
 struct thread {
-	__u64 stack_start;	/* the mapping that sp was last seen in, a cache */
+	__u64 stack_start;	/* the stack that sp was last seen on, a cache */
 	__u64 stack_end;
 	__u64 stack;		/* stack_end, plus 1 on the thread's native stack; 0: unknown */
 	__u64 seen;		/* bit (probe & 63): a span of it began here */

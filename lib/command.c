@@ -70,7 +70,10 @@ static int cannot_run(const char *name, int code, struct probekit_error *err)
 {
 	if (code == -ENOMEM)
 		return error_no_memory(err);
-	error_errno(err, code, "cannot run '%s'", name);
+	if (code == -ENOENT)
+		error_failed(err, code, "command '%s' not found, or what it needs to start", name);
+	else
+		error_errno(err, code, "cannot run '%s'", name);
 	if (err)
 		err->kind = code == -ENOENT ? PROBEKIT_ERROR_NOT_FOUND : PROBEKIT_ERROR_CANNOT_RUN;
 	return code;
