@@ -85,7 +85,7 @@ void measure_wait(struct probekit_session *session)
 
 struct probekit_snapshot *measure_stop(struct probekit_session *session)
 {
-	struct probekit_snapshot *snapshot;
+	struct probekit_snapshot *snapshot = NULL;
 	struct probekit_error err;
 
 	if (probekit_session_stop(session, &err) ||

@@ -268,7 +268,7 @@ void run_captured(const char *const argv[], struct output *output)
 	int out = memfd_create("stdout", MFD_CLOEXEC);
 	int err = memfd_create("stderr", MFD_CLOEXEC);
 	pid_t pid;
-	int status;
+	int status = -1;
 
 	if (in < 0 || out < 0 || err < 0)
 		fail_msg("cannot capture output: %s", strerror(errno));

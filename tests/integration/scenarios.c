@@ -173,7 +173,8 @@ void scenario_run(const struct scenario *scenario, uint64_t rounds)
 	measure_program(scenario->program, scenario->mode, number_text(rounds), &run);
 	for (const struct scenario_row *row = scenario->rows;
 	     row < scenario->rows + SCENARIO_ROWS && row->name; row++) {
-		assert_row(run.snapshot, row->name, times(row->per_round, rounds));
+		assert_row_(run.snapshot, row->name, times(row->per_round, rounds), __FILE__,
+			    __LINE__);
 		check_times(find_row(run.snapshot, row->name), row, rounds);
 	}
 	run_done(&run);

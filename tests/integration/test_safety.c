@@ -3,7 +3,7 @@
  * A target comes to no harm: its results stay right while probes come and go, nothing stays behind
  * when probekit dies, and a process that is not measured is not touched.
  *
- * PROBEKIT_TEST_CYCLES is how often to attach and detach; without it, as often as fits
+ * PROBEKIT_TEST_CYCLES is how often to attach and detach, say 10000; without it, as often as fits
  * DEFAULT_SECONDS.
  */
 #include "support.h"
@@ -13,12 +13,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	DEFAULT_SECONDS = 20,
+	WORKERS = 4,
 	VICTIM_SITES = 4, /* each raises a semaphore by one */
 };
 
@@ -31,80 +34,125 @@ static int require_tracing(void **state)
 
 /* ---- attach and detach ---- */
 
-static void check_ok(int ret, const struct probekit_error *err)
-{
-	if (ret < 0)
-		fail_msg("%s; %s", err->text, err->hint);
-}
-
-/* Attaches by PID or, every other time, by path: the count of spans seen. */
-static uint64_t attach_once(pid_t pid, const char *path)
+/* Attaches, lets the target run into the probes, detaches; adds the spans seen. Negative: failed. */
+static int attach_once(pid_t pid, uint64_t *spans, struct probekit_error *err)
 {
 	struct probekit_session *session;
 	struct probekit_snapshot *snapshot;
-	struct probekit_error err;
-	uint64_t spans = 0;
+	int ret = probekit_session_new(NULL, &session, err);
 
-	check_ok(probekit_session_new(NULL, &session, &err), &err);
-	check_ok(path ? probekit_session_add_path(session, path, &err) :
-			probekit_session_add_pid(session, pid, &err), &err);
-	check_ok(probekit_session_start(session, &err), &err);
-	check_ok(probekit_session_stop(session, &err), &err);
-	check_ok(probekit_session_snapshot(session, &snapshot, &err), &err);
-	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++)
-		if (!probekit_snapshot_probe(snapshot, i)->has_key)
-			spans += probekit_snapshot_probe(snapshot, i)->count;
-	probekit_snapshot_free(snapshot);
+	if (ret)
+		return ret;
+	ret = probekit_session_add_pid(session, pid, err);
+	if (!ret)
+		ret = probekit_session_add_span(session, "redzone:pair", err);
+	if (!ret)
+		ret = probekit_session_start(session, err);
+	if (!ret)
+		ret = probekit_session_poll(session, 2, err);
+	if (!ret)
+		ret = probekit_session_stop(session, err);
+	if (!ret)
+		ret = probekit_session_snapshot(session, &snapshot, err);
+	if (!ret) {
+		*spans += probekit_snapshot_probe(snapshot, 0)->count;
+		probekit_snapshot_free(snapshot);
+	}
 	probekit_session_free(session);
-	return spans;
+	return ret;
 }
 
-static double seconds_since(const struct timespec *start)
+static double now_s(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static unsigned long attach_often(pid_t pid, const char *path, uint64_t *spans)
+/* Shared with the processes that attach: each has a target of its own, as detaching waits a long time
+ * for the kernel, and only the last tracer that leaves a process restores its code. */
+struct worker {
+	struct support_child target;
+	pid_t pid;
+	uint64_t cycles;
+	uint64_t spans;
+};
+
+static void attach_often(struct worker *worker, unsigned long wanted)
+{
+	double end_s = now_s() + DEFAULT_SECONDS;
+	struct probekit_error err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (wanted ? worker->cycles < wanted : now_s() < end_s) {
+		if (attach_once(worker->target.pid, &worker->spans, &err)) {
+			fprintf(stderr, "cycle %lu: %s\n", (unsigned long)worker->cycles, err.text);
+			_exit(1);
+		}
+		worker->cycles++;
+	}
+	_exit(0);
+}
+
+static void start_worker(struct worker *worker, unsigned long wanted)
+{
+	const char *const words[] = { support_program("red_zone"), "0", "4", NULL };
+
+	support_start(&worker->target, NULL, words);
+	assert_true(support_wait_text(&worker->target, &worker->target.out, "ready"));
+	worker->pid = fork();
+	assert_true(worker->pid >= 0);
+	if (worker->pid == 0)
+		attach_often(worker, wanted);
+}
+
+/* How many results the target had, all of them right. */
+static unsigned long end_worker(struct worker *worker)
+{
+	unsigned long calls;
+	const char *ok;
+	int status;
+
+	assert_int_equal(waitpid(worker->pid, &status, 0), worker->pid);
+	assert_int_equal(status, 0);
+	support_wait_untraced(worker->target.pid, support_program("red_zone"));
+	assert_int_equal(kill(worker->target.pid, SIGTERM), 0);
+	if (support_finish(&worker->target) != 0)
+		fail_msg("after %lu cycles: %s", (unsigned long)worker->cycles,
+			 worker->target.out.text);
+	ok = strstr(worker->target.out.text, "OK ");
+	assert_non_null(ok);
+	calls = strtoul(ok + 3, NULL, 10);
+	assert_true(calls > 0);
+	support_done(&worker->target);
+	return calls;
+}
+
+static void red_zone_data_survives_attach_and_detach_under_hot_threads(void **state)
 {
 	const char *text = getenv("PROBEKIT_TEST_CYCLES");
 	unsigned long wanted = text ? strtoul(text, NULL, 10) : 0;
-	struct timespec start;
+	struct worker *workers = mmap(NULL, WORKERS * sizeof(*workers), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned long cycles = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	while (wanted ? cycles < wanted : seconds_since(&start) < DEFAULT_SECONDS) {
-		*spans += attach_once(pid, cycles % 2 ? path : NULL);
-		cycles++;
-	}
-	print_message("%lu cycles of attach and detach, %llu spans, %.0f cycles/s\n", cycles,
-		      (unsigned long long)*spans, (double)cycles / seconds_since(&start));
-	return cycles;
-}
-
-static void red_zone_data_survives_attach_and_detach_under_four_hot_threads(void **state)
-{
-	const char *path = support_program("red_zone");
-	const char *const words[] = { path, "0", "4", NULL };
-	struct support_child target;
-	unsigned long calls;
-	uint64_t spans = 0;
+	unsigned long spans = 0;
+	unsigned long calls = 0;
 
 	(void)state;
-	support_start(&target, NULL, words);
-	assert_true(support_wait_text(&target, &target.out, "ready"));
-	assert_true(attach_often(target.pid, path, &spans) > 0);
-	/* Else the sites were never hit while probed, and the test would show nothing. */
-	assert_true(spans > 0);
-	support_wait_untraced(target.pid, path);
-	assert_int_equal(kill(target.pid, SIGTERM), 0);
-	assert_int_equal(support_finish(&target), 0);
-	assert_int_equal(sscanf(strstr(target.out.text, "OK"), "OK %lu", &calls), 1);
-	assert_true(calls > 0);
-	print_message("%lu calls, every result right\n", calls);
-	support_done(&target);
+	assert_true(workers != MAP_FAILED);
+	for (int i = 0; i < WORKERS; i++)
+		start_worker(&workers[i], (wanted + WORKERS - 1) / WORKERS);
+	for (int i = 0; i < WORKERS; i++) {
+		calls += end_worker(&workers[i]);
+		cycles += workers[i].cycles;
+		spans += workers[i].spans;
+	}
+	print_message("%lu cycles of attach and detach, %lu spans, %lu results, all right\n", cycles,
+		      spans, calls);
+	/* Else the sites were hardly hit while probed, and the test would show nothing. */
+	assert_true(spans > 10 * cycles);
+	munmap(workers, WORKERS * sizeof(*workers));
 }
 
 /* ---- what is left behind ---- */
@@ -238,7 +286,7 @@ static void a_bystander_that_maps_the_same_file_is_not_touched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(red_zone_data_survives_attach_and_detach_under_four_hot_threads),
+		TEST(red_zone_data_survives_attach_and_detach_under_hot_threads),
 		TEST(a_killed_probekit_leaves_no_probe_behind),
 		TEST(two_measurements_at_once_do_not_disturb_each_other),
 		TEST(a_bystander_that_maps_the_same_file_is_not_touched),

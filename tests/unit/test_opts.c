@@ -225,7 +225,9 @@ static void documents_name_every_option(void **state)
 			snprintf(name, sizeof(name), "--%s", opt->name);
 			assert_non_null(strstr(help, name));
 			assert_non_null(strstr(completion, name));
-			snprintf(name, sizeof(name), "\\-\\-%.4s", opt->name);
+			/* hyphens are escaped there */
+			snprintf(name, sizeof(name), "\\-\\-%.*s",
+				 (int)strcspn(opt->name, "-"), opt->name);
 			assert_non_null(strstr(man, name));
 		}
 		free(help);
