@@ -19,7 +19,7 @@ const volatile __s64 only_key;
 
 /* ---- set while running ---------------------------------------------------------------------------- */
 
-__u64 measure_start_ns = ~0ull;	/* every probe is attached since then */
+__u64 measure_start_ns;		/* every probe is attached since then */
 bool is_stopped;
 __u32 command_pid;		/* report what this process executes; 0: none */
 __u64 hits;			/* of count_hit */

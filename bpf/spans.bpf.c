@@ -71,8 +71,7 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 	struct frame frame;
 
 	if (!is_stopped && pop(thread_current(false), &end, &frame))
-		record_span(cookie_operand(cookie), end.probe, frame.has_key, frame.key,
-			    now - frame.begin_ns);
+		record_span(cookie_operand(cookie), end.probe, &frame, now);
 	return 0;
 }
 
@@ -134,7 +133,7 @@ static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 pro
 		return 0;
 	}
 	if (pop(thread_current(false), &end, &frame))
-		record_span(probe_row(probe), probe, false, 0, now - frame.begin_ns);
+		record_span(probe_row(probe), probe, &frame, now);
 	return 0;
 }
 
@@ -220,7 +219,10 @@ int async_end(struct pt_regs *ctx)
 		COUNT(key.probe, unmatched_end);
 		return 0;
 	}
-	row_add_ns(probe_row(key.probe), now - begin_ns);
+	if (begin_ns < measure_start_ns)
+		COUNT(key.probe, in_flight_at_start);
+	else
+		row_add_ns(probe_row(key.probe), now - begin_ns);
 	return 0;
 }
 

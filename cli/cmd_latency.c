@@ -16,11 +16,6 @@
 #include "measure.h"
 #include "out_text.h"
 
-enum {
-	EXIT_CANNOT_RUN = 126,
-	EXIT_NOT_FOUND = 127,
-};
-
 struct options {
 	struct opt_pids pids;
 	struct opt_texts spans;
@@ -36,31 +31,31 @@ struct options {
 };
 
 static const struct opt option_table[] = {
-	{ 'p', "pid", OPT_PIDS, "PID", offsetof(struct options, pids),
-	  "Measure this process; repeat for more. With TARGET: only these processes." },
-	{ 'd', "duration", OPT_DURATION, "SECONDS", offsetof(struct options, duration_ns),
-	  "How long, from attachment. Without it: until the command or every PID has ended, or "
-	  "Ctrl-C." },
-	{ 'i', "interval", OPT_DURATION, "SECONDS", offsetof(struct options, interval_ns),
-	  "Print what was added each interval, and the whole at the end." },
-	{ 's', "span", OPT_TEXTS, "GLOB", offsetof(struct options, spans),
-	  "Spans whose \"provider:name\" matches; repeat for more." },
-	{ 'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, pairs),
-	  "The time from one USDT probe to another on the same thread; \"A|B\" ends at the first. "
-	  "Repeat for more." },
-	{ 0, "key", OPT_INTEGER, "N", offsetof(struct options, key), "Only spans with this key." },
-	{ 0, "from", OPT_FILE, "FILE", offsetof(struct options, from),
-	  "Show a stored snapshot instead of measuring; \"-\" is standard input." },
-	{ 'o', "output", OPT_FILE, "FILE", offsetof(struct options, output),
-	  "Write the snapshot to FILE at the end, whole or not at all." },
-	{ 0, "json", OPT_FLAG, NULL, offsetof(struct options, is_json),
-	  "The snapshot as JSON on standard output, one a line with -i, the whole last. Text for "
-	  "people and the command's own output go to standard error." },
-	{ 0, "no-color", OPT_FLAG, NULL, offsetof(struct options, no_color),
-	  "No colour on a terminal either." },
-	{ 'v', "verbose", OPT_FLAG, NULL, offsetof(struct options, is_verbose),
-	  "Say what is attached, and how." },
-	{ 0 },
+	{'p', "pid", OPT_PIDS, "PID", offsetof(struct options, pids),
+	 "Measure this process; repeat for more. With TARGET: only these processes."},
+	{'d', "duration", OPT_DURATION, "SECONDS", offsetof(struct options, duration_ns),
+	 "How long, from attachment. Without it: until the command or every PID has ended, or "
+	 "Ctrl-C."},
+	{'i', "interval", OPT_DURATION, "SECONDS", offsetof(struct options, interval_ns),
+	 "Print what was added each interval, and the whole at the end."},
+	{'s', "span", OPT_TEXTS, "GLOB", offsetof(struct options, spans),
+	 "Spans whose \"provider:name\" matches; repeat for more."},
+	{'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, pairs),
+	 "The time from one USDT probe to another on the same thread; \"A|B\" ends at the first. "
+	 "Repeat for more."},
+	{0, "key", OPT_INTEGER, "N", offsetof(struct options, key), "Only spans with this key."},
+	{0, "from", OPT_FILE, "FILE", offsetof(struct options, from),
+	 "Show a stored snapshot instead of measuring; \"-\" is standard input."},
+	{'o', "output", OPT_FILE, "FILE", offsetof(struct options, output),
+	 "Write the snapshot to FILE at the end, whole or not at all."},
+	{0, "json", OPT_FLAG, NULL, offsetof(struct options, is_json),
+	 "The snapshot as JSON on standard output, one a line with -i, the whole last. Text for "
+	 "people and the command's own output go to standard error."},
+	{0, "no-color", OPT_FLAG, NULL, offsetof(struct options, no_color),
+	 "No colour on a terminal either."},
+	{'v', "verbose", OPT_FLAG, NULL, offsetof(struct options, is_verbose),
+	 "Say what is attached, and how."},
+	{0},
 };
 
 /* ---- output ---- */
@@ -77,7 +72,8 @@ static FILE *text_stream(const struct options *options, struct text_style *style
 
 static int no_memory(struct probekit_error *err)
 {
-	*err = (struct probekit_error){ -ENOMEM, PROBEKIT_ERROR_FAILED, "cannot allocate memory", "" };
+	*err = (struct probekit_error){-ENOMEM, PROBEKIT_ERROR_FAILED, "cannot allocate memory",
+				       ""};
 	return -ENOMEM;
 }
 
@@ -114,8 +110,8 @@ static int print_text(const struct options *options, const struct probekit_snaps
 		if (!options->from || matches(options, row->name))
 			rows[view.size++] = row;
 	}
-	ret = clock ? out_text_interval(out, &style, &view, clock) :
-		      out_text_report(out, &style, &view);
+	ret = clock ? out_text_interval(out, &style, &view, clock)
+		    : out_text_report(out, &style, &view);
 	free(rows);
 	fflush(out);
 	return ret ? no_memory(err) : 0;
@@ -187,8 +183,9 @@ static int check_output(const char *path, struct probekit_error *err)
 	int ret = 0;
 
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return cannot_write(path, S_ISDIR(st.st_mode) ? "it is a folder" :
-								"it is not a regular file", err);
+		return cannot_write(
+			path, S_ISDIR(st.st_mode) ? "it is a folder" : "it is not a regular file",
+			err);
 	if (path[strlen(path) - 1] == '/')
 		return cannot_write(path, "it is not the name of a file", err);
 	copy = strdup(path);
@@ -231,10 +228,12 @@ static int check_usage(const struct options *options, const struct opt_operands 
 
 /* ---- live ---- */
 
-static void log_line(void *arg, const char *line)
+static void log_line(void *arg, enum probekit_log_level level, const char *line)
 {
-	(void)arg;
-	fprintf(stderr, "probekit: %s\n", line);
+	const struct options *options = arg;
+
+	if (level == PROBEKIT_LOG_WARNING || options->is_verbose)
+		fprintf(stderr, "probekit: %s\n", line);
 }
 
 static int add_all(struct probekit_session *session, const struct options *options,
@@ -251,20 +250,6 @@ static int add_all(struct probekit_session *session, const struct options *optio
 	for (size_t i = 0; ret == 0 && i < options->pids.count; i++)
 		ret = probekit_session_add_pid(session, options->pids.items[i], err);
 	return ret;
-}
-
-/* The exit code, as a shell's when the command cannot be run. */
-static int add_command(struct probekit_session *session, char **command)
-{
-	struct probekit_error err;
-	int ret = probekit_session_add_command(session, command, &err);
-
-	if (ret == 0)
-		return 0;
-	report_error(&err);
-	if (err.kind != PROBEKIT_ERROR_FAILED)
-		return (int)err.kind;
-	return ret == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
 static void say_waiting(struct probekit_session *session, const struct opt_operands *operands)
@@ -302,8 +287,6 @@ static int measure(struct probekit_session *session, struct options *options,
 	if (probekit_session_snapshot(session, &snapshot, &err))
 		return code ? code : report_error(&err);
 	last = give_out(options, snapshot);
-	if (operands->command && probekit_snapshot_info(snapshot)->child_status < 0)
-		fprintf(stderr, "probekit: the command still runs: ending it\n");
 	probekit_snapshot_free(snapshot);
 	return code ? code : last;
 }
@@ -315,7 +298,8 @@ static int run_live(struct options *options, const struct opt_operands *operands
 		.key_only = options->key.is_given,
 		.key = options->key.value,
 		.command_stdout_to_stderr = options->is_json,
-		.log = options->is_verbose ? log_line : NULL,
+		.log = log_line,
+		.log_arg = options,
 	};
 	struct probekit_session *session;
 	struct probekit_error err;
@@ -327,8 +311,9 @@ static int run_live(struct options *options, const struct opt_operands *operands
 		return report_error(&err);
 	if (add_all(session, options, operands, &err))
 		code = report_error(&err);
-	if (code == 0 && operands->command)
-		code = add_command(session, operands->command);
+	if (code == 0 && operands->command &&
+	    probekit_session_add_command(session, operands->command, &err))
+		code = report_error(&err);
 	if (code == 0)
 		code = measure(session, options, operands);
 	probekit_session_free(session);
@@ -350,7 +335,7 @@ static int run_from(const struct options *options)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct options options = { 0 };
+	struct options options = {0};
 	struct opt_operands operands;
 	struct probekit_error err;
 	int code = 0;
@@ -370,28 +355,32 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_latency = {
 	.name = "latency",
 	.summary = "how long spans take in live processes: counts, quantiles, histograms",
-	.synopsis = (const char *const[]){ "[OPTIONS] TARGET", "[OPTIONS] [TARGET] -p PID...",
-					   "[OPTIONS] -- CMD [ARGS]", "[OPTIONS] --from FILE", NULL },
-	.description = (const char *const[]){
-		"Measures the latency of spans: those that an application marks with "
-		"<probekit/probe.h>, and pairs of USDT probes named with -u. Without -s and -u every "
-		"probekit span of the target is measured.",
-		"TARGET is the path of a binary or library: every process that runs it, now or later. "
-		"With -p the target is a running process; with -- a command that is started and "
-		"measured from its first instruction. Processes that are not measured run as fast as "
-		"before.",
-		"Ctrl-C ends the measurement and prints it. A latency contains the probe itself: its "
-		"floor is measured at the start and printed, and what is near it is marked.",
-		NULL },
+	.synopsis = (const char *const[]){"[OPTIONS] TARGET", "[OPTIONS] [TARGET] -p PID...",
+					  "[OPTIONS] -- CMD [ARGS]", "[OPTIONS] --from FILE", NULL},
+	.description =
+		(const char *const[]){
+			"Measures the latency of spans: those that an application marks with "
+			"<probekit/probe.h>, and pairs of USDT probes named with -u. Without -s and -u every "
+			"probekit span of the target is measured.",
+			"TARGET is the path of a binary or library: every process that runs it, now or later. "
+			"With -p the target is a running process; with -- a command that is started and "
+			"measured from its first instruction. Processes that are not measured run as fast as "
+			"before.",
+			"Ctrl-C ends the measurement and prints it. A latency contains the probe itself: its "
+			"floor is measured at the start and printed, and what is near it is marked.",
+			NULL},
 	.options = option_table,
-	.examples = (const struct example[]){
-		{ "probekit latency -p 4242 -d 10", "Every span of a process, for ten seconds:" },
-		{ "probekit latency ./server -s 'web:*' -i 1", "Some spans of all servers, each second:" },
-		{ "probekit latency -- ./job --once", "A command, from its first instruction to its end:" },
-		{ "probekit latency /usr/lib/postgresql/15/bin/postgres -u "
-		  "postgresql:query__start,query__done",
-		  "Queries of a PostgreSQL that was not modified:" },
-		{ NULL, NULL } },
+	.examples =
+		(const struct example[]){{"probekit latency -p 4242 -d 10",
+					  "Every span of a process, for ten seconds:"},
+					 {"probekit latency ./server -s 'web:*' -i 1",
+					  "Some spans of all servers, each second:"},
+					 {"probekit latency -- ./job --once",
+					  "A command, from its first instruction to its end:"},
+					 {"probekit latency /usr/lib/postgresql/15/bin/postgres -u "
+					  "postgresql:query__start,query__done",
+					  "Queries of a PostgreSQL that was not modified:"},
+					 {NULL, NULL}},
 	.takes_command = true,
 	.run = run,
 };

@@ -14,19 +14,20 @@ struct options {
 };
 
 static const struct opt option_table[] = {
-	{ 'p', "pid", OPT_PIDS, "PID", offsetof(struct options, pids),
-	  "A running process: its executable and every library that it maps." },
-	{ 0, "json", OPT_FLAG, NULL, offsetof(struct options, is_json), "The list as JSON." },
-	{ 0, "no-color", OPT_FLAG, NULL, offsetof(struct options, no_color),
-	  "No colour on a terminal either." },
-	{ 0 },
+	{'p', "pid", OPT_PIDS, "PID", offsetof(struct options, pids),
+	 "A running process: its executable and every library that it maps."},
+	{0, "json", OPT_FLAG, NULL, offsetof(struct options, is_json), "The list as JSON."},
+	{0, "no-color", OPT_FLAG, NULL, offsetof(struct options, no_color),
+	 "No colour on a terminal either."},
+	{0},
 };
 
 static int print_catalog(const struct options *options, const struct probekit_catalog *catalog,
 			 const char *target)
 {
 	size_t size = probekit_catalog_size(catalog);
-	const struct probekit_catalog_entry **entries = malloc((size ? size : 1) * sizeof(*entries));
+	const struct probekit_catalog_entry **entries =
+		malloc((size ? size : 1) * sizeof(*entries));
 	struct list_view view = {
 		.target = target,
 		.entries = entries,
@@ -64,8 +65,8 @@ static int list(const struct options *options, const struct opt_operands *operan
 		snprintf(pid, sizeof(pid), "pid %d", (int)options->pids.items[0]);
 		target = pid;
 	}
-	if (operands->target ? probekit_catalog_open_path(target, &catalog, &err) :
-			       probekit_catalog_open_pid(options->pids.items[0], &catalog, &err))
+	if (operands->target ? probekit_catalog_open_path(target, &catalog, &err)
+			     : probekit_catalog_open_pid(options->pids.items[0], &catalog, &err))
 		return report_error(&err);
 	code = print_catalog(options, catalog, target);
 	probekit_catalog_free(catalog);
@@ -74,7 +75,7 @@ static int list(const struct options *options, const struct opt_operands *operan
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct options options = { 0 };
+	struct options options = {0};
 	struct opt_operands operands;
 	struct probekit_error err;
 	int code = 0;
@@ -92,18 +93,20 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_list = {
 	.name = "list",
 	.summary = "what could be measured in a binary, library or process",
-	.synopsis = (const char *const[]){ "[OPTIONS] TARGET", "[OPTIONS] -p PID", NULL },
-	.description = (const char *const[]){
-		"Lists the spans, async spans, locks and values of <probekit/probe.h> with the number "
-		"of their sites, then pairs of other USDT probes found by their names, ready to paste "
-		"as an option of probekit latency, and single USDT probes.",
-		"\"fast\" says that the kernel may attach at an optimised instruction, \"plain\" that "
-		"some site only has the ordinary one.",
-		NULL },
+	.synopsis = (const char *const[]){"[OPTIONS] TARGET", "[OPTIONS] -p PID", NULL},
+	.description =
+		(const char *const[]){
+			"Lists the spans, async spans, locks and values of <probekit/probe.h> with the number "
+			"of their sites, then pairs of other USDT probes found by their names, ready to paste "
+			"as an option of probekit latency, and single USDT probes.",
+			"\"fast\" says that the kernel may attach at an optimised instruction, \"plain\" that "
+			"some site only has the ordinary one.",
+			NULL},
 	.options = option_table,
-	.examples = (const struct example[]){
-		{ "probekit list ./server", "What a binary offers:" },
-		{ "probekit list -p 4242 --json", "The same for a process with its libraries, as JSON:" },
-		{ NULL, NULL } },
+	.examples =
+		(const struct example[]){{"probekit list ./server", "What a binary offers:"},
+					 {"probekit list -p 4242 --json",
+					  "The same for a process with its libraries, as JSON:"},
+					 {NULL, NULL}},
 	.run = run,
 };

@@ -21,12 +21,8 @@ static const struct {
 	double below_ns;
 	struct unit unit;
 } time_units[] = {
-	{ 99.5, { "ns", 1 } },
-	{ 999.5e3, { "us", 1e3 } },
-	{ 999.5e6, { "ms", 1e6 } },
-	{ 600e9, { "s", 1e9 } },
-	{ 300 * 60e9, { "min", 60e9 } },
-	{ INFINITY, { "h", 3600e9 } },
+	{99.5, {"ns", 1}},   {999.5e3, {"us", 1e3}},	  {999.5e6, {"ms", 1e6}},
+	{600e9, {"s", 1e9}}, {300 * 60e9, {"min", 60e9}}, {INFINITY, {"h", 3600e9}},
 };
 
 static const struct unit *unit_of(double ns)
@@ -166,9 +162,12 @@ struct format format_plural(uint64_t n, const char *singular, const char *plural
 /* Decodes one character at `s`; returns its length, 0 when it is not valid UTF-8 (RFC 3629). */
 static size_t decode_utf8(const unsigned char *s, uint32_t *code)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 :
-			s[0] >> 3 == 30 ? 4 : 0;
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t length = s[0] < 0x80	  ? 1
+			: s[0] >> 5 == 6  ? 2
+			: s[0] >> 4 == 14 ? 3
+			: s[0] >> 3 == 30 ? 4
+					  : 0;
 
 	if (length == 0)
 		return 0;
@@ -203,7 +202,7 @@ void format_escape(const char *in, char *out, size_t size)
 {
 	const unsigned char *s = (const unsigned char *)in;
 	size_t used = 0;
-	size_t fits = 0;	/* what stays when "..." must follow */
+	size_t fits = 0; /* what stays when "..." must follow */
 
 	while (*s) {
 		uint32_t code = 0;
@@ -245,8 +244,8 @@ unsigned int terminal_width(FILE *stream)
 	struct winsize size;
 
 	if (!columns || !parse_integer(columns, &width) || width <= 0)
-		width = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col :
-										       80;
+		width = ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col
+										     : 80;
 	return (unsigned int)(width < 40 ? 40 : width > 200 ? 200 : width);
 }
 
@@ -261,9 +260,9 @@ bool terminal_has_colour(FILE *stream)
 
 bool parse_duration(const char *text, uint64_t *ns)
 {
-	static const struct unit suffixes[] = { { "", 1e9 },	{ "s", 1e9 },  { "ms", 1e6 },
-						{ "us", 1e3 },	{ "ns", 1 },   { "m", 60e9 },
-						{ "min", 60e9 }, { "h", 3600e9 } };
+	static const struct unit suffixes[] = {{"", 1e9},     {"s", 1e9},   {"ms", 1e6},
+					       {"us", 1e3},   {"ns", 1},    {"m", 60e9},
+					       {"min", 60e9}, {"h", 3600e9}};
 	char *end;
 	double number;
 
@@ -292,7 +291,8 @@ bool parse_integer(const char *text, int64_t *value)
 	char *end;
 	long long number;
 
-	if (!isdigit((unsigned char)text[0]) && !(text[0] == '-' && isdigit((unsigned char)text[1])))
+	if (!isdigit((unsigned char)text[0]) &&
+	    !(text[0] == '-' && isdigit((unsigned char)text[1])))
 		return false;
 	errno = 0;
 	number = strtoll(text, &end, 10);

@@ -5,7 +5,7 @@
 
 #include "cmd.h"
 
-static const struct command *const commands[] = { &command_latency, &command_list, NULL };
+static const struct command *const commands[] = {&command_latency, &command_list, NULL};
 
 static const struct command *find_command(const char *name)
 {

@@ -28,8 +28,8 @@ static void on_signal(int number)
 
 void measure_catch_signals(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM };
-	struct sigaction action = { .sa_handler = on_signal };
+	static const int signals[] = {SIGINT, SIGTERM};
+	struct sigaction action = {.sa_handler = on_signal};
 
 	/* Also where a shell has them ignored, as for a background job of a script: kill -INT must
 	 * end a measurement there too. */
@@ -97,8 +97,7 @@ static int poll_session(const struct measure *measure, int timeout_ms, struct pr
 }
 
 /* 0 at a regular end. */
-static int run(const struct measure *measure, struct progress *progress,
-	       struct probekit_error *err)
+static int run(const struct measure *measure, struct progress *progress, struct probekit_error *err)
 {
 	uint64_t start = now_ns();
 	uint64_t end = measure->duration_ns ? start + measure->duration_ns : UINT64_MAX;

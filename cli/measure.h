@@ -9,8 +9,8 @@
 
 struct measure {
 	struct probekit_session *session;
-	uint64_t duration_ns;	/* 0: no limit */
-	uint64_t interval_ns;	/* 0: none */
+	uint64_t duration_ns; /* 0: no limit */
+	uint64_t interval_ns; /* 0: none */
 	bool has_command;
 	/* What was added in one interval. The deltas, of which the last comes after the end, add up
 	 * to the whole. Returns 0 or a negative errno with `err` filled. */
@@ -21,8 +21,8 @@ struct measure {
 
 /* SIGINT and SIGTERM only end the measurement from here on; a second one ends the process. */
 void measure_catch_signals(void);
-/* Polls until the end and stops the session. On error it is stopped too, and what was measured until
- * then can be had. */
+/* Polls until the end and stops the session. On error it is stopped too, and what was measured
+ * until then can be had. */
 int measure_run(const struct measure *measure, struct probekit_error *err);
 
 #endif

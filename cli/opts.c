@@ -13,8 +13,9 @@
 
 enum {
 	MAX_OPTIONS = 40,
-	MAX_WORD = 32,		/* longer words are not compared */
-	LONG_ONLY = 256,	/* getopt's value of option i without a letter: LONG_ONLY + i */
+	OPTION_SIZE = 80,
+	MAX_WORD = 32,	 /* longer words are not compared */
+	LONG_ONLY = 256, /* getopt's value of option i without a letter: LONG_ONLY + i */
 };
 
 int usage_error(struct probekit_error *err, const char *format, ...)
@@ -199,17 +200,19 @@ static int take_target(const struct command *command, const char *text,
 	if (!*text)
 		return usage_error(err, "%s: the target's name is empty", command->name);
 	if (operands->target) {
-		usage_error(err, "%s: one target only, and '%s' is a second one", command->name, text);
+		usage_error(err, "%s: one target only, and '%s' is a second one", command->name,
+			    text);
 		if (command->takes_command)
-			snprintf(err->hint, sizeof(err->hint), "a command to start stands after '--'");
+			snprintf(err->hint, sizeof(err->hint),
+				 "a command to start stands after '--'");
 		return err->code;
 	}
 	operands->target = text;
 	return 0;
 }
 
-static int take_command(const struct command *command, char **argv,
-			struct opt_operands *operands, struct probekit_error *err)
+static int take_command(const struct command *command, char **argv, struct opt_operands *operands,
+			struct probekit_error *err)
 {
 	if (!command->takes_command)
 		return usage_error(err, "%s: does not start commands ('--')", command->name);
@@ -234,7 +237,7 @@ static void build_tables(const struct command *command, char letters[static 3 + 
 		const struct opt *opt = &command->options[i];
 		bool has_argument = opt->type != OPT_FLAG;
 
-		longs[i] = (struct option){ opt->name, has_argument, NULL, LONG_ONLY + (int)i };
+		longs[i] = (struct option){opt->name, has_argument, NULL, LONG_ONLY + (int)i};
 		if (opt->letter) {
 			*letter++ = opt->letter;
 			if (has_argument)
@@ -242,8 +245,8 @@ static void build_tables(const struct command *command, char letters[static 3 + 
 		}
 	}
 	*letter = '\0';
-	longs[n] = (struct option){ "help", no_argument, NULL, 'h' };
-	longs[n + 1] = (struct option){ 0 };
+	longs[n] = (struct option){"help", no_argument, NULL, 'h'};
+	longs[n + 1] = (struct option){0};
 }
 
 static const struct opt *find_option(const struct command *command, int value)
@@ -257,17 +260,16 @@ static const struct opt *find_option(const struct command *command, int value)
 	return opt;
 }
 
-/* The option as the user wrote it. */
-static const char *written_option(char **argv, char text[static 3])
+/* The option as the user wrote it, cut where it is longer than any of ours. */
+static void copy_option(char **argv, char text[static OPTION_SIZE])
 {
 	const char *word = argv[optind - 1];
 
+	text[0] = '\0';
 	if (optopt == 0 || optopt >= LONG_ONLY || strncmp(word, "--", 2) == 0)
-		return word;
-	text[0] = '-';
-	text[1] = (char)optopt;
-	text[2] = '\0';
-	return text;
+		strncat(text, word, OPTION_SIZE - 1);
+	else
+		snprintf(text, OPTION_SIZE, "-%c", optopt);
 }
 
 int opts_parse(const struct command *command, int argc, char **argv, void *values,
@@ -276,24 +278,26 @@ int opts_parse(const struct command *command, int argc, char **argv, void *value
 	char letters[4 + 2 * MAX_OPTIONS];
 	struct option longs[MAX_OPTIONS + 2];
 	const char *last_argument = NULL;
-	char text[3];
+	char text[OPTION_SIZE];
 	int value;
 	int ret = 0;
 
-	*operands = (struct opt_operands){ 0 };
+	*operands = (struct opt_operands){0};
 	build_tables(command, letters, longs);
 	opterr = 0;
-	optind = 0;	/* glibc and musl: start afresh */
+	optind = 0; /* glibc and musl: start afresh */
 	while (ret == 0 && (value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		last_argument = optarg;
 		if (value == 1)
 			ret = take_target(command, optarg, operands, err);
 		else if (value == 'h')
 			operands->help = true;
-		else if (value == '?' || value == ':')
-			ret = bad_option(command, written_option(argv, text), value == ':', err);
-		else
+		else if (value != '?' && value != ':')
 			ret = store(find_option(command, value), optarg, values, err);
+		else {
+			copy_option(argv, text);
+			ret = bad_option(command, text, value == ':', err);
+		}
 	}
 	/* getopt ends behind "--", unless that was the argument of the last option. */
 	if (ret == 0 && optind > 1 && strcmp(argv[optind - 1], "--") == 0 &&

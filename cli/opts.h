@@ -13,13 +13,13 @@
 
 /* What an option stores at its `offset` in the command's own struct, which starts zeroed. */
 enum opt_type {
-	OPT_FLAG,	/* bool */
-	OPT_TEXT,	/* const char * */
-	OPT_FILE,	/* const char *, completed as a file name */
-	OPT_TEXTS,	/* struct opt_texts; may repeat */
-	OPT_PIDS,	/* struct opt_pids; may repeat */
-	OPT_DURATION,	/* uint64_t ns */
-	OPT_INTEGER,	/* struct opt_integer */
+	OPT_FLAG,     /* bool */
+	OPT_TEXT,     /* const char * */
+	OPT_FILE,     /* const char *, completed as a file name */
+	OPT_TEXTS,    /* struct opt_texts; may repeat */
+	OPT_PIDS,     /* struct opt_pids; may repeat */
+	OPT_DURATION, /* uint64_t ns */
+	OPT_INTEGER,  /* struct opt_integer */
 };
 
 struct opt_texts {
@@ -38,10 +38,10 @@ struct opt_integer {
 };
 
 struct opt {
-	char letter;		/* 0: long name only */
+	char letter; /* 0: long name only */
 	const char *name;
 	enum opt_type type;
-	const char *argument;	/* as help calls it; NULL for a flag */
+	const char *argument; /* as help calls it; NULL for a flag */
 	size_t offset;
 	const char *help;
 };
@@ -55,16 +55,16 @@ struct command {
 	const char *name;
 	const char *summary;		/* one line, no full stop */
 	const char *const *synopsis;	/* all lists end with NULL or an empty element */
-	const char *const *description;	/* paragraphs */
+	const char *const *description; /* paragraphs */
 	const struct opt *options;
 	const struct example *examples;
-	bool takes_command;		/* "-- CMD ARGS" */
+	bool takes_command; /* "-- CMD ARGS" */
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
 struct opt_operands {
-	const char *target;	/* NULL: none given */
-	char **command;		/* what stands after "--", NULL-terminated; NULL: none */
+	const char *target; /* NULL: none given */
+	char **command;	    /* what stands after "--", NULL-terminated; NULL: none */
 	bool help;
 };
 

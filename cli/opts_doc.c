@@ -8,24 +8,24 @@
 
 enum {
 	HELP_WIDTH = 80,
-	HELP_COLUMN = 29,	/* where the options' texts begin */
+	HELP_COLUMN = 29, /* where the options' texts begin */
 };
 
 static const char *const exit_codes[][2] = {
-	{ "0", "Done: also when interrupted, when every target ended, and when nothing happened." },
-	{ "1", "Failed: no such file or process, no matching probe, output cannot be written." },
-	{ "2", "The command line contradicts itself or has an unknown word." },
-	{ "3", "A privilege or a kernel feature is missing; the message names it." },
+	{"0", "Done: also when interrupted, when every target ended, and when nothing happened."},
+	{"1", "Failed: no such file or process, no matching probe, output cannot be written."},
+	{"2", "The command line contradicts itself or has an unknown word."},
+	{"3", "A privilege or a kernel feature is missing; the message names it."},
 };
 
 static const char *const command_codes[][2] = {
-	{ "126", "The command after \"--\" cannot be run." },
-	{ "127", "The command after \"--\" cannot be found." },
+	{"126", "The command after \"--\" cannot be run."},
+	{"127", "The command after \"--\" cannot be found."},
 };
 
 static const char *const environment[][2] = {
-	{ "NO_COLOR", "Not empty: no colour." },
-	{ "COLUMNS", "Width of the output, instead of the terminal's own." },
+	{"NO_COLOR", "Not empty: no colour."},
+	{"COLUMNS", "Width of the output, instead of the terminal's own."},
 };
 
 /* Words of `text` up to HELP_WIDTH, further lines behind `indent` blanks; the cursor is at `at`. */
@@ -89,7 +89,8 @@ void opts_print_overview(FILE *out, const struct command *const *commands)
 {
 	fputs("Usage: probekit COMMAND [OPTIONS] [TARGET]\n\n"
 	      "Measures the latency of spans in live processes and shows where it comes from.\n\n"
-	      "Commands:\n", out);
+	      "Commands:\n",
+	      out);
 	for (; *commands; commands++)
 		fprintf(out, "  %-12s%s\n", (*commands)->name, (*commands)->summary);
 	fprintf(out, "  %-12s%s\n", "help", "what 'probekit COMMAND --help' prints");
@@ -152,7 +153,7 @@ static void print_man_options(FILE *out, const struct command *command)
 			fprintf(out, "\\fB\\-%c\\fR, ", opt->letter);
 		fputs("\\fB\\-\\-", out);
 		for (const char *c = opt->name; *c; c++)
-			fputs(*c == '-' ? "\\-" : (char[]){ *c, '\0' }, out);
+			fputs(*c == '-' ? "\\-" : (char[]){*c, '\0'}, out);
 		fprintf(out, "\\fR%s%s%s\n", opt->argument ? " \\fI" : "",
 			opt->argument ? opt->argument : "", opt->argument ? "\\fR" : "");
 		print_roff(out, opt->help);
@@ -193,15 +194,18 @@ void opts_print_overview_man(FILE *out, const struct command *const *commands)
 {
 	print_man_head(out, NULL, "latency of spans in live processes");
 	fputs(".SH SYNOPSIS\n.B probekit\n.I COMMAND\n[\\fIOPTIONS\\fR] [\\fITARGET\\fR]\n"
-	      ".SH DESCRIPTION\n", out);
-	print_roff(out, "Measures the latency of spans in live processes: those that an application "
-			"marks with <probekit/probe.h>, and any pair of USDT probes.");
+	      ".SH DESCRIPTION\n",
+	      out);
+	print_roff(out,
+		   "Measures the latency of spans in live processes: those that an application "
+		   "marks with <probekit/probe.h>, and any pair of USDT probes.");
 	for (const struct command *const *c = commands; *c; c++) {
 		fprintf(out, ".TP\n.BR probekit\\-%s (1)\n", (*c)->name);
 		print_roff(out, (*c)->summary);
 	}
 	fputs(".SH OPTIONS\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nThe commands.\n"
-	      ".TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nThe version.\n", out);
+	      ".TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nThe version.\n",
+	      out);
 	print_man_pairs(out, "EXIT STATUS", exit_codes, COUNT(exit_codes));
 	print_man_pairs(out, "ENVIRONMENT", environment, COUNT(environment));
 	fputs(".SH SEE ALSO\n", out);
@@ -244,7 +248,8 @@ void opts_print_completion(FILE *out, const struct command *const *commands)
 	      "_probekit()\n{\n"
 	      "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
 	      "\tlocal command=${COMP_WORDS[1]} words i\n\tCOMPREPLY=()\n"
-	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '", out);
+	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '",
+	      out);
 	for (const struct command *const *c = commands; *c; c++)
 		fprintf(out, "%s ", (*c)->name);
 	fputs("help --help --version' -- \"$word\"))\n\t\treturn\n\tfi\n"
@@ -254,7 +259,8 @@ void opts_print_completion(FILE *out, const struct command *const *commands)
 	      "\t\t\t\tCOMPREPLY=($(compgen -c -- \"$word\"))\n"
 	      "\t\t\telse\n\t\t\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\t\tfi\n"
 	      "\t\t\treturn\n\t\tfi\n\tdone\n"
-	      "\tcase $command:$before in\n", out);
+	      "\tcase $command:$before in\n",
+	      out);
 	for (const struct command *const *c = commands; *c; c++) {
 		print_completed_arguments(out, *c, true, "COMPREPLY=($(compgen -f -- \"$word\"))");
 		print_completed_arguments(out, *c, false, ":");
@@ -272,5 +278,6 @@ void opts_print_completion(FILE *out, const struct command *const *commands)
 	      "\tif [[ $word == -* || $command == help ]]; then\n"
 	      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
 	      "\telse\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\tfi\n"
-	      "}\ncomplete -o filenames -F _probekit probekit\n", out);
+	      "}\ncomplete -o filenames -F _probekit probekit\n",
+	      out);
 }

@@ -6,16 +6,16 @@
 #include <string.h>
 
 enum {
-	MAX_BANDS = 128,	/* 2^-30 s to 2^63 units, and room */
+	MAX_BANDS = 128, /* 2^-30 s to 2^63 units, and room */
 	MAX_ROWS = MAX_BANDS + 2,
-	SHORTEST_GAP = 3,	/* shorter runs of empty bands are drawn */
+	SHORTEST_GAP = 3, /* shorter runs of empty bands are drawn */
 	LEAST_BAR = 8,
 };
 
 struct row {
 	struct format label;
 	uint64_t count;
-	double time;		/* that the band's values add up to; 0 for kind VALUE */
+	double time; /* that the band's values add up to; 0 for kind VALUE */
 	bool is_gap;
 };
 
@@ -31,7 +31,7 @@ struct rows {
 struct column {
 	const char *title;
 	unsigned int width;
-	bool is_time;		/* has no meaning for kind VALUE */
+	bool is_time; /* has no meaning for kind VALUE */
 	double (*share)(const struct rows *rows, const struct row *row);
 };
 
@@ -46,8 +46,8 @@ static double share_of_time(const struct rows *rows, const struct row *row)
 }
 
 static const struct column columns[] = {
-	{ "share", 7, false, share_of_count },
-	{ "time", 7, true, share_of_time },
+	{"share", 7, false, share_of_count},
+	{"time", 7, true, share_of_time},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -62,7 +62,7 @@ static double band_time(const struct probekit_histogram *histogram, int32_t band
 {
 	double time = 0;
 
-	if (histogram->scale < 0)	/* a bucket spans several bands */
+	if (histogram->scale < 0) /* a bucket spans several bands */
 		return 0;
 	for (size_t i = 0; i < histogram->size; i++)
 		if (histogram->index[i] >> histogram->scale == band)
@@ -75,7 +75,7 @@ static struct row *add_row(struct rows *rows, uint64_t count)
 {
 	struct row *row = &rows->row[rows->size++];
 
-	*row = (struct row){ .count = count };
+	*row = (struct row){.count = count};
 	rows->count += (double)count;
 	if (count > rows->max_count)
 		rows->max_count = count;
@@ -124,8 +124,8 @@ static void print_row(FILE *out, const struct text_style *style, const struct pr
 		      const struct rows *rows, const struct row *row, int label, int count,
 		      unsigned int bar)
 {
-	unsigned int length = (unsigned int)lround((double)row->count * bar /
-						   (double)rows->max_count);
+	unsigned int length =
+		(unsigned int)lround((double)row->count * bar / (double)rows->max_count);
 
 	fprintf(out, "  %*s", label, row->label.text);
 	if (row->is_gap) {
@@ -134,8 +134,7 @@ static void print_row(FILE *out, const struct text_style *style, const struct pr
 	}
 	if (row->count && length == 0)
 		length = 1;
-	fprintf(out, "  %*s |%s", count, format_count(row->count).text,
-		ink_start(style, INK_BAR));
+	fprintf(out, "  %*s |%s", count, format_count(row->count).text, ink_start(style, INK_BAR));
 	for (unsigned int i = 0; i < length; i++)
 		fputc('#', out);
 	fprintf(out, "%s%*s|", ink_stop(style, INK_BAR), (int)(bar - length), "");
@@ -149,7 +148,7 @@ static void print_row(FILE *out, const struct text_style *style, const struct pr
 void out_histogram(FILE *out, const struct text_style *style, const struct probekit_probe *probe)
 {
 	const char *title = probe->kind == PROBEKIT_KIND_VALUE ? "value" : "latency";
-	struct rows rows = { .size = 0 };
+	struct rows rows = {.size = 0};
 	size_t label = strlen(title);
 	size_t count = strlen("count");
 	size_t used;

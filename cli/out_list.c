@@ -15,17 +15,17 @@ enum {
 /* In the order shown. */
 static const struct kind {
 	enum probekit_catalog_kind kind;
-	const char *name;	/* in JSON */
+	const char *name; /* in JSON */
 	const char *title;
 	bool has_end;
-	bool is_ours;		/* whether a key and the kind of site mean anything */
+	bool is_ours; /* whether a key and the kind of site mean anything */
 } kinds[] = {
-	{ PROBEKIT_CATALOG_SPAN, "span", "spans", true, true },
-	{ PROBEKIT_CATALOG_ASYNC, "async", "async spans", true, true },
-	{ PROBEKIT_CATALOG_LOCK, "lock", "locks", true, true },
-	{ PROBEKIT_CATALOG_VALUE, "value", "values", false, true },
-	{ PROBEKIT_CATALOG_PAIR, "pair", "pairs of USDT probes", true, false },
-	{ PROBEKIT_CATALOG_EVENT, "event", "USDT probes", false, false },
+	{PROBEKIT_CATALOG_SPAN, "span", "spans", true, true},
+	{PROBEKIT_CATALOG_ASYNC, "async", "async spans", true, true},
+	{PROBEKIT_CATALOG_LOCK, "lock", "locks", true, true},
+	{PROBEKIT_CATALOG_VALUE, "value", "values", false, true},
+	{PROBEKIT_CATALOG_PAIR, "pair", "pairs of USDT probes", true, false},
+	{PROBEKIT_CATALOG_EVENT, "event", "USDT probes", false, false},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -8,7 +8,7 @@
 #include <probekit/probekit.h>
 
 struct list_view {
-	const char *target;	/* as the user named it */
+	const char *target; /* as the user named it */
 	const struct probekit_catalog_entry *const *entries;
 	size_t size;
 	size_t bad_notes;

@@ -8,7 +8,7 @@
 /* A probe, the row of it that is shown (its own, or one key's), and its key rows. */
 struct text_group {
 	const struct probekit_probe *probe;
-	const struct probekit_probe *shown;	/* NULL: the wanted key did not occur */
+	const struct probekit_probe *shown; /* NULL: the wanted key did not occur */
 	const struct probekit_probe *const *keys;
 	size_t key_count;
 };
@@ -18,7 +18,7 @@ struct text_line {
 	FILE *out;
 	const struct text_style *style;
 	unsigned int indent;
-	unsigned int at;	/* columns used; 0: nothing printed yet */
+	unsigned int at; /* columns used; 0: nothing printed yet */
 };
 
 enum text_ink { INK_PLAIN, INK_BOLD, INK_WARN, INK_BAR };
@@ -43,7 +43,7 @@ struct text_table {
 	const struct text_style *style;
 	unsigned int indent;
 	size_t label_width;
-	double seconds;		/* what rates refer to */
+	double seconds; /* what rates refer to */
 };
 
 void table_init(struct text_table *table, FILE *out, const struct text_style *style,

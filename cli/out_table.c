@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	COUNT_WIDTH = 11,	/* widths stand behind one blank each */
+	COUNT_WIDTH = 11, /* widths stand behind one blank each */
 	RATE_WIDTH = 11,
 	TIME_WIDTH = 8,
 	TIMES = 4,
@@ -30,14 +30,14 @@ bool quantile_is_known(uint64_t count, double q)
 void table_init(struct text_table *table, FILE *out, const struct text_style *style,
 		unsigned int indent, uint64_t duration_ns)
 {
-	*table = (struct text_table){ out, style, indent, LEAST_LABEL, (double)duration_ns / 1e9 };
+	*table = (struct text_table){out, style, indent, LEAST_LABEL, (double)duration_ns / 1e9};
 }
 
 void table_measure(struct text_table *table, const char *label)
 {
 	size_t others = table->indent + COLUMNS_WIDTH;
-	size_t most = table->style->width > others + LEAST_LABEL ? table->style->width - others :
-								     LEAST_LABEL;
+	size_t most = table->style->width > others + LEAST_LABEL ? table->style->width - others
+								 : LEAST_LABEL;
 	size_t width = format_width(label);
 
 	width = width < most ? width : most;
@@ -61,7 +61,7 @@ static void print_label(const struct text_table *table, const char *label, enum 
 
 void table_head(const struct text_table *table, const char *title)
 {
-	static const char *const times[TIMES] = { "p50", "p99", "max", "total" };
+	static const char *const times[TIMES] = {"p50", "p99", "max", "total"};
 
 	print_label(table, title, INK_BOLD);
 	fprintf(table->out, " %*s %*s", COUNT_WIDTH, "count", RATE_WIDTH, "rate");
@@ -90,10 +90,10 @@ void table_row(const struct text_table *table, const char *label,
 		fprintf(table->out, " %*s\n", COUNT_WIDTH, "0");
 		return;
 	}
-	fprintf(table->out, " %*s %*s %*s %*s %*s %*s\n", COUNT_WIDTH, format_count(probe->count).text,
-		RATE_WIDTH, format_rate(rate).text, TIME_WIDTH, quantile_text(probe, 0.5, &p50),
-		TIME_WIDTH, quantile_text(probe, 0.99, &p99), TIME_WIDTH,
-		format_of(probe, (double)probe->max).text, TIME_WIDTH,
+	fprintf(table->out, " %*s %*s %*s %*s %*s %*s\n", COUNT_WIDTH,
+		format_count(probe->count).text, RATE_WIDTH, format_rate(rate).text, TIME_WIDTH,
+		quantile_text(probe, 0.5, &p50), TIME_WIDTH, quantile_text(probe, 0.99, &p99),
+		TIME_WIDTH, format_of(probe, (double)probe->max).text, TIME_WIDTH,
 		format_of(probe, (double)probe->sum).text);
 }
 

@@ -10,55 +10,56 @@
 #include "out_parts.h"
 
 enum {
-	MAX_BLOCKS = 6,		/* probes beyond stand in the summary only */
+	MAX_BLOCKS = 6, /* probes beyond stand in the summary only */
 	MAX_MODES = 6,
 	MAX_OPEN_SHOWN = 3,
 	NAME_SIZE = 256,
 	OBJECT_SIZE = 320,
-	NEAR_FLOOR = 2,		/* a quantile below this multiple of the floor says little */
+	NEAR_FLOOR = 2, /* a quantile below this multiple of the floor says little */
 };
 
 static const char *const kind_names[] = {
-	[PROBEKIT_KIND_SPAN] = "span",
-	[PROBEKIT_KIND_USDT] = "USDT pair",
-	[PROBEKIT_KIND_ASYNC] = "async span",
-	[PROBEKIT_KIND_FUNCTION] = "function",
+	[PROBEKIT_KIND_SPAN] = "span",	      [PROBEKIT_KIND_USDT] = "USDT pair",
+	[PROBEKIT_KIND_ASYNC] = "async span", [PROBEKIT_KIND_FUNCTION] = "function",
 	[PROBEKIT_KIND_VALUE] = "value",
 };
 
 static const struct {
 	double q;
 	const char *name;
-} quantiles[] = { { 0.5, "p50" }, { 0.9, "p90" }, { 0.99, "p99" }, { 0.999, "p99.9" } };
+} quantiles[] = {{0.5, "p50"}, {0.9, "p90"}, {0.99, "p99"}, {0.999, "p99.9"}};
 
 static const struct {
-	size_t offset;		/* in struct probekit_lost */
+	size_t offset; /* in struct probekit_lost */
 	const char *what;
 	const char *one;
 	const char *many;
 } losses[] = {
 #define LOST(field) offsetof(struct probekit_lost, field)
-	{ LOST(unmatched_end), "not counted", "end whose begin was not seen",
-	  "ends whose begin was not seen" },
-	{ LOST(abandoned), "not counted", "span left without its end (longjmp, exec, thread exit)",
-	  "spans left without their end (longjmp, exec, thread exit)" },
-	{ LOST(depth_overflow), "not counted", "span nested deeper than is recorded",
-	  "spans nested deeper than is recorded" },
-	{ LOST(state_unavailable), "not counted", "span for which the kernel had no memory",
-	  "spans for which the kernel had no memory" },
-	{ LOST(map_full), "not counted", "async span beyond the table of open ones",
-	  "async spans beyond the table of open ones" },
-	{ LOST(unreadable_argument), "not understood", "key, id or value that could not be read",
-	  "keys, ids or values that could not be read" },
-	{ LOST(out_of_range), "in the last bucket", "value beyond the histogram's range",
-	  "values beyond the histogram's range" },
+	{LOST(unmatched_end), "not counted", "end whose begin was not seen",
+	 "ends whose begin was not seen"},
+	{LOST(abandoned), "not counted", "span left without its end (longjmp, exec, thread exit)",
+	 "spans left without their end (longjmp, exec, thread exit)"},
+	{LOST(depth_overflow), "not counted", "span nested deeper than is recorded",
+	 "spans nested deeper than is recorded"},
+	{LOST(state_unavailable), "not counted", "span for which the kernel had no memory",
+	 "spans for which the kernel had no memory"},
+	{LOST(map_full), "not counted", "async span beyond the table of open ones",
+	 "async spans beyond the table of open ones"},
+	{LOST(unreadable_argument), "not understood", "key, id or value that could not be read",
+	 "keys, ids or values that could not be read"},
+	{LOST(out_of_range), "in the last bucket", "value beyond the histogram's range",
+	 "values beyond the histogram's range"},
 #undef LOST
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const inks[] = {
-	[INK_PLAIN] = "", [INK_BOLD] = "\033[1m", [INK_WARN] = "\033[33m", [INK_BAR] = "\033[36m",
+	[INK_PLAIN] = "",
+	[INK_BOLD] = "\033[1m",
+	[INK_WARN] = "\033[33m",
+	[INK_BAR] = "\033[36m",
 };
 
 const char *ink_start(const struct text_style *style, enum text_ink ink)
@@ -220,7 +221,7 @@ static void print_quantiles(struct text_line *line, const struct probekit_probe 
 
 static void print_modes(struct text_line *line, const struct probekit_probe *row)
 {
-	static const char *const words[] = { "", "one", "two", "three", "four", "five", "six" };
+	static const char *const words[] = {"", "one", "two", "three", "four", "five", "six"};
 	struct probekit_mode modes[MAX_MODES];
 	size_t n = probekit_probe_modes(row, modes, MAX_MODES);
 
@@ -365,7 +366,8 @@ static void print_summary(FILE *out, const struct text_style *style, const struc
 			table_row(&table, label, groups[i].shown);
 	}
 	if (n > MAX_BLOCKS)
-		fprintf(out, "histograms are of the first %d; -s GLOB chooses others\n", MAX_BLOCKS);
+		fprintf(out, "histograms are of the first %d; -s GLOB chooses others\n",
+			MAX_BLOCKS);
 	fputc('\n', out);
 }
 
@@ -374,7 +376,8 @@ static void print_silent(struct text_line *line, const struct text_view *view,
 {
 	line->indent = 0;
 	if (is_all)
-		line_add(line, 0, INK_BOLD, "Nothing happened in %s. Attached, without a single end:",
+		line_add(line, 0, INK_BOLD,
+			 "Nothing happened in %s. Attached, without a single end:",
 			 format_duration((double)view->info->duration_ns).text);
 	else
 		line_add(line, 0, INK_PLAIN, "Attached, without a single end:");
@@ -421,8 +424,8 @@ static void print_end(struct text_line *line, const struct text_view *view)
 
 	line->indent = 0;
 	format_escape(info->target ? info->target : "?", target, sizeof(target));
-	line_add(line, 0, INK_PLAIN, "%s of %s;",
-		 format_duration((double)info->duration_ns).text, target);
+	line_add(line, 0, INK_PLAIN, "%s of %s;", format_duration((double)info->duration_ns).text,
+		 target);
 	line->indent = 2;
 	print_cost(line, view);
 	if (info->attach && info->site && has_kind(view, false))
@@ -439,7 +442,7 @@ static void print_end(struct text_line *line, const struct text_view *view)
 
 int out_text_report(FILE *out, const struct text_style *style, const struct text_view *view)
 {
-	struct text_line line = { .out = out, .style = style };
+	struct text_line line = {.out = out, .style = style};
 	struct text_group *groups = calloc(view->size ? view->size : 1, sizeof(*groups));
 	size_t counted = 0;
 	size_t told = 0;
@@ -457,7 +460,9 @@ int out_text_report(FILE *out, const struct text_style *style, const struct text
 		print_block(&line, view, &groups[i]);
 	if (counted > 1)
 		print_summary(out, style, view, groups, told);
-	if (told < n || counted == 0)
+	if (n == 0)
+		fputs("Nothing to measure was found in the target.\n\n", out);
+	else if (told < n)
 		print_silent(&line, view, groups + told, n - told, told == 0);
 	print_end(&line, view);
 	free(groups);

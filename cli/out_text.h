@@ -8,7 +8,7 @@
 #include <probekit/probekit.h>
 
 struct text_style {
-	unsigned int width;	/* columns */
+	unsigned int width; /* columns */
 	bool has_colour;
 };
 
@@ -17,7 +17,7 @@ struct text_view {
 	const struct probekit_snapshot_info *info;
 	const struct probekit_probe *const *rows;
 	size_t size;
-	bool has_key;		/* show this key of each probe instead of the whole */
+	bool has_key; /* show this key of each probe instead of the whole */
 	int64_t key;
 };
 

@@ -8,7 +8,7 @@
 struct progress {
 	bool is_wanted;
 	bool is_shown;
-	uint64_t limit_ns;	/* 0: none */
+	uint64_t limit_ns; /* 0: none */
 	uint64_t last_ns;
 	uint64_t last_count;
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,10 +155,52 @@ int attach_links_add(struct attach_links *links, int fd)
 	return 0;
 }
 
+/* ---- detaching -------------------------------------------------------------------------------------- */
+
+#define CLOSERS 8
+
+/* Closing a link waits for the kernel's grace periods, 30 to 100 ms; those of several threads pass at
+ * once. */
+struct closer {
+	const int *fds;
+	size_t size;
+	pthread_t thread;
+	bool is_started;
+};
+
+static void *close_all(void *arg)
+{
+	const struct closer *closer = arg;
+
+	for (size_t i = 0; i < closer->size; i++)
+		close(closer->fds[i]);
+	return NULL;
+}
+
+static void close_at_once(const int *fds, size_t size)
+{
+	struct closer closers[CLOSERS] = {0};
+	size_t each = (size + CLOSERS - 1) / CLOSERS;
+
+	for (size_t i = 0; i < CLOSERS && i * each < size; i++) {
+		closers[i].fds = fds + i * each;
+		closers[i].size = size - i * each < each ? size - i * each : each;
+		closers[i].is_started = size > 1 && pthread_create(&closers[i].thread, NULL, close_all,
+								    &closers[i]) == 0;
+		if (!closers[i].is_started)
+			close_all(&closers[i]);
+	}
+	for (size_t i = 0; i < CLOSERS; i++)
+		if (closers[i].is_started)
+			pthread_join(closers[i].thread, NULL);
+}
+
 void attach_links_close(struct attach_links *links, size_t from)
 {
-	while (links->size > from)
-		close(links->fds[--links->size]);
+	if (links->size > from) {
+		close_at_once(links->fds + from, links->size - from);
+		links->size = from;
+	}
 	if (from == 0) {
 		free(links->fds);
 		*links = (struct attach_links){0};

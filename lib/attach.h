@@ -36,7 +36,7 @@ int attach_multi(int program_fd, const struct attach_sites *sites, int *fd);
 int attach_perf(int program_fd, const struct attach_sites *sites, struct attach_links *links);
 
 int attach_links_add(struct attach_links *links, int fd);
-/* Detaches those from `from` on, the last attached first. */
+/* Detaches those from `from` on, in no particular order. */
 void attach_links_close(struct attach_links *links, size_t from);
 
 /* Dynamic PMU type of uprobes, or -errno. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Sites of one program in one object, as arrays for the kernel. */
 struct group {
@@ -40,7 +41,7 @@ static int attach_group(struct attachment *attachment, const struct object *obje
 		return result;
 	result = attach_links_add(&attachment->links, fd);
 	if (result)
-		attach_links_close(&(struct attach_links){.fds = &fd, .size = 1}, 1);
+		close(fd);
 	return result;
 }
 

@@ -255,7 +255,7 @@ int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct p
 
 void engine_set_start(struct engine *engine, uint64_t start_ns)
 {
-	__atomic_store_n(&engine->bpf->data->measure_start_ns, start_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&engine->bpf->bss->measure_start_ns, start_ns, __ATOMIC_RELEASE);
 }
 
 void engine_freeze(struct engine *engine)

@@ -51,7 +51,8 @@ int engine_set_argument(struct engine *engine, uint32_t site, const struct argum
 			struct probekit_error *err);
 int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct probekit_error *err);
 
-/* The moment from which an unmatched end is a loss: CLOCK_MONOTONIC. */
+/* Only what begins after this moment (CLOCK_MONOTONIC) is recorded; what was open then is counted as in
+ * flight. UINT64_MAX while probes are being attached; 0 at first. */
 void engine_set_start(struct engine *engine, uint64_t start_ns);
 /* No event after this changes an aggregate. */
 void engine_freeze(struct engine *engine);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns the arithmetic of sparse exponential histograms. Invariant: `index` strictly ascending, every
- * `count` positive. Counts saturate instead of wrapping.
+ * Owns the arithmetic of sparse exponential histograms. Invariant: `index` strictly ascending,
+ * every `count` positive. Counts saturate instead of wrapping.
  */
 #include "histogram.h"
 
@@ -68,7 +68,7 @@ static void append(struct probekit_histogram *h, int32_t index, uint64_t count)
 int histogram_from_slots(const uint64_t *counts, size_t slots, int32_t base, int32_t scale,
 			 struct probekit_histogram *histogram)
 {
-	struct probekit_histogram made = { .scale = scale };
+	struct probekit_histogram made = {.scale = scale};
 	size_t used = 0;
 
 	for (size_t i = 0; i < slots; i++)
@@ -85,10 +85,11 @@ void histogram_done(struct probekit_histogram *histogram)
 {
 	free(histogram->index);
 	free(histogram->count);
-	*histogram = (struct probekit_histogram){ 0 };
+	*histogram = (struct probekit_histogram){0};
 }
 
-/* Bucket of a scale that is `shift` lower. An arithmetic shift floors, which is what merges exactly. */
+/* Bucket of a scale that is `shift` lower. An arithmetic shift floors, which is what merges
+ * exactly. */
 static int32_t coarser(int32_t index, int32_t shift)
 {
 	return index >> (shift < 31 ? shift : 31);
@@ -140,9 +141,9 @@ int histogram_subtract(const struct probekit_histogram *newer,
 		while (j < older->size && older->index[j] < newer->index[i])
 			j++;
 		append(&made, newer->index[i],
-		       j < older->size && older->index[j] == newer->index[i] ?
-			       subtract_floored(newer->count[i], older->count[j]) :
-			       newer->count[i]);
+		       j < older->size && older->index[j] == newer->index[i]
+			       ? subtract_floored(newer->count[i], older->count[j])
+			       : newer->count[i]);
 	}
 	*delta = made;
 	return 0;

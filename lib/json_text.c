@@ -80,7 +80,7 @@ static void begin_value(struct json_text *json, const char *key)
 	put(json, "\": ", json->is_compact ? 2 : 3);
 }
 
-void json_open(struct json_text *json, const char *key, char bracket)
+void json_text_open(struct json_text *json, const char *key, char bracket)
 {
 	begin_value(json, key);
 	put(json, &bracket, 1);
@@ -88,14 +88,14 @@ void json_open(struct json_text *json, const char *key, char bracket)
 	json->has_member = false;
 }
 
-void json_open_inline(struct json_text *json, const char *key, char bracket)
+void json_text_open_inline(struct json_text *json, const char *key, char bracket)
 {
-	json_open(json, key, bracket);
+	json_text_open(json, key, bracket);
 	if (!json->inline_depth)
 		json->inline_depth = json->depth;
 }
 
-void json_close(struct json_text *json, char bracket)
+void json_text_close(struct json_text *json, char bracket)
 {
 	bool was_inline = json->inline_depth && json->depth >= json->inline_depth;
 
@@ -108,7 +108,7 @@ void json_close(struct json_text *json, char bracket)
 	json->has_member = true;
 }
 
-void json_unsigned(struct json_text *json, const char *key, uint64_t value)
+void json_text_unsigned(struct json_text *json, const char *key, uint64_t value)
 {
 	char digits[24];
 
@@ -118,7 +118,7 @@ void json_unsigned(struct json_text *json, const char *key, uint64_t value)
 	put(json, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, value));
 }
 
-void json_integer(struct json_text *json, const char *key, int64_t value)
+void json_text_integer(struct json_text *json, const char *key, int64_t value)
 {
 	char digits[24];
 
@@ -126,14 +126,16 @@ void json_integer(struct json_text *json, const char *key, int64_t value)
 	put(json, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRId64, value));
 }
 
-void json_rounded(struct json_text *json, const char *key, double value)
+void json_text_rounded(struct json_text *json, const char *key, double value)
 {
-	int64_t nearest = value >= 0x1p63 ? INT64_MAX : value <= -0x1p63 ? INT64_MIN : llround(value);
+	int64_t nearest = value >= 0x1p63    ? INT64_MAX
+			  : value <= -0x1p63 ? INT64_MIN
+					     : llround(value);
 
-	json_integer(json, key, nearest);
+	json_text_integer(json, key, nearest);
 }
 
-void json_decimal(struct json_text *json, const char *key, double value)
+void json_text_decimal(struct json_text *json, const char *key, double value)
 {
 	double whole = floor(fabs(value));
 	uint64_t billionths = (uint64_t)llround((fabs(value) - whole) * 1e9);
@@ -155,19 +157,19 @@ void json_decimal(struct json_text *json, const char *key, double value)
 	put(json, digits, (size_t)size);
 }
 
-void json_null(struct json_text *json, const char *key)
+void json_text_null(struct json_text *json, const char *key)
 {
 	begin_value(json, key);
 	put(json, "null", 4);
 }
 
-void json_string(struct json_text *json, const char *key, const char *value)
+void json_text_string(struct json_text *json, const char *key, const char *value)
 {
-	size_t size = value ? 4 * strlen(value) + 1 : 0;	/* \xNN for each byte at most */
+	size_t size = value ? 4 * strlen(value) + 1 : 0; /* \xNN for each byte at most */
 	char *escaped;
 
 	if (!value) {
-		json_null(json, key);
+		json_text_null(json, key);
 		return;
 	}
 	escaped = malloc(size);
@@ -197,6 +199,6 @@ char *json_text_take(struct json_text *json)
 	} else if (text) {
 		text[json->size] = '\0';
 	}
-	*json = (struct json_text){ 0 };
+	*json = (struct json_text){0};
 	return text;
 }

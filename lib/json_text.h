@@ -2,9 +2,9 @@
 #ifndef PROBEKIT_JSON_TEXT_H
 #define PROBEKIT_JSON_TEXT_H
 /*
- * Writes JSON straight into a growing text: a snapshot is large and flat, and a tree of it would take
- * ten times its size. `key` is NULL inside an array. Memory running out is remembered, and told by
- * json_text_take(). Independent of the locale.
+ * Writes JSON straight into a growing text: a snapshot is large and flat, and a tree of it would
+ * take ten times its size. `key` is NULL inside an array. Memory running out is remembered, and
+ * told by json_text_take(). Independent of the locale.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,26 +15,26 @@ struct json_text {
 	size_t size;
 	size_t capacity;
 	unsigned int depth;
-	unsigned int inline_depth;	/* from this depth on all is on one line; 0: nothing is */
-	bool has_member;		/* the innermost container has one already */
+	unsigned int inline_depth; /* from this depth on all is on one line; 0: nothing is */
+	bool has_member;	   /* the innermost container has one already */
 	bool is_compact;
 	bool has_failed;
 };
 
-void json_open(struct json_text *json, const char *key, char bracket);
+void json_text_open(struct json_text *json, const char *key, char bracket);
 /* The same; what it contains stays on one line. */
-void json_open_inline(struct json_text *json, const char *key, char bracket);
-void json_close(struct json_text *json, char bracket);
+void json_text_open_inline(struct json_text *json, const char *key, char bracket);
+void json_text_close(struct json_text *json, char bracket);
 
-void json_unsigned(struct json_text *json, const char *key, uint64_t value);
-void json_integer(struct json_text *json, const char *key, int64_t value);
+void json_text_unsigned(struct json_text *json, const char *key, uint64_t value);
+void json_text_integer(struct json_text *json, const char *key, int64_t value);
 /* Nearest integer, within what 64 bits hold. */
-void json_rounded(struct json_text *json, const char *key, double value);
+void json_text_rounded(struct json_text *json, const char *key, double value);
 /* To nine decimals. */
-void json_decimal(struct json_text *json, const char *key, double value);
-void json_null(struct json_text *json, const char *key);
+void json_text_decimal(struct json_text *json, const char *key, double value);
+void json_text_null(struct json_text *json, const char *key);
 /* Any bytes: what is not clean UTF-8 is escaped as escape_text() does. NULL writes null. */
-void json_string(struct json_text *json, const char *key, const char *value);
+void json_text_string(struct json_text *json, const char *key, const char *value);
 
 /* The text, which the caller frees; NULL when memory ran out. */
 char *json_text_take(struct json_text *json);

@@ -2,18 +2,19 @@
 /*
  * Owns where a distribution has its modes.
  *
- * The density is taken per octave, on a logarithmic axis: there a log-normal, exponential or Pareto
- * distribution is one hump with a long flank. Every local peak begins as a mode; then the two
- * neighbours with the weakest valley between them are joined, again and again, until each valley
- * left is a clear one on both sides.
+ * The density is taken per octave, on a logarithmic axis: there a log-normal, exponential or
+ * Pareto distribution is one hump with a long flank. Every local peak begins as a mode; then the
+ * two neighbours with the weakest valley between them are joined, again and again, until each
+ * valley left is a clear one on both sides.
  *
  * How clear a valley is follows the multiscale idea of Duembgen and Walther, "Multiscale inference
- * about a density", Annals of Statistics 36 (2008): look at two adjoining windows, one in the valley
- * and one on the peak, of every width, for the pair that speaks most against "no rise here". With
- * v and p counts in windows of widths wv and wp, and the peak's density at most R times the valley's,
- * p of the v + p counts fell into the peak's window with a chance below exp(-(v + p) KL(p / (v + p),
- * f)), f = R wp / (wv + R wp): Chernoff's bound on the binomial tail. One number so weighs depth (with
- * many counts) and noise (with few), and a monotone tail of any weight cannot pass but by chance.
+ * about a density", Annals of Statistics 36 (2008): look at two adjoining windows, one in the
+ * valley and one on the peak, of every width, for the pair that speaks most against "no rise
+ * here". With v and p counts in windows of widths wv and wp, and the peak's density at most R
+ * times the valley's, p of the v + p counts fell into the peak's window with a chance below
+ * exp(-(v + p) KL(p / (v + p), f)), f = R wp / (wv + R wp): Chernoff's bound on the binomial tail.
+ * One number so weighs depth (with many counts) and noise (with few), and a monotone tail of any
+ * weight cannot pass but by chance.
  */
 #include "histogram.h"
 
@@ -22,29 +23,29 @@
 #include <string.h>
 
 #define BINS_PER_OCTAVE 8
-#define OCTAVES 160			/* of the axis; from 2^-80 */
+#define OCTAVES 160 /* of the axis; from 2^-80 */
 #define BINS (BINS_PER_OCTAVE * OCTAVES)
 #define AXIS_START (-OCTAVES / 2.0)
-#define PEAKS_MAX (BINS / 2 + 1)	/* local peaks are at least two bins apart */
-#define PEAK_OVER_VALLEY 1.5		/* R: what is less deep is not a valley */
-#define CLEAR_EVIDENCE 7.0		/* -ln of the chance of one pair of windows: 1e-3 */
-#define FEWEST 10			/* values in a mode */
+#define PEAKS_MAX (BINS / 2 + 1) /* local peaks are at least two bins apart */
+#define PEAK_OVER_VALLEY 1.5	 /* R: what is less deep is not a valley */
+#define CLEAR_EVIDENCE 7.0	 /* -ln of the chance of one pair of windows: 1e-3 */
+#define FEWEST 10		 /* values in a mode */
 #define SMALLEST_SHARE 0.002
-#define LATTICE_END 256			/* integers below are wider apart than what bins smooth over */
+#define LATTICE_END 256 /* integers below are wider apart than what bins smooth over */
 
 struct axis {
 	double mass[BINS];
-	double below[BINS + 1];		/* mass of all bins before */
+	double below[BINS + 1]; /* mass of all bins before */
 	double smooth[BINS];
-	int first;			/* bins that may hold mass: first <= i < end */
+	int first; /* bins that may hold mass: first <= i < end */
 	int end;
-	int zero_end;			/* bins of the value zero: first <= i < zero_end */
+	int zero_end; /* bins of the value zero: first <= i < zero_end */
 };
 
 struct peak {
-	int at;				/* bin where it is highest */
-	int start;			/* its first bin; the valley is here, except for the first peak */
-	double evidence;		/* for the valley at `start` */
+	int at;		 /* bin where it is highest */
+	int start;	 /* its first bin; the valley is here, except for the first peak */
+	double evidence; /* for the valley at `start` */
 };
 
 static double bin_of(double log2_value)
@@ -126,15 +127,15 @@ static size_t find_peaks(const struct axis *axis, struct peak *peaks)
 		if (next > axis->smooth[i]) {
 			is_rising = true;
 		} else if (next < axis->smooth[i] && is_rising) {
-			peaks[size++] = (struct peak){ .at = i };
+			peaks[size++] = (struct peak){.at = i};
 			is_rising = false;
 		}
 	}
 	return size;
 }
 
-/* Evidence that the density rises from the window [valley, edge) to [edge, peak), or, mirrored, from
- * [edge, valley) to [peak, edge). */
+/* Evidence that the density rises from the window [valley, edge) to [edge, peak), or, mirrored,
+ * from [edge, valley) to [peak, edge). */
 static double rise(const struct axis *axis, int valley, int edge, int peak)
 {
 	double v = fabs(axis->below[edge] - axis->below[valley]);
@@ -145,8 +146,7 @@ static double rise(const struct axis *axis, int valley, int edge, int peak)
 
 	if (p * wv <= v * wp)
 		return 0;
-	return p * log(p / n * (wv + wp) / wp) +
-	       (v > 0 ? v * log(v / n * (wv + wp) / wv) : 0);
+	return p * log(p / n * (wv + wp) / wp) + (v > 0 ? v * log(v / n * (wv + wp) / wv) : 0);
 }
 
 /* 1, 2, 3, 4, 6, 9, 13, ... */
@@ -155,8 +155,8 @@ static int wider(int width)
 	return width + (width + 1) / 2;
 }
 
-/* The strongest rise at any place from the bin `from` towards the peak at `to` (whose mode reaches to
- * the edge `limit`), over windows of all widths; `to` may lie on either side. */
+/* The strongest rise at any place from the bin `from` towards the peak at `to` (whose mode
+ * reaches to the edge `limit`), over windows of all widths; `to` may lie on either side. */
 static double strongest_rise(const struct axis *axis, int from, int to, int limit)
 {
 	int step = to > from ? 1 : -1;
@@ -311,16 +311,16 @@ size_t probekit_probe_modes(const struct probekit_probe *probe, struct probekit_
 {
 	const struct probekit_histogram *h = &probe->histogram;
 	double unit = probe->kind == PROBEKIT_KIND_VALUE ? 1 : 1e9;
-	struct axis axis = { 0 };
+	struct axis axis = {0};
 	struct peak peaks[PEAKS_MAX];
 	size_t size;
 
 	if (h->size == 0 && h->zero_count == 0) {
 		/* Of negative values nothing but their range is known. */
 		if (h->negative_count && capacity)
-			modes[0] = (struct probekit_mode){ probekit_probe_quantile(probe, 0.5),
-							   (double)probe->min,
-							   (double)probe->max, 1 };
+			modes[0] =
+				(struct probekit_mode){probekit_probe_quantile(probe, 0.5),
+						       (double)probe->min, (double)probe->max, 1};
 		return h->negative_count > 0;
 	}
 	fill(&axis, h, unit);

@@ -30,7 +30,8 @@ uint64_t session_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-void session_log(const struct probekit_session *session, const char *format, ...)
+void session_log(const struct probekit_session *session, enum probekit_log_level level,
+		 const char *format, ...)
 {
 	char raw[512];
 	char line[1024];
@@ -42,7 +43,7 @@ void session_log(const struct probekit_session *session, const char *format, ...
 	vsnprintf(raw, sizeof(raw), format, args);
 	va_end(args);
 	escape_text(raw, line, sizeof(line));
-	session->options.log(session->options.log_arg, line);
+	session->options.log(session->options.log_arg, level, line);
 }
 
 /* ---- set-up ------------------------------------------------------------------------------------------ */
@@ -230,7 +231,7 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 	for (size_t i = 0; i < session->pid_count && !session->path_count && !result; i++)
 		result = process_objects(session->pids[i], &session->objects, &skipped, err);
 	if (skipped)
-		session_log(session, "%zu mapped files could not be read and are not measured", skipped);
+		session_log(session, PROBEKIT_LOG_WARNING, "%zu mapped files could not be read and are not measured", skipped);
 	return result;
 }
 
@@ -243,12 +244,10 @@ static int make_plan(struct probekit_session *session, struct probekit_error *er
 	if (result)
 		return result;
 	plan_number_rows(&session->plan);
-	result = plan_require(&session->plan, &session->objects, &session->selection, err);
-	if (!result || !session->command.argv)
-		return result;
-	session_log(session, "'%s' itself has no probe that was asked for; what it executes and opens is watched",
-		    session->command.path);
-	return 0;
+	/* What a command has not itself, it may execute or open. */
+	return session->command.argv ? 0
+				     : plan_require(&session->plan, &session->objects,
+						    &session->selection, err);
 }
 
 static bool has_kind(const struct plan *plan, enum probekit_kind kind)
@@ -288,7 +287,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	if (result)
 		return result;
 	if (engine_scale(session->engine) < 6)
-		session_log(session, "%u histograms: resolution lowered to %d buckets an octave to bound memory",
+		session_log(session, PROBEKIT_LOG_WARNING, "%u histograms: resolution lowered to %d buckets an octave to bound memory",
 			    plan->row_count, 1 << engine_scale(session->engine));
 	session->attachment = (struct attachment){
 		.engine = session->engine,
@@ -318,6 +317,10 @@ static void note_start(struct probekit_session *session)
 	session->started_ns = session_now_ns();
 	session->interval_start_ns = session->started_ns;
 	engine_set_start(session->engine, session->started_ns);
+	session_log(session, PROBEKIT_LOG_INFO, "measuring: %u probes at %u sites, attached with %s at %s",
+		    session->plan.probe_count, session->plan.site_count,
+		    session->attachment.use_multi ? "uprobe_multi" : "perf events",
+		    point_name(session->attachment.point));
 }
 
 static int start(struct probekit_session *session, struct probekit_error *err)
@@ -339,13 +342,20 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		if (!result)
 			engine_watch_exec(session->engine, session->command.pid);
 	}
-	if (!result)
+	if (!result) {
+		engine_set_start(session->engine, UINT64_MAX);
 		result = attach_all(session, 0, err);
+	}
 	if (result)
 		return result;
 	note_start(session);
-	if (session->command.argv)
-		result = command_release(&session->command, err);
+	if (!session->command.argv)
+		return 0;
+	result = command_release(&session->command, err);
+	if (!result && plan_require(&session->plan, &session->objects, &session->selection, NULL))
+		session_log(session, PROBEKIT_LOG_WARNING,
+			    "'%s' itself has not all that was asked for; what it executes and opens is watched",
+			    session->command.path);
 	return result;
 }
 
@@ -416,7 +426,7 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 		return result;
 	plan_number_rows(&session->plan);
 	if (session->plan.left_out > left_out)
-		session_log(session, "%zu probes of libraries opened later found no room and are not measured",
+		session_log(session, PROBEKIT_LOG_WARNING, "%zu probes of libraries opened later found no room and are not measured",
 			    session->plan.left_out - left_out);
 	if (session->plan.site_count == sites)
 		return 0;
@@ -496,6 +506,10 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	session->state = SESSION_STOPPED;
 	result = session_note_open(session, err);
 	attach_links_close(&session->attachment.links, 0);
+	command_reap(&session->command);
+	if (session->command.pid > 0 && session->command.status < 0)
+		session_log(session, PROBEKIT_LOG_WARNING, "the measurement is over: '%s' is sent SIGTERM",
+			    session->command.path);
 	command_end(&session->command);
 	return result;
 }

@@ -63,8 +63,8 @@ struct probekit_session {
 };
 
 uint64_t session_now_ns(void);
-void session_log(const struct probekit_session *session, const char *format, ...)
-	ERROR_PRINTF(2, 3);
+void session_log(const struct probekit_session *session, enum probekit_log_level level,
+		 const char *format, ...) ERROR_PRINTF(3, 4);
 /* Reads the open spans into session->open. */
 int session_note_open(struct probekit_session *session, struct probekit_error *err);
 

@@ -61,7 +61,8 @@ size_t probekit_snapshot_size(const struct probekit_snapshot *snapshot)
 	return snapshot->size;
 }
 
-const struct probekit_probe *probekit_snapshot_probe(const struct probekit_snapshot *snapshot, size_t i)
+const struct probekit_probe *probekit_snapshot_probe(const struct probekit_snapshot *snapshot,
+						     size_t i)
 {
 	return i < snapshot->size ? &snapshot->probes[i] : NULL;
 }

@@ -1,371 +1,467 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns how a snapshot is read. Nothing in the file is trusted: each field has its type and range, and
- * the first that is wrong is named. Fields that are not known here are passed over; what is derived
- * (quantiles, modes, bands) is not read but follows again.
+ * Owns reading a snapshot from text that anybody may have written or cut short: every type and
+ * range is checked, and an error names the place ("probes[3].histogram.buckets[17]"). Fields that
+ * this version does not know are ignored; derived ones (quantiles, modes, bands, sums) are
+ * computed anew.
  */
+#include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "../bpf/bucket.h"
 #include "histogram.h"
+#include "json_read.h"
 #include "snapshot.h"
 
+#define NS_PER_S 1000000000ll
 #define SCHEMA "probekit.snapshot/"
-#define VERSION "1"
-#define MAX_PROBES 1000000
-#define MAX_BUCKETS (64 * 1024)
+#define SCHEMA_MAJOR 1
+#define OCTAVE_LOWEST (-64) /* of a bucket: more than 64-bit nanoseconds or values need */
+#define OCTAVE_HIGHEST 63
+#define YEAR_LAST 2261 /* 64-bit nanoseconds since 1970 end in 2262 */
 
-/* Where in the file we are, for errors; the first error is kept. */
-struct reader {
-	const char *file;
-	struct probekit_error *err;
-	size_t probe;		/* 1-based; 0: outside the probes */
-	int failed;
-};
-
-static void fail(struct reader *reader, const char *field, const char *problem)
+static int read_bucket(const struct json_reader *r, const json_t *pair, size_t i,
+		       struct probekit_histogram *h)
 {
-	if (reader->failed)
-		return;
-	if (reader->probe)
-		error_failed(reader->err, -EINVAL, "'%s' is no valid snapshot: \"%s\" of probe %zu %s",
-			     reader->file, field, reader->probe, problem);
-	else
-		error_failed(reader->err, -EINVAL, "'%s' is no valid snapshot: \"%s\" %s", reader->file,
-			     field, problem);
-	reader->failed = -EINVAL;
+	const json_t *index = json_array_get(pair, 0);
+	const json_t *count = json_array_get(pair, 1);
+	json_int_t number = json_integer_value(index);
+	char key[40];
+
+	snprintf(key, sizeof(key), "buckets[%zu]", i);
+	if (json_array_size(pair) != 2 || !json_is_integer(index) || !json_is_integer(count))
+		return json_malformed(r, key, "is not [index, count]");
+	if (number < (json_int_t)OCTAVE_LOWEST * (1 << h->scale) ||
+	    number >= (json_int_t)(OCTAVE_HIGHEST + 1) * (1 << h->scale))
+		return json_malformed(r, key, "has an index out of range: %" JSON_INTEGER_FORMAT,
+				      number);
+	if (i > 0 && number <= h->index[i - 1])
+		return json_malformed(r, key, "does not ascend");
+	if (json_integer_value(count) <= 0)
+		return json_malformed(r, key, "has a count that is not positive");
+	h->index[i] = (int32_t)number;
+	h->count[i] = (uint64_t)json_integer_value(count);
+	h->size = i + 1;
+	return 0;
 }
 
-static int64_t integer(struct reader *reader, const json_t *object, const char *field, int64_t least)
+static int read_buckets(const struct json_reader *r, const json_t *list,
+			struct probekit_histogram *h)
 {
-	const json_t *value = json_object_get(object, field);
-	int64_t number;
-
-	if (!value || json_is_null(value))
-		return 0;
-	number = json_integer_value(value);
-	if (!json_is_integer(value))
-		fail(reader, field, "is not an integer");
-	else if (number < least)
-		fail(reader, field, "is out of range");
-	return number;
-}
-
-static uint64_t count(struct reader *reader, const json_t *object, const char *field)
-{
-	return (uint64_t)integer(reader, object, field, 0);
-}
-
-static const char *text(struct reader *reader, const json_t *object, const char *field)
-{
-	const json_t *value = json_object_get(object, field);
-	char *copy;
-
-	if (!value || json_is_null(value))
-		return NULL;
-	if (!json_is_string(value)) {
-		fail(reader, field, "is not a string");
-		return NULL;
-	}
-	copy = strdup(json_string_value(value));
-	if (!copy && !reader->failed)
-		reader->failed = error_no_memory(reader->err);
-	return copy;
-}
-
-/* A required container; NULL after an error. */
-static const json_t *container(struct reader *reader, const json_t *object, const char *field,
-			       json_type type)
-{
-	const json_t *value = json_object_get(object, field);
-
-	if (value && json_typeof(value) == type)
-		return value;
-	fail(reader, field, value ? "has the wrong type" : "is missing");
-	return NULL;
-}
-
-static void *array_of(struct reader *reader, size_t size, size_t each)
-{
-	void *memory = calloc(size ? size : 1, each);
-
-	if (!memory && !reader->failed)
-		reader->failed = error_no_memory(reader->err);
-	return memory;
-}
-
-static void read_buckets(struct reader *reader, const json_t *buckets,
-			 struct probekit_histogram *histogram)
-{
-	size_t size = json_array_size(buckets);
-	uint64_t total = 0;
-
-	if (size > MAX_BUCKETS) {
-		fail(reader, "buckets", "has too many elements");
-		return;
-	}
-	histogram->index = array_of(reader, size, sizeof(*histogram->index));
-	histogram->count = array_of(reader, size, sizeof(*histogram->count));
-	for (size_t i = 0; i < size && !reader->failed; i++) {
-		const json_t *bucket = json_array_get(buckets, i);
-		const json_t *index = json_array_get(bucket, 0);
-		const json_t *number = json_array_get(bucket, 1);
-		int64_t at = json_integer_value(index);
-		int64_t n = json_integer_value(number);
-
-		if (!json_is_integer(index) || !json_is_integer(number) || at < -100000 || at > 100000 ||
-		    n <= 0 || __builtin_add_overflow(total, (uint64_t)n, &total))
-			fail(reader, "buckets", "holds something else than [index, count]");
-		else if (i && at <= histogram->index[i - 1])
-			fail(reader, "buckets", "is not in ascending order");
-		if (reader->failed)
-			return;
-		histogram->index[i] = (int32_t)at;
-		histogram->count[i] = (uint64_t)n;
-		histogram->size = i + 1;
-	}
-}
-
-static void read_histogram(struct reader *reader, const json_t *row, struct probekit_probe *probe)
-{
-	const json_t *object = container(reader, row, "histogram", JSON_OBJECT);
-	const json_t *buckets = object ? container(reader, object, "buckets", JSON_ARRAY) : NULL;
-	int64_t scale;
-	uint64_t total;
-
-	if (!buckets)
-		return;
-	scale = integer(reader, object, "scale", -10);
-	if (scale > 20)
-		fail(reader, "scale", "is out of range");
-	probe->histogram.scale = (int32_t)scale;
-	probe->histogram.zero_count = count(reader, object, "zero_count");
-	probe->histogram.negative_count = count(reader, object, "negative_count");
-	read_buckets(reader, buckets, &probe->histogram);
-	total = histogram_total(&probe->histogram);
-	if (!reader->failed && total != probe->count)
-		fail(reader, "count", "is not the sum of the buckets");
-}
-
-static void read_lost(struct reader *reader, const json_t *row, struct probekit_lost *lost)
-{
-	const json_t *object = json_object_get(row, "lost");
-
-	lost->unmatched_end = count(reader, object, "unmatched_end");
-	lost->abandoned = count(reader, object, "abandoned");
-	lost->depth_overflow = count(reader, object, "depth_overflow");
-	lost->state_unavailable = count(reader, object, "state_unavailable");
-	lost->map_full = count(reader, object, "map_full");
-	lost->unreadable_argument = count(reader, object, "unreadable_argument");
-	lost->out_of_range = count(reader, object, "out_of_range");
-}
-
-static void read_open(struct reader *reader, const json_t *row, struct probekit_probe *probe)
-{
-	const json_t *list = json_object_get(row, "open");
 	size_t size = json_array_size(list);
+	int ret = 0;
 
+	if (size > (size_t)(OCTAVE_HIGHEST + 1 - OCTAVE_LOWEST) << h->scale)
+		return json_malformed(r, "buckets", "is too long: %zu", size);
 	if (size == 0)
-		return;
-	probe->open = array_of(reader, size, sizeof(*probe->open));
-	for (size_t i = 0; i < size && !reader->failed; i++) {
-		const json_t *span = json_array_get(list, i);
-		const char *comm = text(reader, span, "comm");
-
-		probe->open[i].pid = (pid_t)integer(reader, span, "pid", 0);
-		probe->open[i].tid = (pid_t)integer(reader, span, "tid", 0);
-		probe->open[i].age_ns = count(reader, span, "age_ns");
-		snprintf(probe->open[i].comm, sizeof(probe->open[i].comm), "%s", comm ? comm : "");
-		free((char *)comm);
-		probe->open_count = i + 1;
-	}
+		return 0;
+	h->index = calloc(size, sizeof(*h->index));
+	h->count = calloc(size, sizeof(*h->count));
+	if (!h->index || !h->count)
+		return error_no_memory(r->err);
+	for (size_t i = 0; i < size && !ret; i++)
+		ret = read_bucket(r, json_array_get(list, i), i, h);
+	if (!ret && histogram_total(h) > INT64_MAX)
+		return json_malformed(r, "buckets", "has counts that add up to more than 2^63");
+	return ret;
 }
 
-static void read_key(struct reader *reader, const json_t *row, struct probekit_probe *probe)
+static int read_histogram(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
 {
-	const json_t *key = json_object_get(row, "key");
-
-	if (!key || json_is_null(key))
-		return;
-	probe->has_key = true;
-	if (json_is_integer(key))
-		probe->key = json_integer_value(key);
-	else if (json_is_string(key) && strcmp(json_string_value(key), "other") == 0)
-		probe->is_key_overflow = true;
-	else
-		fail(reader, "key", "is neither an integer nor \"other\"");
-}
-
-static void read_kind(struct reader *reader, const json_t *row, struct probekit_probe *probe)
-{
-	static const char *const names[] = {
-		[PROBEKIT_KIND_SPAN] = "span", [PROBEKIT_KIND_USDT] = "usdt",
-		[PROBEKIT_KIND_ASYNC] = "async", [PROBEKIT_KIND_FUNCTION] = "function",
-		[PROBEKIT_KIND_VALUE] = "value",
+	static const struct json_field fields[] = {
+		{"scale", offsetof(struct probekit_histogram, scale), FIELD_I32, true},
+		{"zero_count", offsetof(struct probekit_histogram, zero_count), FIELD_U64, true},
+		{"negative_count", offsetof(struct probekit_histogram, negative_count), FIELD_U64,
+		 false},
 	};
-	const char *kind = json_string_value(json_object_get(row, "kind"));
+	const char *unit = probe->kind == PROBEKIT_KIND_VALUE ? "1" : "s";
+	const json_t *inner = json_object_get(object, "histogram");
+	const char *found = json_string_value(json_object_get(inner, "unit"));
+	const json_t *buckets;
+	size_t outside;
+	int ret;
 
-	for (size_t i = 0; kind && i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(kind, names[i]) == 0) {
-			probe->kind = (enum probekit_kind)i;
-			return;
+	if (!json_is_object(inner))
+		return json_malformed(r, "histogram", "is not an object");
+	outside = json_enter(r, "histogram", -1);
+	ret = JSON_READ_FIELDS(r, inner, fields, &probe->histogram);
+	if (!ret && (!found || strcmp(found, unit) != 0))
+		ret = json_malformed(r, "unit", "is not \"%s\"", unit);
+	if (!ret && (probe->histogram.scale < 0 || probe->histogram.scale > BUCKET_SCALE))
+		ret = json_malformed(r, "scale", "is not within 0 and %d", BUCKET_SCALE);
+	if (!ret)
+		ret = json_read_list(r, inner, "buckets", &buckets);
+	if (!ret && !buckets)
+		ret = json_malformed(r, "buckets", "is missing");
+	if (!ret)
+		ret = read_buckets(r, buckets, &probe->histogram);
+	json_leave(r, outside);
+	return ret;
+}
+
+static int read_open_span(struct json_reader *r, const json_t *object,
+			  struct probekit_open_span *span)
+{
+	static const struct json_field fields[] = {
+		{"pid", offsetof(struct probekit_open_span, pid), FIELD_I32, true},
+		{"tid", offsetof(struct probekit_open_span, tid), FIELD_I32, true},
+		{"age_ns", offsetof(struct probekit_open_span, age_ns), FIELD_U64, true},
+	};
+	const json_t *comm = json_object_get(object, "comm");
+	char *text;
+	int ret;
+
+	if (!json_is_object(object))
+		return json_malformed(r, "", "is not an object");
+	ret = JSON_READ_FIELDS(r, object, fields, span);
+	if (!ret && comm && !json_is_null(comm)) {
+		ret = json_read_text(r, "comm", comm, &text);
+		if (!ret) {
+			snprintf(span->comm, sizeof(span->comm), "%s", text);
+			free(text);
 		}
 	}
-	fail(reader, "kind", kind ? "is not known" : "is missing");
+	return ret;
 }
 
-static void read_probe(struct reader *reader, const json_t *row, struct probekit_probe *probe)
+static int read_open(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
 {
-	bool is_value;
+	const json_t *list;
+	int ret = json_read_list(r, object, "open", &list);
 
-	if (!json_is_object(row)) {
-		fail(reader, "probes", "is not an object");
-		return;
+	if (ret || json_array_size(list) == 0)
+		return ret;
+	probe->open = calloc(json_array_size(list), sizeof(*probe->open));
+	if (!probe->open)
+		return error_no_memory(r->err);
+	probe->open_count = json_array_size(list);
+	for (size_t i = 0; i < probe->open_count && !ret; i++) {
+		size_t outside = json_enter(r, "open", (long)i);
+
+		ret = read_open_span(r, json_array_get(list, i), &probe->open[i]);
+		json_leave(r, outside);
 	}
-	read_kind(reader, row, probe);
-	is_value = probe->kind == PROBEKIT_KIND_VALUE;
-	probe->name = text(reader, row, "name");
-	if (!probe->name)
-		fail(reader, "name", "is missing");
-	probe->object = text(reader, row, "object");
-	probe->build_id = text(reader, row, "build_id");
-	probe->sites = (uint32_t)count(reader, row, "sites");
-	read_key(reader, row, probe);
-	probe->count = count(reader, row, "count");
-	probe->sum = integer(reader, row, is_value ? "sum" : "sum_ns", is_value ? INT64_MIN : 0);
-	probe->min = integer(reader, row, is_value ? "min" : "min_ns", is_value ? INT64_MIN : 0);
-	probe->max = integer(reader, row, is_value ? "max" : "max_ns", is_value ? INT64_MIN : 0);
-	if (probe->min > probe->max)
-		fail(reader, "min", "is more than the maximum");
-	probe->in_flight_at_start = count(reader, row, "in_flight_at_start");
-	probe->probe_cost_ns = count(reader, json_object_get(row, "probing"), "cost_ns");
-	read_histogram(reader, row, probe);
-	read_lost(reader, row, &probe->lost);
-	read_open(reader, row, probe);
+	return ret;
 }
 
-static void read_probes(struct reader *reader, const json_t *root, struct probekit_snapshot *snapshot)
+static int read_kind(const struct json_reader *r, const json_t *object,
+		     struct probekit_probe *probe)
 {
-	const json_t *rows = json_object_get(root, "probes");
+	static const struct {
+		const char *name;
+		enum probekit_kind kind;
+	} kinds[] = {
+		{"span", PROBEKIT_KIND_SPAN},	{"usdt", PROBEKIT_KIND_USDT},
+		{"async", PROBEKIT_KIND_ASYNC}, {"function", PROBEKIT_KIND_FUNCTION},
+		{"value", PROBEKIT_KIND_VALUE},
+	};
+	const char *name = json_string_value(json_object_get(object, "kind"));
 
-	for (size_t i = 0; i < snapshot->size && !reader->failed; i++) {
-		reader->probe = i + 1;
-		read_probe(reader, json_array_get(rows, i), &snapshot->probes[i]);
+	for (size_t i = 0; name && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(name, kinds[i].name) == 0) {
+			probe->kind = kinds[i].kind;
+			return 0;
+		}
 	}
-	reader->probe = 0;
+	return json_malformed(r, "kind", "is none of span, usdt, async, function, value");
 }
 
-/* "2026-11-21T08:00:00.123456789Z" */
-static void read_started(struct reader *reader, const json_t *root, struct probekit_snapshot_info *info)
+static int read_key(const struct json_reader *r, const json_t *object, struct probekit_probe *probe)
 {
-	const char *started = text(reader, root, "started");
+	const json_t *key = json_object_get(object, "key");
+
+	if (!key || json_is_null(key))
+		return 0;
+	probe->has_key = true;
+	if (json_is_string(key) && strcmp(json_string_value(key), "other") == 0) {
+		probe->is_key_overflow = true;
+		return 0;
+	}
+	if (!json_is_integer(key))
+		return json_malformed(r, "key", "is neither an integer nor \"other\"");
+	probe->key = json_integer_value(key);
+	return 0;
+}
+
+#define PROBE_FIELD(key, member, type, is_required)                             \
+	{                                                                       \
+		key, offsetof(struct probekit_probe, member), type, is_required \
+	}
+#define INFO_FIELD(key, member, type, is_required)                                      \
+	{                                                                               \
+		key, offsetof(struct probekit_snapshot_info, member), type, is_required \
+	}
+
+static int read_numbers(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+{
+	static const struct json_field common[] = {
+		PROBE_FIELD("name", name, FIELD_TEXT, true),
+		PROBE_FIELD("object", object, FIELD_TEXT, false),
+		PROBE_FIELD("build_id", build_id, FIELD_TEXT, false),
+		PROBE_FIELD("sites", sites, FIELD_U32, false),
+		PROBE_FIELD("count", count, FIELD_U64, true),
+		PROBE_FIELD("in_flight_at_start", in_flight_at_start, FIELD_U64, false),
+	};
+	static const struct json_field times[] = {
+		PROBE_FIELD("sum_ns", sum, FIELD_I64, true),
+		PROBE_FIELD("min_ns", min, FIELD_I64, false),
+		PROBE_FIELD("max_ns", max, FIELD_I64, false),
+	};
+	static const struct json_field values[] = {
+		PROBE_FIELD("sum", sum, FIELD_I64, true),
+		PROBE_FIELD("min", min, FIELD_I64, false),
+		PROBE_FIELD("max", max, FIELD_I64, false),
+	};
+	static const struct json_field probing[] = {
+		PROBE_FIELD("cost_ns", probe_cost_ns, FIELD_U64, false),
+	};
+	static const struct json_field lost[] = {
+		PROBE_FIELD("unmatched_end", lost.unmatched_end, FIELD_U64, false),
+		PROBE_FIELD("abandoned", lost.abandoned, FIELD_U64, false),
+		PROBE_FIELD("depth_overflow", lost.depth_overflow, FIELD_U64, false),
+		PROBE_FIELD("state_unavailable", lost.state_unavailable, FIELD_U64, false),
+		PROBE_FIELD("map_full", lost.map_full, FIELD_U64, false),
+		PROBE_FIELD("unreadable_argument", lost.unreadable_argument, FIELD_U64, false),
+		PROBE_FIELD("out_of_range", lost.out_of_range, FIELD_U64, false),
+	};
+	int ret = JSON_READ_FIELDS(r, object, common, probe);
+
+	if (!ret && probe->kind == PROBEKIT_KIND_VALUE)
+		ret = JSON_READ_FIELDS(r, object, values, probe);
+	else if (!ret)
+		ret = JSON_READ_FIELDS(r, object, times, probe);
+	if (probe->count == 0)
+		probe->min = probe->max = 0;
+	if (!ret && probe->min > probe->max)
+		ret = json_malformed(r, "", "has a minimum above its maximum");
+	if (!ret)
+		ret = JSON_READ_OBJECT(r, object, "probing", probing, probe);
+	if (!ret)
+		ret = JSON_READ_OBJECT(r, object, "lost", lost, probe);
+	return ret;
+}
+
+static int read_probe(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+{
+	int ret;
+
+	if (!json_is_object(object))
+		return json_malformed(r, "", "is not an object");
+	ret = read_kind(r, object, probe);
+	if (!ret)
+		ret = read_numbers(r, object, probe);
+	if (!ret)
+		ret = read_key(r, object, probe);
+	if (!ret)
+		ret = read_histogram(r, object, probe);
+	if (!ret && histogram_total(&probe->histogram) != probe->count)
+		ret = json_malformed(r, "count", "is not what the histogram holds");
+	if (!ret)
+		ret = read_open(r, object, probe);
+	return ret;
+}
+
+static int read_probes(struct json_reader *r, const json_t *list,
+		       struct probekit_snapshot *snapshot)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < snapshot->size && !ret; i++) {
+		struct probekit_probe *probe = &snapshot->probes[i];
+		size_t outside = json_enter(r, "probes", (long)i);
+
+		ret = read_probe(r, json_array_get(list, i), probe);
+		if (!ret && probe->has_key && (i == 0 || strcmp(probe[-1].name, probe->name) != 0))
+			ret = json_malformed(r, "key", "does not follow the row of its probe");
+		json_leave(r, outside);
+	}
+	return ret;
+}
+
+static int read_pids(const struct json_reader *r, const json_t *target,
+		     struct probekit_snapshot_info *info)
+{
+	const json_t *list;
+	pid_t *pids;
+	int ret = json_read_list(r, target, "pids", &list);
+
+	if (ret || json_array_size(list) == 0)
+		return ret;
+	pids = calloc(json_array_size(list), sizeof(*pids));
+	if (!pids)
+		return error_no_memory(r->err);
+	info->pids = pids;
+	info->pid_count = json_array_size(list);
+	for (size_t i = 0; i < info->pid_count && !ret; i++) {
+		json_int_t number = 0;
+
+		ret = json_read_integer(r, "pids", json_array_get(list, i), FIELD_I32, &number);
+		pids[i] = (pid_t)number;
+	}
+	return ret;
+}
+
+/* RFC 3339 in UTC with up to nine decimals, as it is written. */
+static int read_started(const struct json_reader *r, const json_t *root,
+			struct probekit_snapshot_info *info)
+{
+	const json_t *value = json_object_get(root, "started");
+	const char *text = json_string_value(value);
 	struct tm tm = {0};
-	const char *fraction = started ? strptime(started, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	long long ns = 0;
+	int64_t fraction = 0;
+	const char *s;
 
-	if (started && (!fraction || (*fraction == '.' && sscanf(fraction + 1, "%9lldZ", &ns) != 1)))
-		fail(reader, "started", "is no RFC 3339 time");
-	else if (started)
-		info->started_unix_ns = (int64_t)timegm(&tm) * 1000000000 + ns;
-	free((char *)started);
+	if (!value || json_is_null(value))
+		return 0;
+	s = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (s && *s == '.') {
+		int64_t weight = NS_PER_S / 10;
+
+		for (s++; isdigit((unsigned char)*s); s++, weight /= 10)
+			fraction += (*s - '0') * weight;
+	}
+	if (!s || strcmp(s, "Z") != 0 || tm.tm_year < 70 || tm.tm_year > YEAR_LAST - 1900)
+		return json_malformed(r, "started", "is not a time like 2026-01-31T12:00:00.5Z");
+	info->started_unix_ns = (int64_t)timegm(&tm) * NS_PER_S + fraction;
+	return 0;
 }
 
-static void read_info(struct reader *reader, const json_t *root, struct probekit_snapshot_info *info)
+static int read_info(struct json_reader *r, const json_t *root, struct probekit_snapshot_info *info)
 {
-	const json_t *target = json_object_get(root, "target");
-	const json_t *environment = json_object_get(root, "environment");
-	const json_t *cost = json_object_get(root, "probe_cost");
-	const json_t *pids = json_object_get(target, "pids");
-	pid_t *list = array_of(reader, json_array_size(pids), sizeof(*list));
+	static const struct json_field top[] = {
+		INFO_FIELD("duration_ns", duration_ns, FIELD_U64, true),
+		INFO_FIELD("child_status", child_status, FIELD_I32, false),
+	};
+	static const struct json_field tool[] = {
+		INFO_FIELD("version", tool_version, FIELD_TEXT, false),
+	};
+	static const struct json_field environment[] = {
+		INFO_FIELD("kernel", kernel, FIELD_TEXT, false),
+		INFO_FIELD("cpus", cpus, FIELD_U32, false),
+	};
+	static const struct json_field target[] = {
+		INFO_FIELD("name", target, FIELD_TEXT, false),
+		INFO_FIELD("attach", attach, FIELD_TEXT, false),
+		INFO_FIELD("site", site, FIELD_TEXT, false),
+	};
+	static const struct json_field cost[] = {
+		INFO_FIELD("span_ns", span_cost_ns, FIELD_U64, false),
+		INFO_FIELD("usdt_ns", usdt_cost_ns, FIELD_U64, false),
+		INFO_FIELD("floor_ns", floor_ns, FIELD_U64, false),
+	};
+	int ret = JSON_READ_FIELDS(r, root, top, info);
 
-	info->pids = list;
-	for (size_t i = 0; list && i < json_array_size(pids); i++)
-		list[i] = (pid_t)json_integer_value(json_array_get(pids, i));
-	info->pid_count = list ? json_array_size(pids) : 0;
-	info->target = text(reader, target, "name");
-	info->attach = text(reader, target, "attach");
-	info->site = text(reader, target, "site");
-	info->tool_version = text(reader, json_object_get(root, "tool"), "version");
-	info->kernel = text(reader, environment, "kernel");
-	info->cpus = (uint32_t)count(reader, environment, "cpus");
-	read_started(reader, root, info);
-	info->duration_ns = count(reader, root, "duration_ns");
-	info->child_status = -1;
-	if (json_is_integer(json_object_get(root, "child_status")))
-		info->child_status = (int32_t)integer(reader, root, "child_status", 0);
-	info->span_cost_ns = count(reader, cost, "span_ns");
-	info->usdt_cost_ns = count(reader, cost, "usdt_ns");
-	info->floor_ns = count(reader, cost, "floor_ns");
+	if (!ret)
+		ret = JSON_READ_OBJECT(r, root, "tool", tool, info);
+	if (!ret)
+		ret = JSON_READ_OBJECT(r, root, "environment", environment, info);
+	if (!ret)
+		ret = JSON_READ_OBJECT(r, root, "target", target, info);
+	if (!ret)
+		ret = JSON_READ_OBJECT(r, root, "probe_cost", cost, info);
+	if (!ret)
+		ret = read_pids(r, json_object_get(root, "target"), info);
+	if (!ret)
+		ret = read_started(r, root, info);
+	return ret;
 }
 
-static int check_schema(const json_t *root, const char *name, struct probekit_error *err)
+static int check_schema(const struct json_reader *r, const json_t *root)
 {
 	const char *schema = json_string_value(json_object_get(root, "schema"));
+	const char *number = schema ? schema + strlen(SCHEMA) : NULL;
 
-	if (!schema || strncmp(schema, SCHEMA, strlen(SCHEMA)) != 0)
-		return error_failed(err, -EINVAL, "'%s' is JSON, but no probekit snapshot%s%s", name,
-				    schema ? ": its schema is " : "", schema ? schema : "");
-	if (strcmp(schema + strlen(SCHEMA), VERSION) == 0)
-		return 0;
-	error_failed(err, -EINVAL, "'%s' is a snapshot of another version: %s", name, schema);
-	return error_hint(err, -EINVAL, "this probekit reads %s%s; use the one that wrote it", SCHEMA, VERSION);
-}
-
-static int parse(const char *bytes, size_t size, const char *name, json_t **root,
-		 struct probekit_error *err)
-{
-	json_error_t error;
-	size_t blank = 0;
-
-	while (blank < size && bytes[blank] && strchr(" \t\r\n", bytes[blank]))
-		blank++;
-	if (blank == size)
-		return error_failed(err, -EINVAL, "'%s' is empty", name);
-	*root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
-	if (*root)
-		return 0;
-	if (json_error_code(&error) == json_error_premature_end_of_input)
-		return error_failed(err, -EINVAL, "'%s' is cut short: it ends in line %d, column %d", name,
-				    error.line, error.column);
-	return error_failed(err, -EINVAL, "'%s' is not JSON: %s in line %d, column %d", name, error.text,
-			    error.line, error.column);
-}
-
-int snapshot_from_json(const char *bytes, size_t size, const char *name,
-		       struct probekit_snapshot **out, struct probekit_error *err)
-{
-	struct reader reader = {.file = name, .err = err};
-	struct probekit_snapshot *snapshot;
-	const json_t *rows;
-	json_t *root;
-	int result = parse(bytes, size, name, &root, err);
-
-	if (result)
-		return result;
-	result = check_schema(root, name, err);
-	rows = result ? NULL : container(&reader, root, "probes", JSON_ARRAY);
-	if (!rows || json_array_size(rows) > MAX_PROBES) {
-		if (rows)
-			fail(&reader, "probes", "has too many elements");
-		json_decref(root);
-		return result ? result : reader.failed;
+	if (!schema)
+		return error_failed(r->err, -EBADMSG,
+				    "cannot read snapshot '%s': it is JSON, but not of probekit",
+				    r->name);
+	if (strncmp(schema, SCHEMA, strlen(SCHEMA)) != 0 || !isdigit((unsigned char)*number))
+		return error_failed(r->err, -EBADMSG,
+				    "cannot read snapshot '%s': it is a '%.64s', not a '%s%d'",
+				    r->name, schema, SCHEMA, SCHEMA_MAJOR);
+	if (strcmp(number, "1") != 0) {
+		error_failed(
+			r->err, -EPROTONOSUPPORT,
+			"cannot read snapshot '%s': written by a newer probekit ('%.64s', this one reads '%s%d')",
+			r->name, schema, SCHEMA, SCHEMA_MAJOR);
+		return error_hint(r->err, -EPROTONOSUPPORT,
+				  "read it with the probekit that wrote it");
 	}
-	snapshot = snapshot_new(json_array_size(rows));
-	if (!snapshot) {
-		json_decref(root);
-		return error_no_memory(err);
-	}
-	read_info(&reader, root, &snapshot->info);
-	read_probes(&reader, root, snapshot);
-	json_decref(root);
-	if (reader.failed) {
-		probekit_snapshot_free(snapshot);
-		return reader.failed;
-	}
-	*out = snapshot;
 	return 0;
+}
+
+static int read_root(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
+{
+	struct probekit_snapshot *made;
+	const json_t *list;
+	int ret = check_schema(r, root);
+
+	if (!ret)
+		ret = json_read_list(r, root, "probes", &list);
+	if (!ret && !list)
+		ret = json_malformed(r, "probes", "is missing");
+	if (ret)
+		return ret;
+	made = snapshot_new(json_array_size(list));
+	if (!made)
+		return error_no_memory(r->err);
+	ret = read_info(r, root, &made->info);
+	if (!ret)
+		ret = read_probes(r, list, made);
+	if (ret) {
+		probekit_snapshot_free(made);
+		return ret;
+	}
+	*snapshot = made;
+	return 0;
+}
+
+/* A text cut inside a number or a word ends in an invalid token instead of too early. */
+static bool is_truncated(const json_error_t *error, size_t size_bytes)
+{
+	return json_error_code(error) == json_error_premature_end_of_input ||
+	       ((size_t)error->position >= size_bytes &&
+		strncmp(error->text, "invalid token", strlen("invalid token")) == 0);
+}
+
+static int not_json(const struct json_reader *r, const json_error_t *error, size_t size_bytes)
+{
+	if (json_error_code(error) == json_error_out_of_memory)
+		return error_no_memory(r->err);
+	if (is_truncated(error, size_bytes))
+		return error_failed(
+			r->err, -EBADMSG,
+			"cannot read snapshot '%s': truncated, it ends in line %d column %d",
+			r->name, error->line, error->column);
+	if (json_error_code(error) == json_error_end_of_input_expected)
+		return error_failed(
+			r->err, -EBADMSG,
+			"cannot read snapshot '%s': more follows the first snapshot, line %d column %d",
+			r->name, error->line, error->column);
+	return error_failed(r->err, -EBADMSG,
+			    "cannot read snapshot '%s': not JSON, line %d column %d: %s", r->name,
+			    error->line, error->column, error->text);
+}
+
+int snapshot_from_json(const char *text, size_t size_bytes, const char *name,
+		       struct probekit_snapshot **snapshot, struct probekit_error *err)
+{
+	struct json_reader r = {.name = name, .err = err};
+	json_error_t error;
+	json_t *root;
+	int ret;
+
+	if (size_bytes == 0)
+		return error_failed(err, -EBADMSG, "cannot read snapshot '%s': it is empty", name);
+	root = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &error);
+	if (!root)
+		return not_json(&r, &error, size_bytes);
+	ret = read_root(&r, root, snapshot);
+	json_decref(root);
+	return ret;
 }

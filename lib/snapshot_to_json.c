@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns how a snapshot is written: docs/snapshot-format.md, field by field. What is not known is null,
- * never zero. Everything derived (quantiles, modes, bands, sums) follows from the snapshot's value
- * alone, so that reading a file and writing it again gives the same text.
+ * Owns how a snapshot is written: docs/snapshot-format.md, field by field. What is not known is
+ * null, never zero. Everything derived (quantiles, modes, bands, sums) follows from the snapshot's
+ * value alone, so that reading a file and writing it again gives the same text.
  */
 #include <errno.h>
 #include <limits.h>
@@ -19,23 +19,23 @@
 #define MODES_MAX 16
 
 static const char *const kind_names[] = {
-	[PROBEKIT_KIND_SPAN] = "span",	       [PROBEKIT_KIND_USDT] = "usdt",
-	[PROBEKIT_KIND_ASYNC] = "async",       [PROBEKIT_KIND_FUNCTION] = "function",
+	[PROBEKIT_KIND_SPAN] = "span",	 [PROBEKIT_KIND_USDT] = "usdt",
+	[PROBEKIT_KIND_ASYNC] = "async", [PROBEKIT_KIND_FUNCTION] = "function",
 	[PROBEKIT_KIND_VALUE] = "value",
 };
 
 static void known_or_null(struct json_text *json, const char *key, uint64_t value)
 {
 	if (value)
-		json_unsigned(json, key, value);
+		json_text_unsigned(json, key, value);
 	else
-		json_null(json, key);
+		json_text_null(json, key);
 }
 
 static void empty_list(struct json_text *json, const char *key)
 {
-	json_open_inline(json, key, '[');
-	json_close(json, ']');
+	json_text_open_inline(json, key, '[');
+	json_text_close(json, ']');
 }
 
 static void started(struct json_text *json, int64_t unix_ns)
@@ -46,36 +46,36 @@ static void started(struct json_text *json, int64_t unix_ns)
 	struct tm tm;
 
 	if (unix_ns <= 0 || !gmtime_r(&seconds, &tm)) {
-		json_null(json, "started");
+		json_text_null(json, "started");
 		return;
 	}
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text, sizeof(text), "%s.%09lldZ", date, (long long)(unix_ns % NS_PER_S));
-	json_string(json, "started", text);
+	json_text_string(json, "started", text);
 }
 
 static void lost(struct json_text *json, const struct probekit_lost *counts)
 {
-	json_open_inline(json, "lost", '{');
-	json_unsigned(json, "unmatched_end", counts->unmatched_end);
-	json_unsigned(json, "abandoned", counts->abandoned);
-	json_unsigned(json, "depth_overflow", counts->depth_overflow);
-	json_unsigned(json, "state_unavailable", counts->state_unavailable);
-	json_null(json, "sched_repaired");
-	json_unsigned(json, "map_full", counts->map_full);
-	json_unsigned(json, "unreadable_argument", counts->unreadable_argument);
-	json_unsigned(json, "out_of_range", counts->out_of_range);
-	json_close(json, '}');
+	json_text_open_inline(json, "lost", '{');
+	json_text_unsigned(json, "unmatched_end", counts->unmatched_end);
+	json_text_unsigned(json, "abandoned", counts->abandoned);
+	json_text_unsigned(json, "depth_overflow", counts->depth_overflow);
+	json_text_unsigned(json, "state_unavailable", counts->state_unavailable);
+	json_text_null(json, "sched_repaired");
+	json_text_unsigned(json, "map_full", counts->map_full);
+	json_text_unsigned(json, "unreadable_argument", counts->unreadable_argument);
+	json_text_unsigned(json, "out_of_range", counts->out_of_range);
+	json_text_close(json, '}');
 }
 
 static void key_of_row(struct json_text *json, const struct probekit_probe *probe)
 {
 	if (!probe->has_key)
-		json_null(json, "key");
+		json_text_null(json, "key");
 	else if (probe->is_key_overflow)
-		json_string(json, "key", "other");
+		json_text_string(json, "key", "other");
 	else
-		json_integer(json, "key", probe->key);
+		json_text_integer(json, "key", probe->key);
 }
 
 static void totals(struct json_text *json, const struct probekit_probe *probe)
@@ -83,28 +83,28 @@ static void totals(struct json_text *json, const struct probekit_probe *probe)
 	static const struct {
 		const char *name;
 		double q;
-	} quantiles[] = { { "0.5", 0.5 }, { "0.9", 0.9 }, { "0.99", 0.99 }, { "0.999", 0.999 } };
+	} quantiles[] = {{"0.5", 0.5}, {"0.9", 0.9}, {"0.99", 0.99}, {"0.999", 0.999}};
 	bool is_value = probe->kind == PROBEKIT_KIND_VALUE;
 	bool is_empty = histogram_total(&probe->histogram) == 0;
 
-	json_unsigned(json, "count", probe->count);
-	json_integer(json, is_value ? "sum" : "sum_ns", probe->sum);
+	json_text_unsigned(json, "count", probe->count);
+	json_text_integer(json, is_value ? "sum" : "sum_ns", probe->sum);
 	if (probe->count) {
-		json_integer(json, is_value ? "min" : "min_ns", probe->min);
-		json_integer(json, is_value ? "max" : "max_ns", probe->max);
+		json_text_integer(json, is_value ? "min" : "min_ns", probe->min);
+		json_text_integer(json, is_value ? "max" : "max_ns", probe->max);
 	} else {
-		json_null(json, is_value ? "min" : "min_ns");
-		json_null(json, is_value ? "max" : "max_ns");
+		json_text_null(json, is_value ? "min" : "min_ns");
+		json_text_null(json, is_value ? "max" : "max_ns");
 	}
-	json_open_inline(json, is_value ? "quantiles" : "quantiles_ns", '{');
+	json_text_open_inline(json, is_value ? "quantiles" : "quantiles_ns", '{');
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
 		if (is_empty)
-			json_null(json, quantiles[i].name);
+			json_text_null(json, quantiles[i].name);
 		else
-			json_rounded(json, quantiles[i].name,
-				     probekit_probe_quantile(probe, quantiles[i].q));
+			json_text_rounded(json, quantiles[i].name,
+					  probekit_probe_quantile(probe, quantiles[i].q));
 	}
-	json_close(json, '}');
+	json_text_close(json, '}');
 }
 
 static void histogram(struct json_text *json, const struct probekit_probe *probe)
@@ -112,21 +112,21 @@ static void histogram(struct json_text *json, const struct probekit_probe *probe
 	const struct probekit_histogram *h = &probe->histogram;
 	bool is_value = probe->kind == PROBEKIT_KIND_VALUE;
 
-	json_open_inline(json, "histogram", '{');
-	json_string(json, "unit", is_value ? "1" : "s");
-	json_integer(json, "scale", h->scale);
-	json_unsigned(json, "zero_count", h->zero_count);
+	json_text_open_inline(json, "histogram", '{');
+	json_text_string(json, "unit", is_value ? "1" : "s");
+	json_text_integer(json, "scale", h->scale);
+	json_text_unsigned(json, "zero_count", h->zero_count);
 	if (is_value)
-		json_unsigned(json, "negative_count", h->negative_count);
-	json_open(json, "buckets", '[');
+		json_text_unsigned(json, "negative_count", h->negative_count);
+	json_text_open(json, "buckets", '[');
 	for (size_t i = 0; i < h->size; i++) {
-		json_open(json, NULL, '[');
-		json_integer(json, NULL, h->index[i]);
-		json_unsigned(json, NULL, h->count[i]);
-		json_close(json, ']');
+		json_text_open(json, NULL, '[');
+		json_text_integer(json, NULL, h->index[i]);
+		json_text_unsigned(json, NULL, h->count[i]);
+		json_text_close(json, ']');
 	}
-	json_close(json, ']');
-	json_close(json, '}');
+	json_text_close(json, ']');
+	json_text_close(json, '}');
 }
 
 static void modes(struct json_text *json, const struct probekit_probe *probe)
@@ -135,16 +135,16 @@ static void modes(struct json_text *json, const struct probekit_probe *probe)
 	struct probekit_mode found[MODES_MAX];
 	size_t size = probekit_probe_modes(probe, found, MODES_MAX);
 
-	json_open(json, "modes", '[');
+	json_text_open(json, "modes", '[');
 	for (size_t i = 0; i < size && i < MODES_MAX; i++) {
-		json_open_inline(json, NULL, '{');
-		json_rounded(json, is_value ? "at" : "at_ns", found[i].at);
-		json_rounded(json, is_value ? "from" : "from_ns", found[i].from);
-		json_rounded(json, is_value ? "to" : "to_ns", found[i].to);
-		json_decimal(json, "share", found[i].share);
-		json_close(json, '}');
+		json_text_open_inline(json, NULL, '{');
+		json_text_rounded(json, is_value ? "at" : "at_ns", found[i].at);
+		json_text_rounded(json, is_value ? "from" : "from_ns", found[i].from);
+		json_text_rounded(json, is_value ? "to" : "to_ns", found[i].to);
+		json_text_decimal(json, "share", found[i].share);
+		json_text_close(json, '}');
 	}
-	json_close(json, ']');
+	json_text_close(json, ']');
 }
 
 /* Bands without a count are left out: a value far off must not make the list long. */
@@ -154,121 +154,122 @@ static void bands(struct json_text *json, const struct probekit_probe *probe)
 	bool is_value = probe->kind == PROBEKIT_KIND_VALUE;
 	size_t i = 0;
 
-	json_open(json, "bands", '[');
+	json_text_open(json, "bands", '[');
 	while (i < h->size) {
 		int32_t band = h->index[i] >> h->scale;
 		uint64_t count = 0;
 
 		for (; i < h->size && h->index[i] >> h->scale == band; i++)
 			count += h->count[i];
-		json_open_inline(json, NULL, '{');
+		json_text_open_inline(json, NULL, '{');
 		if (is_value) {
-			json_decimal(json, "from", histogram_lower(band, 0));
-			json_decimal(json, "to", histogram_upper(band, 0));
+			json_text_decimal(json, "from", histogram_lower(band, 0));
+			json_text_decimal(json, "to", histogram_upper(band, 0));
 		} else {
-			json_rounded(json, "from_ns", histogram_lower(band, 0) * NS_PER_S);
-			json_rounded(json, "to_ns", histogram_upper(band, 0) * NS_PER_S);
+			json_text_rounded(json, "from_ns", histogram_lower(band, 0) * NS_PER_S);
+			json_text_rounded(json, "to_ns", histogram_upper(band, 0) * NS_PER_S);
 		}
-		json_unsigned(json, "count", count);
-		json_null(json, "time_ns");
-		json_close(json, '}');
+		json_text_unsigned(json, "count", count);
+		json_text_null(json, "time_ns");
+		json_text_close(json, '}');
 	}
-	json_close(json, ']');
+	json_text_close(json, ']');
 }
 
 static void open_spans(struct json_text *json, const struct probekit_probe *probe)
 {
-	json_open(json, "open", '[');
+	json_text_open(json, "open", '[');
 	for (size_t i = 0; i < probe->open_count; i++) {
 		const struct probekit_open_span *span = &probe->open[i];
 
-		json_open_inline(json, NULL, '{');
-		json_integer(json, "pid", span->pid);
-		json_integer(json, "tid", span->tid);
-		json_string(json, "comm", span->comm);
-		json_unsigned(json, "age_ns", span->age_ns);
-		json_null(json, "blocked_in");
+		json_text_open_inline(json, NULL, '{');
+		json_text_integer(json, "pid", span->pid);
+		json_text_integer(json, "tid", span->tid);
+		json_text_string(json, "comm", span->comm);
+		json_text_unsigned(json, "age_ns", span->age_ns);
+		json_text_null(json, "blocked_in");
 		empty_list(json, "stack");
-		json_close(json, '}');
+		json_text_close(json, '}');
 	}
-	json_close(json, ']');
+	json_text_close(json, ']');
 }
 
-static void probing(struct json_text *json, const struct probekit_probe *probe, uint64_t duration_ns)
+static void probing(struct json_text *json, const struct probekit_probe *probe,
+		    uint64_t duration_ns)
 {
-	json_open_inline(json, "probing", '{');
+	json_text_open_inline(json, "probing", '{');
 	known_or_null(json, "cost_ns", probe->probe_cost_ns);
 	if (probe->probe_cost_ns && duration_ns)
-		json_decimal(json, "share_of_cpu",
-			     (double)probe->count * (double)probe->probe_cost_ns /
-				     (double)duration_ns);
+		json_text_decimal(json, "share_of_cpu",
+				  (double)probe->count * (double)probe->probe_cost_ns /
+					  (double)duration_ns);
 	else
-		json_null(json, "share_of_cpu");
-	json_close(json, '}');
+		json_text_null(json, "share_of_cpu");
+	json_text_close(json, '}');
 }
 
 static void row(struct json_text *json, const struct probekit_probe *probe, uint64_t duration_ns)
 {
-	json_open(json, NULL, '{');
-	json_string(json, "name", probe->name);
-	json_string(json, "kind", kind_names[probe->kind]);
-	json_string(json, "object", probe->object);
-	json_string(json, "build_id", probe->build_id);
-	json_unsigned(json, "sites", probe->sites);
+	json_text_open(json, NULL, '{');
+	json_text_string(json, "name", probe->name);
+	json_text_string(json, "kind", kind_names[probe->kind]);
+	json_text_string(json, "object", probe->object);
+	json_text_string(json, "build_id", probe->build_id);
+	json_text_unsigned(json, "sites", probe->sites);
 	key_of_row(json, probe);
 	empty_list(json, "parents");
 	totals(json, probe);
-	json_unsigned(json, "in_flight_at_start", probe->in_flight_at_start);
+	json_text_unsigned(json, "in_flight_at_start", probe->in_flight_at_start);
 	histogram(json, probe);
 	modes(json, probe);
 	probing(json, probe, duration_ns);
-	json_null(json, "time_ns");
+	json_text_null(json, "time_ns");
 	empty_list(json, "syscalls");
 	empty_list(json, "children");
 	bands(json, probe);
-	json_null(json, "tail");
+	json_text_null(json, "tail");
 	empty_list(json, "causes");
 	empty_list(json, "slowest");
 	open_spans(json, probe);
 	if (probe->has_key)
-		json_null(json, "lost");
+		json_text_null(json, "lost");
 	else
 		lost(json, &probe->lost);
-	json_close(json, '}');
+	json_text_close(json, '}');
 }
 
 static void header(struct json_text *json, const struct probekit_snapshot_info *info)
 {
-	json_string(json, "schema", "probekit.snapshot/1");
-	json_open_inline(json, "tool", '{');
-	json_string(json, "name", "probekit");
-	json_string(json, "version", info->tool_version);
-	json_close(json, '}');
-	json_open_inline(json, "environment", '{');
-	json_string(json, "kernel", info->kernel);
+	json_text_string(json, "schema", "probekit.snapshot/1");
+	json_text_open_inline(json, "tool", '{');
+	json_text_string(json, "name", "probekit");
+	json_text_string(json, "version", info->tool_version);
+	json_text_close(json, '}');
+	json_text_open_inline(json, "environment", '{');
+	json_text_string(json, "kernel", info->kernel);
 	known_or_null(json, "cpus", info->cpus);
-	json_close(json, '}');
-	json_open_inline(json, "target", '{');
-	json_string(json, "name", info->target);
-	json_open(json, "pids", '[');
+	json_text_close(json, '}');
+	json_text_open_inline(json, "target", '{');
+	json_text_string(json, "name", info->target);
+	json_text_open(json, "pids", '[');
 	for (size_t i = 0; i < info->pid_count; i++)
-		json_integer(json, NULL, info->pids[i]);
-	json_close(json, ']');
-	json_string(json, "attach", info->attach);
-	json_string(json, "site", info->site);
-	json_close(json, '}');
+		json_text_integer(json, NULL, info->pids[i]);
+	json_text_close(json, ']');
+	json_text_string(json, "attach", info->attach);
+	json_text_string(json, "site", info->site);
+	json_text_close(json, '}');
 	started(json, info->started_unix_ns);
-	json_unsigned(json, "duration_ns", info->duration_ns);
+	json_text_unsigned(json, "duration_ns", info->duration_ns);
 	if (info->child_status >= 0)
-		json_integer(json, "child_status", info->child_status);
+		json_text_integer(json, "child_status", info->child_status);
 	else
-		json_null(json, "child_status");
-	json_open_inline(json, "probe_cost", '{');
+		json_text_null(json, "child_status");
+	json_text_open_inline(json, "probe_cost", '{');
 	known_or_null(json, "span_ns", info->span_cost_ns);
 	known_or_null(json, "usdt_ns", info->usdt_cost_ns);
-	json_null(json, "function_ns");
+	json_text_null(json, "function_ns");
 	known_or_null(json, "floor_ns", info->floor_ns);
-	json_close(json, '}');
+	json_text_close(json, '}');
 }
 
 static void add_lost(struct probekit_lost *sum, const struct probekit_lost *counts)
@@ -285,23 +286,23 @@ static void add_lost(struct probekit_lost *sum, const struct probekit_lost *coun
 int probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool compact, char **text,
 			      struct probekit_error *err)
 {
-	struct json_text json = { .is_compact = compact };
-	struct probekit_lost sum = { 0 };
+	struct json_text json = {.is_compact = compact};
+	struct probekit_lost sum = {0};
 	char *made;
 
-	json_open(&json, NULL, '{');
+	json_text_open(&json, NULL, '{');
 	header(&json, &snapshot->info);
-	json_open(&json, "probes", '[');
+	json_text_open(&json, "probes", '[');
 	for (size_t i = 0; i < snapshot->size; i++) {
 		row(&json, &snapshot->probes[i], snapshot->info.duration_ns);
 		if (!snapshot->probes[i].has_key)
 			add_lost(&sum, &snapshot->probes[i].lost);
 	}
-	json_close(&json, ']');
+	json_text_close(&json, ']');
 	empty_list(&json, "locks");
 	empty_list(&json, "runs");
 	lost(&json, &sum);
-	json_close(&json, '}');
+	json_text_close(&json, '}');
 	made = json_text_take(&json);
 	if (!made)
 		return error_no_memory(err);

@@ -198,6 +198,11 @@ PROBEKIT_API size_t probekit_probe_bands(const struct probekit_probe *probe, int
 
 struct probekit_session;
 
+enum probekit_log_level {
+	PROBEKIT_LOG_WARNING,	/* something is not measured as asked */
+	PROBEKIT_LOG_INFO,	/* what is attached, and how */
+};
+
 /* Zero means the default everywhere; set `size` to sizeof(struct probekit_session_options). */
 struct probekit_session_options {
 	size_t size;
@@ -205,7 +210,8 @@ struct probekit_session_options {
 	bool key_only;			/* measure only spans whose key is `key` */
 	int64_t key;
 	bool command_stdout_to_stderr;	/* of a command that the session starts */
-	void (*log)(void *arg, const char *line);	/* progress and warnings, one line each */
+	/* One line, escaped as errors are; called from within the session's functions. */
+	void (*log)(void *arg, enum probekit_log_level level, const char *line);
 	void *log_arg;
 };
 

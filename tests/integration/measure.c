@@ -3,6 +3,7 @@
 #include "measure.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static void note_line(void *arg, const char *line)
+static void note_line(void *arg, enum probekit_log_level level, const char *line)
 {
 	(void)arg;
-	print_error("probekit: %s\n", line); /* stdout may be a command's */
+	if (level == PROBEKIT_LOG_WARNING)
+		print_error("probekit: %s\n", line); /* stdout may be a command's */
 }
 
 /* skip() leaves by longjmp: no way back. */
@@ -109,29 +111,79 @@ static char *read_text(int fd)
 	return text;
 }
 
+/* Our stdin and stdout while the session starts a command, which inherits them. */
+struct redirection {
+	int kept[2];
+	int captured;		/* the command's stdout */
+	int commands;		/* the other end of its stdin */
+};
+
+static void redirect(struct redirection *redirection)
+{
+	int in[2];
+
+	fflush(stdout);
+	redirection->kept[0] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	redirection->kept[1] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	redirection->captured = memfd_create("stdout", MFD_CLOEXEC);
+	if (redirection->captured < 0 || pipe2(in, O_CLOEXEC))
+		fail_msg("cannot capture output: %s", strerror(errno));
+	redirection->commands = in[1];
+	dup2(in[0], STDIN_FILENO);
+	close(in[0]);
+	dup2(redirection->captured, STDOUT_FILENO);
+}
+
+static void restore(const struct redirection *redirection)
+{
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		dup2(redirection->kept[i], i);
+		close(redirection->kept[i]);
+	}
+}
+
+/* A row exists once the session has attached all that it stands for. */
+static void await_row(struct probekit_session *session, const char *name)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	bool is_there = false;
+	uint64_t since = 0;
+
+	while (!is_there) {
+		if (probekit_session_poll(session, 10, &err) != 0 ||
+		    probekit_session_snapshot(session, &snapshot, &err))
+			fail_msg("the command ended before '%s' was measured", name);
+		is_there = find_row(snapshot, name) != NULL;
+		probekit_snapshot_free(snapshot);
+		if (!keep_waiting(&since, 60))
+			fail_msg("'%s' is not found", name);
+	}
+}
+
 void measure_run(const struct measure *what, struct run *run)
 {
+	struct redirection redirection;
 	struct probekit_session *session;
 	struct probekit_error err;
-	int kept = dup(STDOUT_FILENO);
-	int captured = memfd_create("stdout", MFD_CLOEXEC);
 
-	if (kept < 0 || captured < 0)
-		fail_msg("cannot capture output: %s", strerror(errno));
-	/* The command inherits our stdout when the session starts it. */
-	fflush(stdout);
-	dup2(captured, STDOUT_FILENO);
+	redirect(&redirection);
 	session = try_start(what, &err);
-	fflush(stdout);
-	dup2(kept, STDOUT_FILENO);
-	close(kept);
+	restore(&redirection);
 	if (!session) {
-		close(captured);
+		close(redirection.captured);
+		close(redirection.commands);
 		refuse(&err);
 	}
+	if (what->awaited) {
+		await_row(session, what->awaited);
+		dprintf(redirection.commands, "go\n");
+	}
+	close(redirection.commands);
 	measure_wait(session);
 	run->snapshot = measure_stop(session);
-	run->text = read_text(captured);
+	run->text = read_text(redirection.captured);
 	run->status = probekit_snapshot_info(run->snapshot)->child_status;
 }
 

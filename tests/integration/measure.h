@@ -86,6 +86,7 @@ struct measure {
 	const char *const *command;
 	const char *const *globs;	/* NULL-terminated */
 	const char *pair;
+	const char *awaited;	/* of measure_run(): the row upon which the command reads "go" */
 	struct probekit_session_options options;
 };
 

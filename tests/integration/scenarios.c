@@ -168,9 +168,15 @@ static void check_times(const struct probekit_probe *row, const struct scenario_
 
 void scenario_run(const struct scenario *scenario, uint64_t rounds)
 {
+	const char *const command[] = {program_path(scenario->program), scenario->mode,
+				       number_text(rounds), NULL};
+	const char *globs[SCENARIO_ROWS + 1] = {NULL};
 	struct run run;
 
-	measure_program(scenario->program, scenario->mode, number_text(rounds), &run);
+	for (size_t i = 0; i < SCENARIO_ROWS; i++)
+		globs[i] = scenario->rows[i].name;
+	measure_run(&(struct measure){.command = command, .globs = globs}, &run);
+	assert_int_equal(run.status, 0);
 	for (const struct scenario_row *row = scenario->rows;
 	     row < scenario->rows + SCENARIO_ROWS && row->name; row++) {
 		assert_row_(run.snapshot, row->name, times(row->per_round, rounds), __FILE__,

@@ -49,14 +49,17 @@ void support_start(struct support_child *child, const struct support_how *how,
 	fflush(NULL);
 	signal(SIGPIPE, SIG_IGN);
 	*child = (struct support_child){
-		.in = in[1], .out = { .fd = out[0] }, .err = { .fd = err[0] }, .status = -1,
+		.in = in[1],
+		.out = {.fd = out[0]},
+		.err = {.fd = err[0]},
+		.status = -1,
 	};
 	child->out.text = calloc(1, 1);
 	child->err.text = calloc(1, 1);
 	assert_true(child->out.text && child->err.text);
 	child->pid = fork();
 	if (child->pid == 0)
-		run_child(how, words, (const int[]){ in[0], out[1], err[1] });
+		run_child(how, words, (const int[]){in[0], out[1], err[1]});
 	assert_true(child->pid > 0);
 	close(in[0]);
 	close(out[1]);
@@ -97,10 +100,10 @@ static void take(struct support_output *stream)
 /* Reads what has come; waits for more until `deadline_ms`. */
 static void pump(struct support_child *child, int64_t deadline_ms)
 {
-	struct support_output *const streams[] = { &child->out, &child->err };
+	struct support_output *const streams[] = {&child->out, &child->err};
 	struct pollfd fds[] = {
-		{ .fd = child->out.fd, .events = POLLIN },
-		{ .fd = child->err.fd, .events = POLLIN },
+		{.fd = child->out.fd, .events = POLLIN},
+		{.fd = child->err.fd, .events = POLLIN},
 	};
 	int64_t left = deadline_ms - now_ms();
 
@@ -152,12 +155,12 @@ void support_done(struct support_child *child)
 		close(child->err.fd);
 	free(child->out.text);
 	free(child->err.text);
-	*child = (struct support_child){ .in = -1, .out = { .fd = -1 }, .err = { .fd = -1 } };
+	*child = (struct support_child){.in = -1, .out = {.fd = -1}, .err = {.fd = -1}};
 }
 
 int support_run(struct support_child *child, const struct support_how *how, const char *word, ...)
 {
-	const char *words[SUPPORT_MAX_WORDS + 1] = { word };
+	const char *words[SUPPORT_MAX_WORDS + 1] = {word};
 	va_list args;
 
 	va_start(args, word);
@@ -171,6 +174,23 @@ int support_run(struct support_child *child, const struct support_how *how, cons
 	return support_finish(child);
 }
 
+/* One copy of each path, to the end: tests hold on to them. */
+static const char *keep(char *path)
+{
+	static char *kept[32];
+	size_t i = 0;
+
+	assert_non_null(path);
+	while (i < sizeof(kept) / sizeof(kept[0]) && kept[i] && strcmp(kept[i], path) != 0)
+		i++;
+	assert_true(i < sizeof(kept) / sizeof(kept[0]));
+	if (kept[i])
+		free(path);
+	else
+		kept[i] = path;
+	return kept[i];
+}
+
 static const char *in_build(const char *folder, const char *name)
 {
 	const char *build = getenv("PROBEKIT_BUILD");
@@ -178,9 +198,8 @@ static const char *in_build(const char *folder, const char *name)
 
 	if (!build)
 		fail_msg("PROBEKIT_BUILD is not set to the build folder");
-	/* Kept to the end: few, and tests hold on to them. */
 	assert_true(asprintf(&path, "%s/%s%s", build, folder, name) > 0);
-	return path;
+	return keep(path);
 }
 
 const char *support_probekit(void)
@@ -201,7 +220,7 @@ const char *support_find_tool(const char *paths)
 
 		assert_non_null(path);
 		if (access(path, X_OK) == 0)
-			return path;
+			return keep(path);
 		free(path);
 		paths += length + (paths[length] == ':');
 	}
@@ -216,7 +235,40 @@ unsigned long support_scaled(unsigned long count)
 	return scale > 1 ? (count / scale ? count / scale : 1) : count;
 }
 
-const char *support_require_tracing(void)
+/* The first interval is printed once everything is attached. */
+void support_start_intervals(struct support_child *probekit, pid_t pid, const char *glob)
+{
+	char text[16];
+	const char *const words[] = {support_probekit(),
+				     "latency",
+				     "--json",
+				     "-i",
+				     "100ms",
+				     "-s",
+				     glob,
+				     "-p",
+				     text,
+				     NULL};
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	support_start(probekit, NULL, words);
+	if (!support_wait_text(probekit, &probekit->out, "\n"))
+		fail_msg("probekit ended early: %s", probekit->err.text);
+}
+
+json_t *support_end_intervals(struct support_child *probekit)
+{
+	char *last;
+
+	assert_int_equal(kill(probekit->pid, SIGINT), 0);
+	assert_int_equal(support_finish(probekit), 0);
+	probekit->out.text[probekit->out.size_bytes - 1] = '\0';
+	last = strrchr(probekit->out.text, '\n');
+	assert_non_null(last);
+	return support_json(last + 1);
+}
+
+static const char *find_attachment(void)
 {
 	struct support_child child;
 	const char *attach = "uprobe_multi";
@@ -225,13 +277,23 @@ const char *support_require_tracing(void)
 
 	if (status == 3) {
 		print_message("skipped: %s", child.err.text);
-		support_done(&child);
-		skip();
-	}
-	if (status)
+		attach = NULL;
+	} else if (status) {
 		fail_msg("probekit does not work at all: %s", child.err.text);
-	if (strstr(child.out.text, "perf_event"))
+	} else if (strstr(child.out.text, "\"perf_event\"")) {
 		attach = "perf_event";
+	}
 	support_done(&child);
+	return attach;
+}
+
+const char *support_require_tracing(void)
+{
+	static const char *attach;
+
+	if (!attach)
+		attach = find_attachment();
+	if (!attach)
+		skip();
 	return attach;
 }

@@ -22,23 +22,23 @@ enum {
 
 struct support_output {
 	int fd;
-	char *text;		/* all so far, terminated */
+	char *text; /* all so far, terminated */
 	size_t size_bytes;
 };
 
 struct support_child {
 	pid_t pid;
-	int in;			/* write end of its standard input; -1 once closed */
+	int in; /* write end of its standard input; -1 once closed */
 	struct support_output out;
 	struct support_output err;
-	int status;		/* exit status, or 128 + signal; -1 until it was reaped */
+	int status; /* exit status, or 128 + signal; -1 until it was reaped */
 };
 
 /* How a child is started; NULL for all defaults. */
 struct support_how {
-	void (*prepare)(void *arg);	/* in the child, before exec */
+	void (*prepare)(void *arg); /* in the child, before exec */
 	void *arg;
-	const char *folder;		/* to run in */
+	const char *folder; /* to run in */
 };
 
 /* Words end with NULL. The first is a path, or is searched in PATH. */
@@ -100,6 +100,11 @@ struct support_image support_read_image(pid_t pid, const char *path);
 /* Waits until the semaphores' sum is at least (at most) `sum`. */
 void support_wait_semaphores(pid_t pid, const char *path, unsigned long sum);
 void support_wait_untraced(pid_t pid, const char *path);
+
+/* probekit latency on a process: returns when it measures, whoever else does so. */
+void support_start_intervals(struct support_child *probekit, pid_t pid, const char *glob);
+/* Interrupts it; the snapshot of the whole. */
+json_t *support_end_intervals(struct support_child *probekit);
 
 /* Skips the test, naming the reason, where spans cannot be measured at all. The kind of attachment,
  * "uprobe_multi" or "perf_event", otherwise. */

@@ -41,8 +41,8 @@ static struct probes_section find_probes(const char *file)
 
 	for (int i = 0; i < header->e_shnum; i++)
 		if (strcmp(names + section[i].sh_name, ".probes") == 0)
-			return (struct probes_section){ section[i].sh_addr, section[i].sh_size };
-	return (struct probes_section){ 0 };
+			return (struct probes_section){section[i].sh_addr, section[i].sh_size};
+	return (struct probes_section){0};
 }
 
 /* Calls back for each mapping of `path`, by inode: names may differ. */
@@ -77,7 +77,7 @@ struct look {
 	const char *file;
 	size_t file_size;
 	bool has_code;
-	uint64_t base;	/* where the file's first byte is mapped */
+	uint64_t base; /* where the file's first byte is mapped */
 	size_t changed_bytes;
 };
 
@@ -102,9 +102,9 @@ static void compare_code(const struct mapping *mapping, const char *flags, void 
 
 struct support_image support_read_image(pid_t pid, const char *path)
 {
-	struct support_image image = { 0 };
+	struct support_image image = {0};
 	struct probes_section probes;
-	struct look look = { 0 };
+	struct look look = {0};
 	uint16_t *semaphores;
 	char name[64];
 	char *file;
@@ -134,12 +134,12 @@ struct support_image support_read_image(pid_t pid, const char *path)
 
 static void wait_image(pid_t pid, const char *path, unsigned long least, bool untraced)
 {
-	struct support_image image = { 0 };
+	struct support_image image = {0};
 
 	for (int ms = 0; ms < SUPPORT_DEADLINE_MS; ms += 10) {
 		image = support_read_image(pid, path);
-		if (untraced ? image.semaphores == 0 && image.changed_bytes == 0 :
-			       image.semaphores >= least)
+		if (untraced ? image.semaphores == 0 && image.changed_bytes == 0
+			     : image.semaphores >= least)
 			return;
 		poll(NULL, 0, 10);
 	}

@@ -78,7 +78,7 @@ json_t *support_row(json_t *snapshot, const char *name)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(probes, i, row)
+	json_array_foreach (probes, i, row)
 		if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0 &&
 		    json_is_null(json_object_get(row, "key")))
 			return row;

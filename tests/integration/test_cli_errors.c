@@ -63,14 +63,14 @@ static void check_line(const struct support_child *child, const char *const want
 }
 
 struct refusal {
-	const char *arguments[8];	/* after "probekit", up to NULL */
+	const char *arguments[8]; /* after "probekit", up to NULL */
 	int status;
-	const char *wanted[4];		/* in the line on standard error */
+	const char *wanted[4]; /* in the line on standard error */
 };
 
 static void check_refusal_how(const struct support_how *how, const struct refusal *refusal)
 {
-	const char *words[10] = { support_probekit() };
+	const char *words[10] = {support_probekit()};
 	struct support_child child;
 
 	for (int i = 0; i < 8 && refusal->arguments[i]; i++)
@@ -89,7 +89,7 @@ static void check_refusal_how(const struct support_how *how, const struct refusa
 
 static void check_refusals(struct place *place, const struct refusal *refusals, size_t count)
 {
-	struct support_how how = { .folder = place->folder };
+	struct support_how how = {.folder = place->folder};
 
 	for (size_t i = 0; i < count; i++) {
 		check_refusal_how(&how, &refusals[i]);
@@ -106,16 +106,16 @@ static void latency_and_list_name_a_file_that_cannot_be_measured(void **state)
 {
 	static const char script[] = "#!/bin/sh\necho hello\n";
 	static const struct refusal refusals[] = {
-		{ { "latency", "missing" }, 1, { "'missing'", "No such file" } },
-		{ { "list", "missing" }, 1, { "'missing'", "No such file" } },
-		{ { "latency", "no/such/folder" }, 1, { "'no/such/folder'", "No such file" } },
-		{ { "latency", "/tmp" }, 1, { "'/tmp'" } },
-		{ { "list", "/tmp" }, 1, { "'/tmp'" } },
-		{ { "latency", "text" }, 1, { "'text'", "ELF" } },
-		{ { "list", "text" }, 1, { "'text'", "ELF" } },
-		{ { "latency", "script" }, 1, { "'script'", "ELF" } },
-		{ { "latency", "empty" }, 1, { "'empty'", "ELF" } },
-		{ { "latency", "/dev/null" }, 1, { "'/dev/null'" } },
+		{{"latency", "missing"}, 1, {"'missing'", "No such file"}},
+		{{"list", "missing"}, 1, {"'missing'", "No such file"}},
+		{{"latency", "no/such/folder"}, 1, {"'no/such/folder'", "No such file"}},
+		{{"latency", "/tmp"}, 1, {"'/tmp'"}},
+		{{"list", "/tmp"}, 1, {"'/tmp'"}},
+		{{"latency", "text"}, 1, {"'text'", "ELF"}},
+		{{"list", "text"}, 1, {"'text'", "ELF"}},
+		{{"latency", "script"}, 1, {"'script'", "ELF"}},
+		{{"latency", "empty"}, 1, {"'empty'", "ELF"}},
+		{{"latency", "/dev/null"}, 1, {"'/dev/null'"}},
 	};
 	struct place *place = *state;
 
@@ -128,8 +128,8 @@ static void latency_and_list_name_a_file_that_cannot_be_measured(void **state)
 static void a_path_with_control_characters_is_escaped(void **state)
 {
 	static const struct refusal refusals[] = {
-		{ { "latency", "\033[31mred\nline" }, 1, { "\\x1b[31mred\\nline" } },
-		{ { "list", "\033]0;title\007" }, 1, { "\\x1b]0;title\\x07" } },
+		{{"latency", "\033[31mred\nline"}, 1, {"\\x1b[31mred\\nline"}},
+		{{"list", "\033]0;title\007"}, 1, {"\\x1b]0;title\\x07"}},
 	};
 
 	CHECK_REFUSALS((struct place *)*state, refusals);
@@ -137,16 +137,16 @@ static void a_path_with_control_characters_is_escaped(void **state)
 
 static void a_truncated_elf_file_is_refused_at_every_length(void **state)
 {
-	static const size_t lengths[] = { 4, 16, 63, 64, 100, 1000, 5000 };
+	static const size_t lengths[] = {4, 16, 63, 64, 100, 1000, 5000};
 	struct place *place = *state;
-	struct support_how how = { .folder = place->folder };
+	struct support_how how = {.folder = place->folder};
 	size_t size_bytes;
 	char *program = support_read_file(support_program("victim"), &size_bytes);
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]) + 2; i++) {
 		size_t length = i < 7 ? lengths[i] : i == 7 ? size_bytes / 2 : size_bytes - 1;
 		char name[32];
-		struct refusal refusal = { { "latency", name }, 1, { name } };
+		struct refusal refusal = {{"latency", name}, 1, {name}};
 
 		snprintf(name, sizeof(name), "cut-%zu", length);
 		put(place, name, program, length);
@@ -161,9 +161,9 @@ static void a_truncated_elf_file_is_refused_at_every_length(void **state)
 static void an_elf_file_for_another_machine_is_refused(void **state)
 {
 	static const struct refusal refusals[] = {
-		{ { "latency", "foreign" }, 1, { "'foreign'", "machine" } },
-		{ { "latency", "narrow" }, 1, { "'narrow'" } },
-		{ { "latency", "--", "./foreign" }, 126, { "foreign" } },
+		{{"latency", "foreign"}, 1, {"'foreign'", "machine"}},
+		{{"latency", "narrow"}, 1, {"'narrow'"}},
+		{{"latency", "--", "./foreign"}, 126, {"foreign"}},
 	};
 	struct place *place = *state;
 	size_t size_bytes;
@@ -171,6 +171,7 @@ static void an_elf_file_for_another_machine_is_refused(void **state)
 	Elf64_Ehdr *header = (void *)program;
 	char *path;
 
+	support_require_tracing(); /* else that is told first */
 	header->e_machine = header->e_machine == EM_S390 ? EM_X86_64 : EM_S390;
 	put(place, "foreign", program, size_bytes);
 	path = support_join(place->folder, "foreign");
@@ -188,10 +189,12 @@ static void an_elf_file_for_another_machine_is_refused(void **state)
 static void a_program_without_probes_gets_functions_suggested(void **state)
 {
 	struct refusal refusals[] = {
-		{ { "latency", support_program("spanless") }, 1,
-		  { "no probekit span", "spanless'", "handle_request" } },
-		{ { "latency", support_program("spanless"), "-u", "a:b,c" }, 1,
-		  { "'a:b,c'", "spanless'" } },
+		{{"latency", support_program("spanless")},
+		 1,
+		 {"no probekit span", "spanless'", "handle_request"}},
+		{{"latency", support_program("spanless"), "-u", "a:b,c"},
+		 1,
+		 {"'a:b,c'", "spanless'"}},
 	};
 
 	CHECK_REFUSALS((struct place *)*state, refusals);
@@ -201,14 +204,18 @@ static void a_selection_that_matches_nothing_names_what_there_is(void **state)
 {
 	const char *victim = support_program("victim");
 	struct refusal refusals[] = {
-		{ { "latency", victim, "-s", "vctim:*" }, 1,
-		  { "'vctim:*'", "victim:work", "victim:held" } },
-		{ { "latency", victim, "-s", "victim:work", "-s", "nothing:*" }, 1,
-		  { "'nothing:*'", "victim:work" } },
-		{ { "latency", victim, "-u", "victim:absent,work__end" }, 1,
-		  { "'victim:absent,work__end'", "begins" } },
-		{ { "latency", victim, "-u", "victim:work__begin,absent" }, 1,
-		  { "'victim:work__begin,absent'", "ends" } },
+		{{"latency", victim, "-s", "vctim:*"},
+		 1,
+		 {"'vctim:*'", "victim:work", "victim:held"}},
+		{{"latency", victim, "-s", "victim:work", "-s", "nothing:*"},
+		 1,
+		 {"'nothing:*'", "victim:work"}},
+		{{"latency", victim, "-u", "victim:absent,work__end"},
+		 1,
+		 {"'victim:absent,work__end'", "begins"}},
+		{{"latency", victim, "-u", "victim:work__begin,absent"},
+		 1,
+		 {"'victim:work__begin,absent'", "ends"}},
 	};
 
 	CHECK_REFUSALS((struct place *)*state, refusals);
@@ -216,16 +223,16 @@ static void a_selection_that_matches_nothing_names_what_there_is(void **state)
 
 static void a_malformed_pair_is_a_usage_error(void **state)
 {
-	static const char *const pairs[] = { "", "victim", "victim:work", "victim:,work",
-					     "victim:work,", ":a,b", "a,b", "a:b,c,d", "a:b,|",
-					     "a:b,c||d", "a:b,c|" };
+	static const char *const pairs[] = {
+		"",    "victim",  "victim:work", "victim:,work", "victim:work,", ":a,b",
+		"a,b", "a:b,c,d", "a:b,|",	 "a:b,c||d",	 "a:b,c|"};
 	const char *victim = support_program("victim");
-	struct support_how how = { .folder = ((struct place *)*state)->folder };
+	struct support_how how = {.folder = ((struct place *)*state)->folder};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		char quoted[64];
-		struct refusal refusal = { { "latency", victim, "-u", pairs[i] }, 2,
-					   { quoted, "PROVIDER:BEGIN,END" } };
+		struct refusal refusal = {
+			{"latency", victim, "-u", pairs[i]}, 2, {quoted, "PROVIDER:BEGIN,END"}};
 
 		snprintf(quoted, sizeof(quoted), "'%s'", pairs[i]);
 		check_refusal_how(&how, &refusal);
@@ -273,9 +280,9 @@ static void check_pid(void **state, pid_t pid)
 	char text[16];
 	const char *victim = support_program("victim");
 	struct refusal refusals[] = {
-		{ { "latency", "-p", text }, 1, { text } },
-		{ { "list", "-p", text }, 1, { text } },
-		{ { "latency", victim, "-p", text, "-d", "1" }, 1, { text } },
+		{{"latency", "-p", text}, 1, {text}},
+		{{"list", "-p", text}, 1, {text}},
+		{{"latency", victim, "-p", text, "-d", "1"}, 1, {text}},
 	};
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
@@ -314,13 +321,13 @@ static void a_kernel_thread_is_named(void **state)
 static void a_pid_that_is_no_number_is_a_usage_error(void **state)
 {
 	static const struct refusal refusals[] = {
-		{ { "latency", "-p", "abc" }, 2, { "'abc'", "-p" } },
-		{ { "latency", "-p", "12x" }, 2, { "'12x'" } },
-		{ { "latency", "-p", "-1" }, 2, { "'-1'" } },
-		{ { "latency", "-p", "0" }, 2, { "'0'" } },
-		{ { "latency", "-p", "99999999999999999999" }, 2, { "'99999999999999999999'" } },
-		{ { "latency", "-p", "" }, 2, { "''" } },
-		{ { "list", "-p", "1.5" }, 2, { "'1.5'" } },
+		{{"latency", "-p", "abc"}, 2, {"'abc'", "-p"}},
+		{{"latency", "-p", "12x"}, 2, {"'12x'"}},
+		{{"latency", "-p", "-1"}, 2, {"'-1'"}},
+		{{"latency", "-p", "0"}, 2, {"'0'"}},
+		{{"latency", "-p", "99999999999999999999"}, 2, {"'99999999999999999999'"}},
+		{{"latency", "-p", ""}, 2, {"''"}},
+		{{"list", "-p", "1.5"}, 2, {"'1.5'"}},
 	};
 
 	CHECK_REFUSALS((struct place *)*state, refusals);
@@ -332,12 +339,11 @@ static void an_output_that_cannot_be_written_is_refused_before_measuring(void **
 {
 	const char *victim = support_program("victim");
 	struct refusal refusals[] = {
-		{ { "latency", "-o", "no/such/file", "--", victim, "end", "0" }, 1,
-		  { "'no/such/file'" } },
-		{ { "latency", "-o", "/tmp", "--", victim, "end", "0" }, 1, { "'/tmp'" } },
-		{ { "latency", "-o", "new/", "--", victim, "end", "0" }, 1, { "'new/'" } },
-		{ { "latency", "-o", "/dev/full", "--", victim, "end", "0" }, 1, { "'/dev/full'" } },
-		{ { "latency", "-o", "text/file", "--", victim, "end", "0" }, 1, { "'text/file'" } },
+		{{"latency", "-o", "no/such/file", "--", victim, "end", "0"}, 1, {"'no/such/file'"}},
+		{{"latency", "-o", "/tmp", "--", victim, "end", "0"}, 1, {"'/tmp'"}},
+		{{"latency", "-o", "new/", "--", victim, "end", "0"}, 1, {"'new/'"}},
+		{{"latency", "-o", "/dev/full", "--", victim, "end", "0"}, 1, {"'/dev/full'"}},
+		{{"latency", "-o", "text/file", "--", victim, "end", "0"}, 1, {"'text/file'"}},
 	};
 	struct place *place = *state;
 
@@ -354,19 +360,19 @@ static void a_full_standard_output_is_a_failure(void **state)
 	support_run(&child, NULL, "/bin/sh", "-c", "exec \"$0\" list \"$1\" >/dev/full",
 		    support_probekit(), support_program("victim"), NULL);
 	assert_int_equal(child.status, 1);
-	check_line(&child, (const char *const[]){ "standard output", NULL });
+	check_line(&child, (const char *const[]){"standard output", NULL});
 	support_done(&child);
 }
 
 static void a_snapshot_file_that_is_none_is_named(void **state)
 {
 	static const struct refusal refusals[] = {
-		{ { "latency", "--from", "missing.json" }, 1, { "'missing.json'", "No such file" } },
-		{ { "latency", "--from", "text" }, 1, { "'text'" } },
-		{ { "latency", "--from", "empty" }, 1, { "'empty'" } },
-		{ { "latency", "--from", "other" }, 1, { "'other'" } },
-		{ { "latency", "--from", "newer" }, 1, { "'newer'", "probekit.snapshot/2" } },
-		{ { "latency", "--from", "cut" }, 1, { "'cut'" } },
+		{{"latency", "--from", "missing.json"}, 1, {"'missing.json'", "No such file"}},
+		{{"latency", "--from", "text"}, 1, {"'text'"}},
+		{{"latency", "--from", "empty"}, 1, {"'empty'"}},
+		{{"latency", "--from", "other"}, 1, {"'other'"}},
+		{{"latency", "--from", "newer"}, 1, {"'newer'", "probekit.snapshot/2"}},
+		{{"latency", "--from", "cut"}, 1, {"'cut'"}},
 	};
 	static const char other[] = "{ \"schema\": \"somebody.else/1\" }\n";
 	static const char newer[] = "{ \"schema\": \"probekit.snapshot/2\" }\n";
@@ -386,18 +392,20 @@ static void a_snapshot_file_that_is_none_is_named(void **state)
 static void a_command_that_cannot_run_ends_as_in_a_shell(void **state)
 {
 	static const struct refusal refusals[] = {
-		{ { "latency", "--", "no-such-command-at-all" }, 127,
-		  { "'no-such-command-at-all'", "not found" } },
-		{ { "latency", "--", "./missing" }, 127, { "'./missing'" } },
-		{ { "latency", "--", "./plain" }, 126, { "'./plain'", "Permission denied" } },
-		{ { "latency", "--", "/tmp" }, 126, { "'/tmp'" } },
-		{ { "latency", "--", "./garbage" }, 126, { "./garbage" } },
-		{ { "latency", "--", "./orphan" }, 127, { "./orphan" } },
+		{{"latency", "--", "no-such-command-at-all"},
+		 127,
+		 {"'no-such-command-at-all'", "not found"}},
+		{{"latency", "--", "./missing"}, 127, {"'./missing'"}},
+		{{"latency", "--", "./plain"}, 126, {"'./plain'", "Permission denied"}},
+		{{"latency", "--", "/tmp"}, 126, {"'/tmp'"}},
+		{{"latency", "--", "./garbage"}, 126, {"./garbage"}},
+		{{"latency", "--", "./orphan"}, 127, {"./orphan"}},
 	};
 	static const char orphan[] = "#!/no/such/interpreter\n";
 	struct place *place = *state;
 	char *path;
 
+	support_require_tracing(); /* else that is told first */
 	put(place, "plain", "text\n", 5);
 	put(place, "garbage", "\1\2\3\4", 4);
 	path = support_join(place->folder, "garbage");
@@ -416,24 +424,24 @@ static void wrong_usage_is_named_and_ends_with_2(void **state)
 {
 	const char *victim = support_program("victim");
 	struct refusal refusals[] = {
-		{ { "latencie" }, 2, { "'latencie'", "latency" } },
-		{ { "" }, 2, { "''" } },
-		{ { "latency", "--colour", victim }, 2, { "'--colour'" } },
-		{ { "latency", "-Z", victim }, 2, { "'-Z'" } },
-		{ { "list", "--jsn", victim }, 2, { "'--jsn'", "--json" } },
-		{ { "latency", "-d" }, 2, { "'-d'", "argument" } },
-		{ { "latency", "-d", "soon", victim }, 2, { "'soon'", "-d" } },
-		{ { "latency", "-d", "-1", victim }, 2, { "'-1'" } },
-		{ { "latency", "-d", "0", victim }, 2, { "'0'" } },
-		{ { "latency", "-d", "nan", victim }, 2, { "'nan'" } },
-		{ { "latency", "-i", "1e999", victim }, 2, { "'1e999'" } },
-		{ { "latency", "--key", "x", victim }, 2, { "'x'" } },
-		{ { "latency", "-o", "", victim }, 2, { "''" } },
-		{ { "latency", "-s", "", victim }, 2, { "pattern" } },
-		{ { "latency" }, 2, { "target" } },
-		{ { "latency", "" }, 2, { "empty" } },
-		{ { "latency", "--" }, 2, { "'--'" } },
-		{ { "list" }, 2, { "-p PID" } },
+		{{"latencie"}, 2, {"'latencie'", "latency"}},
+		{{""}, 2, {"''"}},
+		{{"latency", "--colour", victim}, 2, {"'--colour'"}},
+		{{"latency", "-Z", victim}, 2, {"'-Z'"}},
+		{{"list", "--jsn", victim}, 2, {"'--jsn'", "--json"}},
+		{{"latency", "-d"}, 2, {"'-d'", "argument"}},
+		{{"latency", "-d", "soon", victim}, 2, {"'soon'", "-d"}},
+		{{"latency", "-d", "-1", victim}, 2, {"'-1'"}},
+		{{"latency", "-d", "0", victim}, 2, {"'0'"}},
+		{{"latency", "-d", "nan", victim}, 2, {"'nan'"}},
+		{{"latency", "-i", "1e999", victim}, 2, {"'1e999'"}},
+		{{"latency", "--key", "x", victim}, 2, {"'x'"}},
+		{{"latency", "-o", "", victim}, 2, {"''"}},
+		{{"latency", "-s", "", victim}, 2, {"pattern"}},
+		{{"latency"}, 2, {"target"}},
+		{{"latency", ""}, 2, {"empty"}},
+		{{"latency", "--"}, 2, {"'--'"}},
+		{{"list"}, 2, {"-p PID"}},
 	};
 
 	CHECK_REFUSALS((struct place *)*state, refusals);
@@ -443,14 +451,14 @@ static void targets_that_contradict_are_a_usage_error(void **state)
 {
 	const char *victim = support_program("victim");
 	struct refusal refusals[] = {
-		{ { "latency", victim, "second" }, 2, { "'second'" } },
-		{ { "latency", victim, "--", victim, "end", "0" }, 2, { "command" } },
-		{ { "latency", "-p", "1", "--", victim, "end", "0" }, 2, { "command" } },
-		{ { "latency", "--from", "file", victim }, 2, { "--from" } },
-		{ { "latency", "--from", "file", "-p", "1" }, 2, { "--from" } },
-		{ { "latency", "--from", "file", "-d", "1" }, 2, { "--from" } },
-		{ { "list", victim, "-p", "1" }, 2, { "-p" } },
-		{ { "list", "--", victim }, 2, { "'--'" } },
+		{{"latency", victim, "second"}, 2, {"'second'"}},
+		{{"latency", victim, "--", victim, "end", "0"}, 2, {"command"}},
+		{{"latency", "-p", "1", "--", victim, "end", "0"}, 2, {"command"}},
+		{{"latency", "--from", "file", victim}, 2, {"--from"}},
+		{{"latency", "--from", "file", "-p", "1"}, 2, {"--from"}},
+		{{"latency", "--from", "file", "-d", "1"}, 2, {"--from"}},
+		{{"list", victim, "-p", "1"}, 2, {"-p"}},
+		{{"list", "--", victim}, 2, {"'--'"}},
 	};
 
 	CHECK_REFUSALS((struct place *)*state, refusals);
@@ -469,9 +477,13 @@ static void a_kernel_that_lacks_a_feature_is_refused_by_its_name(void **state)
 		const char *feature;
 		const char *named;
 	} cases[] = {
-		{ "btf", "BTF" }, { "cookie", "cookies" }, { "task_storage", "task storage" },
-		{ "atomics", "atomic" }, { "find_vma", "bpf_find_vma" }, { "loop", "bpf_loop" },
-		{ "uprobe_multi,perf_uprobe", "uprobe" },
+		{"btf", "BTF"},
+		{"cookie", "cookies"},
+		{"task_storage", "task storage"},
+		{"atomics", "atomic"},
+		{"find_vma", "bpf_find_vma"},
+		{"loop", "bpf_loop"},
+		{"uprobe_multi,perf_uprobe", "uprobe"},
 	};
 	const char *victim = support_program("victim");
 
@@ -482,8 +494,8 @@ static void a_kernel_that_lacks_a_feature_is_refused_by_its_name(void **state)
 			.prepare = lack,
 			.arg = (void *)cases[i].feature,
 		};
-		struct refusal refusal = { { "latency", "--", victim, "end", "0" }, 3,
-					   { "kernel", cases[i].named } };
+		struct refusal refusal = {
+			{"latency", "--", victim, "end", "0"}, 3, {"kernel", cases[i].named}};
 
 		check_refusal_how(&how, &refusal);
 	}
@@ -492,7 +504,7 @@ static void a_kernel_that_lacks_a_feature_is_refused_by_its_name(void **state)
 static void a_refusal_does_no_harm_to_the_target(void **state)
 {
 	const char *victim = support_program("victim");
-	const char *const words[] = { victim, "lines", "10", NULL };
+	const char *const words[] = {victim, "lines", "10", NULL};
 	struct support_child target;
 	struct support_child child;
 	char pid[16];
@@ -502,10 +514,12 @@ static void a_refusal_does_no_harm_to_the_target(void **state)
 	assert_true(support_wait_text(&target, &target.out, "ready"));
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
 	assert_int_equal(support_run(&child, NULL, support_probekit(), "latency", "-p", pid, "-s",
-				     "no:such", NULL), 1);
+				     "no:such", NULL),
+			 1);
 	support_done(&child);
 	assert_int_equal(support_run(&child, NULL, support_probekit(), "latency", "-p", pid, "-o",
-				     "/no/such/file", NULL), 1);
+				     "/no/such/file", NULL),
+			 1);
 	support_done(&child);
 	support_wait_untraced(target.pid, victim);
 	support_write(&target, "go\n");

@@ -11,16 +11,9 @@
 #include <unistd.h>
 
 enum {
-	VICTIM_SITES = 4, /* begin and end of `work` and `held`: each raises a semaphore */
+	VICTIM_SITES = 4,   /* begin and end of `work` and `held`: each raises a semaphore */
 	SPANS_AT_END = 100, /* of victim's modes `end` and `killed` */
 };
-
-static int require_tracing(void **state)
-{
-	(void)state;
-	support_require_tracing();
-	return 0;
-}
 
 /* ---- shape of the JSON ---- */
 
@@ -32,7 +25,7 @@ static uint64_t sum_buckets(const json_t *row)
 	uint64_t sum = (uint64_t)support_integer(histogram, "zero_count");
 	size_t i;
 
-	json_array_foreach(json_object_get(histogram, "buckets"), i, bucket) {
+	json_array_foreach (json_object_get(histogram, "buckets"), i, bucket) {
 		int64_t index = json_integer_value(json_array_get(bucket, 0));
 
 		assert_int_equal(json_array_size(bucket), 2);
@@ -50,7 +43,7 @@ static uint64_t sum_bands(const json_t *row)
 	uint64_t sum = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(row, "bands"), i, band) {
+	json_array_foreach (json_object_get(row, "bands"), i, band) {
 		assert_true(support_integer(band, "from_ns") < support_integer(band, "to_ns"));
 		sum += (uint64_t)support_integer(band, "count");
 	}
@@ -59,13 +52,13 @@ static uint64_t sum_bands(const json_t *row)
 
 static void check_row(const json_t *row)
 {
-	static const char *const quantiles[] = { "0.5", "0.9", "0.99", "0.999" };
+	static const char *const quantiles[] = {"0.5", "0.9", "0.99", "0.999"};
 	const json_t *values = json_object_get(row, "quantiles_ns");
 	uint64_t count = (uint64_t)support_integer(row, "count");
 	int64_t before;
 
-	assert_string_equal(json_string_value(json_object_get(json_object_get(row, "histogram"),
-							      "unit")), "s");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(row, "histogram"), "unit")), "s");
 	assert_int_equal(sum_buckets(row), count);
 	assert_int_equal(sum_bands(row), count);
 	if (count == 0) {
@@ -91,16 +84,16 @@ static void check_lost_nothing(const json_t *lost)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)lost, key, value)
+	json_object_foreach ((json_t *)lost, key, value)
 		if (!json_is_null(value) && json_integer_value(value) != 0)
 			fail_msg("lost: %s", key);
 }
 
 static void check_snapshot(json_t *snapshot)
 {
-	static const char *const keys[] = { "schema", "tool", "environment", "target", "started",
-					    "duration_ns", "child_status", "probe_cost", "probes",
-					    "locks", "runs", "lost" };
+	static const char *const keys[] = {"schema",  "tool",	     "environment",  "target",
+					   "started", "duration_ns", "child_status", "probe_cost",
+					   "probes",  "locks",	     "runs",	     "lost"};
 	json_t *row;
 	size_t i;
 
@@ -111,7 +104,7 @@ static void check_snapshot(json_t *snapshot)
 			    "probekit.snapshot/1");
 	assert_true(support_integer(snapshot, "duration_ns") > 0);
 	check_lost_nothing(json_object_get(snapshot, "lost"));
-	json_array_foreach(json_object_get(snapshot, "probes"), i, row)
+	json_array_foreach (json_object_get(snapshot, "probes"), i, row)
 		check_row(row);
 }
 
@@ -123,6 +116,7 @@ static void json_has_the_counts_and_stdout_has_nothing_else(void **state)
 	json_t *snapshot;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "--json", "--",
 		    support_program("victim"), "end", "0", NULL);
 	assert_int_equal(child.status, 0);
@@ -144,6 +138,7 @@ static void text_on_a_pipe_has_no_escape_sequences(void **state)
 	struct support_child child;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "--", support_program("victim"),
 		    "end", "0", NULL);
 	assert_int_equal(child.status, 0);
@@ -177,6 +172,7 @@ static void check_child_status(const char *mode, const char *value, int status)
 static void the_status_of_the_command_is_kept_and_said(void **state)
 {
 	(void)state;
+	support_require_tracing();
 	check_child_status("end", "0", 0);
 	check_child_status("end", "3", 3);
 	check_child_status("end", "255", 255);
@@ -189,6 +185,7 @@ static void a_command_that_does_nothing_measurable_is_said_to(void **state)
 	struct support_child child;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "-s", "victim:held", "--",
 		    support_program("victim"), "end", "0", NULL);
 	assert_int_equal(child.status, 0);
@@ -204,6 +201,7 @@ static void the_end_of_the_duration_ends_the_command_with_sigterm(void **state)
 	uint64_t count;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "--json", "-d", "300ms", "--",
 		    support_program("victim"), "tick", NULL);
 	assert_int_equal(child.status, 0);
@@ -224,12 +222,37 @@ static void a_command_that_ignores_sigterm_is_killed(void **state)
 	int pid;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "-d", "100ms", "--",
 		    support_program("victim"), "stubborn", NULL);
 	assert_int_equal(child.status, 0);
 	assert_int_equal(sscanf(child.out.text, "ready %d", &pid), 1);
 	assert_int_equal(kill(pid, 0), -1);
 	assert_int_equal(errno, ESRCH);
+	support_done(&child);
+}
+
+static void the_probes_cost_and_floor_are_measured(void **state)
+{
+	struct support_child child;
+	json_t *snapshot;
+	const json_t *cost;
+	const json_t *share;
+
+	(void)state;
+	support_require_tracing();
+	support_run(&child, NULL, support_probekit(), "latency", "--json", "--",
+		    support_program("victim"), "end", "0", NULL);
+	assert_int_equal(child.status, 0);
+	snapshot = support_json(child.out.text);
+	cost = json_object_get(snapshot, "probe_cost");
+	assert_true(support_integer(cost, "span_ns") > 0);
+	assert_true(support_integer(cost, "floor_ns") > 0);
+	share = json_object_get(json_object_get(support_row(snapshot, "victim:work"), "probing"),
+				"share_of_cpu");
+	assert_true(json_number_value(share) > 0);
+	assert_non_null(strstr(child.err.text, "probe floor"));
+	json_decref(snapshot);
 	support_done(&child);
 }
 
@@ -244,6 +267,7 @@ static void intervals_are_deltas_that_add_up_to_the_whole(void **state)
 	char *next;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "--json", "-i", "0.2", "-d", "1",
 		    "-s", "victim:work", "--", support_program("victim"), "tick", NULL);
 	assert_int_equal(child.status, 0);
@@ -276,6 +300,7 @@ static void intervals_are_printed_before_the_report(void **state)
 	size_t times = 0;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&child, NULL, support_probekit(), "latency", "-i", "200ms", "-d", "1", "-s",
 		    "victim:work", "--", support_program("victim"), "tick", NULL);
 	assert_int_equal(child.status, 0);
@@ -301,6 +326,7 @@ static void a_written_snapshot_reads_back_with_equal_numbers(void **state)
 	size_t size_bytes;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&live, NULL, support_probekit(), "latency", "--json", "-o", path, "--",
 		    support_program("victim"), "end", "3", NULL);
 	assert_int_equal(live.status, 0);
@@ -333,6 +359,7 @@ static void the_text_of_a_stored_snapshot_is_the_live_one(void **state)
 	const char *report;
 
 	(void)state;
+	support_require_tracing();
 	support_run(&live, NULL, support_probekit(), "latency", "-o", path, "--",
 		    support_program("victim"), "end", "0", NULL);
 	assert_int_equal(live.status, 0);
@@ -350,7 +377,7 @@ static void the_text_of_a_stored_snapshot_is_the_live_one(void **state)
 
 static void start_target(struct support_child *target, const char *mode, const char *value)
 {
-	const char *const words[] = { support_program("victim"), mode, value, NULL };
+	const char *const words[] = {support_program("victim"), mode, value, NULL};
 
 	support_start(target, NULL, words);
 	assert_true(support_wait_text(target, &target->out, "ready"));
@@ -359,8 +386,8 @@ static void start_target(struct support_child *target, const char *mode, const c
 static void start_latency(struct support_child *probekit, pid_t pid)
 {
 	char text[16];
-	const char *const words[] = { support_probekit(), "latency", "--json", "-s", "victim:*", "-p",
-				      text, NULL };
+	const char *const words[] = {support_probekit(), "latency", "--json", "-s",
+				     "victim:*",	 "-p",	    text,     NULL};
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	support_start(probekit, NULL, words);
@@ -394,6 +421,7 @@ static void check_signal_ends(int number)
 static void an_interrupt_ends_the_measurement_and_prints_it(void **state)
 {
 	(void)state;
+	support_require_tracing();
 	check_signal_ends(SIGINT);
 	check_signal_ends(SIGTERM);
 }
@@ -405,6 +433,7 @@ static void the_measurement_of_a_pid_ends_with_it(void **state)
 	json_t *snapshot;
 
 	(void)state;
+	support_require_tracing();
 	start_target(&target, "lines", "1000");
 	start_latency(&probekit, target.pid);
 	support_write(&target, "go\ngo\n");
@@ -423,7 +452,7 @@ static void a_path_that_nobody_runs_is_waited_for_and_then_counted(void **state)
 {
 	char *folder = support_new_folder();
 	char *program = support_join(folder, "alone");
-	const char *const words[] = { support_probekit(), "latency", "--json", program, NULL };
+	const char *const words[] = {support_probekit(), "latency", "--json", program, NULL};
 	struct support_child probekit;
 	struct support_child target;
 	json_t *snapshot;
@@ -431,6 +460,7 @@ static void a_path_that_nobody_runs_is_waited_for_and_then_counted(void **state)
 	char *image = support_read_file(support_program("victim"), &size_bytes);
 
 	(void)state;
+	support_require_tracing();
 	support_write_file(program, image, size_bytes);
 	assert_int_equal(chmod(program, 0755), 0);
 	support_start(&probekit, NULL, words);
@@ -466,6 +496,7 @@ static void names_given_by_the_target_cannot_steer_the_terminal(void **state)
 	json_t *open;
 
 	(void)state;
+	support_require_tracing();
 	start_target(&target, "open", name);
 	start_latency(&probekit, target.pid);
 	support_write(&target, "go\n");
@@ -486,7 +517,7 @@ static void names_given_by_the_target_cannot_steer_the_terminal(void **state)
 	support_done(&target);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, require_tracing)
+#define TEST(f) cmocka_unit_test(f)
 
 int main(void)
 {
@@ -497,6 +528,7 @@ int main(void)
 		TEST(a_command_that_does_nothing_measurable_is_said_to),
 		TEST(the_end_of_the_duration_ends_the_command_with_sigterm),
 		TEST(a_command_that_ignores_sigterm_is_killed),
+		TEST(the_probes_cost_and_floor_are_measured),
 		TEST(intervals_are_deltas_that_add_up_to_the_whole),
 		TEST(intervals_are_printed_before_the_report),
 		TEST(a_written_snapshot_reads_back_with_equal_numbers),

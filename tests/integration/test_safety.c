@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -24,13 +25,6 @@ enum {
 	WORKERS = 4,
 	VICTIM_SITES = 4, /* each raises a semaphore by one */
 };
-
-static int require_tracing(void **state)
-{
-	(void)state;
-	support_require_tracing();
-	return 0;
-}
 
 /* ---- attach and detach ---- */
 
@@ -97,14 +91,20 @@ static void attach_often(struct worker *worker, unsigned long wanted)
 
 static void start_worker(struct worker *worker, unsigned long wanted)
 {
-	const char *const words[] = { support_program("red_zone"), "0", "4", NULL };
+	const char *const words[] = {support_program("red_zone"), "0", "4", NULL};
 
-	support_start(&worker->target, NULL, words);
+	struct support_child target;
+	pid_t pid;
+
+	/* Not straight into shared memory: fork() returns twice. */
+	support_start(&target, NULL, words);
+	worker->target = target;
 	assert_true(support_wait_text(&worker->target, &worker->target.out, "ready"));
-	worker->pid = fork();
-	assert_true(worker->pid >= 0);
-	if (worker->pid == 0)
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
 		attach_often(worker, wanted);
+	worker->pid = pid;
 }
 
 /* How many results the target had, all of them right. */
@@ -140,6 +140,7 @@ static void red_zone_data_survives_attach_and_detach_under_hot_threads(void **st
 	unsigned long calls = 0;
 
 	(void)state;
+	support_require_tracing();
 	assert_true(workers != MAP_FAILED);
 	for (int i = 0; i < WORKERS; i++)
 		start_worker(&workers[i], (wanted + WORKERS - 1) / WORKERS);
@@ -148,8 +149,8 @@ static void red_zone_data_survives_attach_and_detach_under_hot_threads(void **st
 		cycles += workers[i].cycles;
 		spans += workers[i].spans;
 	}
-	print_message("%lu cycles of attach and detach, %lu spans, %lu results, all right\n", cycles,
-		      spans, calls);
+	print_message("%lu cycles of attach and detach, %lu spans, %lu results, all right\n",
+		      cycles, spans, calls);
 	/* Else the sites were hardly hit while probed, and the test would show nothing. */
 	assert_true(spans > 10 * cycles);
 	munmap(workers, WORKERS * sizeof(*workers));
@@ -159,7 +160,7 @@ static void red_zone_data_survives_attach_and_detach_under_hot_threads(void **st
 
 static void start_victim(struct support_child *target, const char *mode)
 {
-	const char *const words[] = { support_program("victim"), mode, "1000", NULL };
+	const char *const words[] = {support_program("victim"), mode, "1000", NULL};
 
 	support_start(target, NULL, words);
 	assert_true(support_wait_text(target, &target->out, "ready"));
@@ -169,7 +170,7 @@ static void start_victim(struct support_child *target, const char *mode)
 static void start_probekit(struct support_child *probekit, pid_t pid)
 {
 	char text[16];
-	const char *const words[] = { support_probekit(), "latency", "--json", "-p", text, NULL };
+	const char *const words[] = {support_probekit(), "latency", "--json", "-p", text, NULL};
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	support_start(probekit, NULL, words);
@@ -192,6 +193,7 @@ static void a_killed_probekit_leaves_no_probe_behind(void **state)
 	struct support_child target;
 
 	(void)state;
+	support_require_tracing();
 	start_victim(&target, "tick");
 	start_probekit(&probekit, target.pid);
 	assert_true(support_read_image(target.pid, path).changed_bytes > 0);
@@ -210,28 +212,25 @@ static void a_killed_probekit_leaves_no_probe_behind(void **state)
 
 static void two_measurements_at_once_do_not_disturb_each_other(void **state)
 {
-	const char *path = support_program("victim");
 	struct support_child first, second;
 	struct support_child target;
 	json_t *snapshot;
 
 	(void)state;
+	support_require_tracing();
 	start_victim(&target, "lines");
 	start_probekit(&first, target.pid);
-	start_probekit(&second, target.pid);
-	support_wait_semaphores(target.pid, path, 2 * VICTIM_SITES);
+	support_start_intervals(&second, target.pid, "victim:work");
 	support_write(&target, "go\n");
 	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
 	assert_int_equal(kill(first.pid, SIGKILL), 0);
 	support_finish(&first);
 	support_write(&target, "go\n");
 	assert_true(support_wait_text(&target, &target.out, "did 2000\n"));
-	assert_int_equal(kill(second.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&second), 0);
-	snapshot = support_json(second.out.text);
+	snapshot = support_end_intervals(&second);
 	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 2000);
 	json_decref(snapshot);
-	support_wait_untraced(target.pid, path);
+	support_wait_untraced(target.pid, support_program("victim"));
 	end_victim(&target, 0);
 	support_done(&first);
 	support_done(&second);
@@ -254,6 +253,7 @@ static void a_bystander_that_maps_the_same_file_is_not_touched(void **state)
 	json_t *snapshot;
 
 	(void)state;
+	support_require_tracing();
 	start_victim(&before, "lines");
 	start_victim(&target, "lines");
 	start_probekit(&probekit, target.pid);
@@ -281,7 +281,7 @@ static void a_bystander_that_maps_the_same_file_is_not_touched(void **state)
 	end_victim(&after, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, require_tracing)
+#define TEST(f) cmocka_unit_test(f)
 
 int main(void)
 {

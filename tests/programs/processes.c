@@ -181,7 +181,6 @@ static void *find(void *library, const char *name)
 	return symbol;
 }
 
-/* Waits until the library says that it is traced, which is what the test is about. */
 static void open_library(unsigned long count)
 {
 	void *library = dlopen(beside("plugin_spans.so"), RTLD_NOW);
@@ -193,8 +192,9 @@ static void open_library(unsigned long count)
 	*(void **)&is_traced = find(library, "plugin_is_traced");
 	*(void **)&run = find(library, "plugin_run");
 	repeat(count);
-	while (!is_traced())
-		pause_ms(1);
+	await_go();
+	if (!is_traced())
+		abort();
 	run(count);
 	repeat(count);
 }
@@ -237,19 +237,10 @@ static int is_traced(void)
 	return (int)PROBEKIT_ENABLED(processes, work);
 }
 
-/* Not before somebody looks. */
-static void attached(unsigned long count)
-{
-	while (!is_traced())
-		pause_ms(1);
-	repeat(count);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct mode modes[] = {
 		{"repeat", repeat},
-		{"attached", attached},
 		{"forks", forks},
 		{"vforks", vforks},
 		{"spawns", spawns},

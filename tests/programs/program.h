@@ -52,6 +52,15 @@ static inline void touch(void)
 	__asm__ volatile("" : : : "memory");
 }
 
+/* For commands that do not wait from the start. */
+static inline void await_go(void)
+{
+	char line[64];
+
+	if (!fgets(line, sizeof(line), stdin) || strcmp(line, "go\n") != 0)
+		abort();
+}
+
 static inline int obey(const struct mode *mode, unsigned long count, int (*is_traced)(void))
 {
 	char line[64];

@@ -71,7 +71,7 @@ static void wait_ns(uint64_t delay_ns)
 	uint64_t end_ns = now_ns() + delay_ns;
 
 	if (delay_ns > SPIN_AT_MOST_NS)
-		nanosleep(&(struct timespec){ .tv_nsec = (long)delay_ns }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = (long)delay_ns}, NULL);
 	while (now_ns() < end_ns)
 		continue;
 }
@@ -109,8 +109,8 @@ static int compare(const void *a, const void *b)
 
 static void print(const char *prefix, uint64_t *values, uint64_t n)
 {
-	static const unsigned int per_mille[] = { 500, 900, 990, 999 };
-	static const char *const names[] = { "0.5", "0.9", "0.99", "0.999" };
+	static const unsigned int per_mille[] = {500, 900, 990, 999};
+	static const char *const names[] = {"0.5", "0.9", "0.99", "0.999"};
 	uint64_t sum = 0;
 
 	qsort(values, n, sizeof(*values), compare);
@@ -156,10 +156,10 @@ int main(int argc, char **argv)
 	const char *kind = argc > 1 ? argv[1] : "";
 
 	count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
-	next_delay = strcmp(kind, "uniform") == 0 ? uniform :
-		     strcmp(kind, "bimodal") == 0 ? bimodal :
-		     strcmp(kind, "heavy") == 0	  ? heavy :
-						    NULL;
+	next_delay = strcmp(kind, "uniform") == 0   ? uniform
+		     : strcmp(kind, "bimodal") == 0 ? bimodal
+		     : strcmp(kind, "heavy") == 0   ? heavy
+						    : NULL;
 	if (!next_delay || !count) {
 		fprintf(stderr, "usage: quantiles uniform|bimodal|heavy COUNT\n");
 		return 2;

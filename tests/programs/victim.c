@@ -62,13 +62,13 @@ static int lines(const char *count)
 
 static int tick(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = {.sa_handler = on_signal};
 
 	sigaction(SIGTERM, &action, NULL);
 	say_ready();
 	while (!is_over) {
 		work();
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	printf("total %lu\n", done);
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_TESTS_SAMPLES_H
 #define PROBEKIT_TESTS_SAMPLES_H
-/* Rows made of known values, through the same bucket arithmetic as in the kernel, and a generator of
- * random values that gives the same ones everywhere. */
+/* Rows made of known values, through the same bucket arithmetic as in the kernel, and a
+ * generator of random values that gives the same ones everywhere. */
 #include "histogram.h"
 
 #include <math.h>

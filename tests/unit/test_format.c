@@ -15,10 +15,10 @@ static void durations_have_two_to_three_digits_and_a_fitting_unit(void **state)
 		double ns;
 		const char *text;
 	} cases[] = {
-		{0, "0 ns"},	       {7, "7 ns"},	    {99.4, "99 ns"},   {99.6, "0.1 us"},
-		{290, "0.29 us"},      {954, "0.95 us"},    {999, "1 us"},     {1900, "1.9 us"},
-		{412e3, "412 us"},     {999.6e3, "1 ms"},   {18.2e6, "18.2 ms"}, {41e6, "41 ms"},
-		{12.3e9, "12.3 s"},    {599e9, "599 s"},    {630e9, "10.5 min"}, {7.5 * 3600e9, "7.5 h"},
+		{0, "0 ns"},	    {7, "7 ns"},       {99.4, "99 ns"},	    {99.6, "0.1 us"},
+		{290, "0.29 us"},   {954, "0.95 us"},  {999, "1 us"},	    {1900, "1.9 us"},
+		{412e3, "412 us"},  {999.6e3, "1 ms"}, {18.2e6, "18.2 ms"}, {41e6, "41 ms"},
+		{12.3e9, "12.3 s"}, {599e9, "599 s"},  {630e9, "10.5 min"}, {7.5 * 3600e9, "7.5 h"},
 	};
 
 	(void)state;
@@ -100,12 +100,13 @@ static void names_cannot_steer_the_terminal(void **state)
 		{"plain", "plain"},
 		{"a\033[2Jb", "a\\x1b[2Jb"},
 		{"tab\tnewline\n", "tab\\x09newline\\x0a"},
-		{"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"},
-		{"\xc2\x9b", "\\xc2\\x9b"},			/* C1: CSI */
-		{"\xe2\x80\xae", "\\xe2\\x80\\xae"},		/* right-to-left override */
-		{"\xff\xc3", "\\xff\\xc3"},			/* not UTF-8, and cut short */
-		{"\xc0\x9b", "\\xc0\\x9b"},			/* overlong ESC */
-		{"\xed\xa0\x80", "\\xed\\xa0\\x80"},		/* surrogate */
+		{"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7",
+		 "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"},
+		{"\xc2\x9b", "\\xc2\\x9b"},	     /* C1: CSI */
+		{"\xe2\x80\xae", "\\xe2\\x80\\xae"}, /* right-to-left override */
+		{"\xff\xc3", "\\xff\\xc3"},	     /* not UTF-8, and cut short */
+		{"\xc0\x9b", "\\xc0\\x9b"},	     /* overlong ESC */
+		{"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* surrogate */
 	};
 	char out[64];
 
@@ -163,14 +164,32 @@ static void durations_are_read_with_and_without_unit(void **state)
 {
 	static const struct {
 		const char *text;
-		uint64_t ns;	/* 0: refused */
+		uint64_t ns; /* 0: refused */
 	} cases[] = {
-		{"10", 10000000000},  {"0.5", 500000000}, {".5", 500000000}, {"500ms", 500000000},
-		{"20us", 20000},      {"7ns", 7},	  {"2m", 120000000000}, {"1h", 3600000000000},
-		{"1min", 60000000000}, {"", 0},		  {"0", 0},	     {"-1", 0},
-		{"+1", 0},	      {" 1", 0},	  {"1 ", 0},	     {"1 s", 0},
-		{"0x10", 0},	      {"inf", 0},	  {"nan", 0},	     {"s", 0},
-		{".", 0},	      {"1e99", 0},	  {"10x", 0},	     {"1,5", 0},
+		{"10", 10000000000},
+		{"0.5", 500000000},
+		{".5", 500000000},
+		{"500ms", 500000000},
+		{"20us", 20000},
+		{"7ns", 7},
+		{"2m", 120000000000},
+		{"1h", 3600000000000},
+		{"1min", 60000000000},
+		{"", 0},
+		{"0", 0},
+		{"-1", 0},
+		{"+1", 0},
+		{" 1", 0},
+		{"1 ", 0},
+		{"1 s", 0},
+		{"0x10", 0},
+		{"inf", 0},
+		{"nan", 0},
+		{"s", 0},
+		{".", 0},
+		{"1e99", 0},
+		{"10x", 0},
+		{"1,5", 0},
 	};
 
 	(void)state;

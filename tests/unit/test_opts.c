@@ -26,7 +26,8 @@ static const struct opt table[] = {
 	{'p', "pid", OPT_PIDS, "PID", offsetof(struct values, pids), "A process."},
 	{'s', "span", OPT_TEXTS, "GLOB", offsetof(struct values, globs), "Spans."},
 	{0, "key", OPT_INTEGER, "N", offsetof(struct values, key), "A key."},
-	{'d', "duration", OPT_DURATION, "SECONDS", offsetof(struct values, duration_ns), "How long."},
+	{'d', "duration", OPT_DURATION, "SECONDS", offsetof(struct values, duration_ns),
+	 "How long."},
 	{'o', "output", OPT_FILE, "FILE", offsetof(struct values, file), "A file."},
 	{0, "json", OPT_FLAG, NULL, offsetof(struct values, is_json), "JSON."},
 	{'v', "verbose", OPT_FLAG, NULL, offsetof(struct values, is_verbose), "More."},
@@ -64,7 +65,8 @@ static struct parsed *parse(const char *line)
 	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
 	argv[argc] = NULL;
-	parsed.ret = opts_parse(&command, argc, argv, &parsed.values, &parsed.operands, &parsed.err);
+	parsed.ret =
+		opts_parse(&command, argc, argv, &parsed.values, &parsed.operands, &parsed.err);
 	return &parsed;
 }
 
@@ -159,8 +161,7 @@ static void bad_arguments_are_quoted(void **state)
 	assert_refused("-p 99999999999", "--pid: '99999999999' is not a process id");
 	assert_refused("-p 42x", "--pid: '42x' is not a process id");
 	assert_refused("--key 1.5", "--key: '1.5' is not a whole number");
-	assert_refused("-d soon",
-		       "--duration: 'soon' is not a duration such as 10, 0.5 or 500ms");
+	assert_refused("-d soon", "--duration: 'soon' is not a duration such as 10, 0.5 or 500ms");
 	assert_refused("-o", "sample: option '-o' needs an argument");
 	assert_refused("--key", "sample: option '--key' needs an argument");
 	assert_refused("--json=1", "sample: option '--json' takes no argument");
@@ -226,8 +227,8 @@ static void documents_name_every_option(void **state)
 			assert_non_null(strstr(help, name));
 			assert_non_null(strstr(completion, name));
 			/* hyphens are escaped there */
-			snprintf(name, sizeof(name), "\\-\\-%.*s",
-				 (int)strcspn(opt->name, "-"), opt->name);
+			snprintf(name, sizeof(name), "\\-\\-%.*s", (int)strcspn(opt->name, "-"),
+				 opt->name);
 			assert_non_null(strstr(man, name));
 		}
 		free(help);
@@ -245,7 +246,7 @@ static void help_fits_eighty_columns(void **state)
 		char *help = written(opts_print_help, *c);
 
 		for (char *line = strtok(help, "\n"); line; line = strtok(NULL, "\n"))
-			if (strncmp(line, "  probekit ", 11) != 0)	/* examples stay whole */
+			if (strncmp(line, "  probekit ", 11) != 0) /* examples stay whole */
 				assert_true(strlen(line) <= 80);
 		free(help);
 	}

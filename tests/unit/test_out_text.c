@@ -75,7 +75,7 @@ static int reset(void **state)
 	return 0;
 }
 
-static char *text;	/* of the last rendering; freed by the next one */
+static char *text; /* of the last rendering; freed by the next one */
 
 static void release_text(void)
 {
@@ -114,15 +114,15 @@ static const char *report(struct row *row)
 	return render(&row, 1, NULL, &plain, NULL);
 }
 
-#define assert_has(text, part)                                                                     \
-	do {                                                                                       \
-		if (!strstr(text, part))                                                           \
-			fail_msg("no '%s' in:\n%s", part, text);                                   \
+#define assert_has(text, part)                                   \
+	do {                                                     \
+		if (!strstr(text, part))                         \
+			fail_msg("no '%s' in:\n%s", part, text); \
 	} while (0)
-#define assert_lacks(text, part)                                                                   \
-	do {                                                                                       \
-		if (strstr(text, part))                                                            \
-			fail_msg("'%s' in:\n%s", part, text);                                      \
+#define assert_lacks(text, part)                              \
+	do {                                                  \
+		if (strstr(text, part))                       \
+			fail_msg("'%s' in:\n%s", part, text); \
 	} while (0)
 
 static void make_flush(struct row *row)
@@ -237,9 +237,9 @@ static void long_runs_of_empty_bands_are_collapsed(void **state)
 
 	(void)state;
 	row_init(&row, "a:b", PROBEKIT_KIND_SPAN);
-	row_add(&row, 10 * US, 5);	/* 7.6 - 15.3 us */
-	row_add(&row, 70 * US, 5);	/* two empty bands between */
-	row_add(&row, 1 * MS, 5);	/* three */
+	row_add(&row, 10 * US, 5); /* 7.6 - 15.3 us */
+	row_add(&row, 70 * US, 5); /* two empty bands between */
+	row_add(&row, 1 * MS, 5);  /* three */
 	report(&row);
 	assert_has(text, "15.3 - 30.5 us      0 |");
 	assert_has(text, "30.5 - 61 us      0 |");
@@ -368,8 +368,8 @@ static void a_span_that_never_ended_is_shown(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		open[i] = (struct probekit_open_span){.pid = 42, .tid = 100 + i,
-						      .age_ns = (uint64_t)(i + 1) * 1000000000};
+		open[i] = (struct probekit_open_span){
+			.pid = 42, .tid = 100 + i, .age_ns = (uint64_t)(i + 1) * 1000000000};
 		strcpy(open[i].comm, i == 4 ? "evil\033[2J" : "worker");
 	}
 	row_init(&row, "a:b", PROBEKIT_KIND_SPAN);
@@ -480,7 +480,7 @@ static void a_single_key_gets_the_whole_block(void **state)
 	assert_has(text, "a:b key 2   span");
 	assert_has(text, "count 10  ");
 	assert_lacks(text, "other");
-	key = 3;	/* the overflow's number is no key */
+	key = 3; /* the overflow's number is no key */
 	render(all, 4, &key, &plain, NULL);
 	assert_has(text, "Nothing happened");
 }
@@ -527,10 +527,9 @@ static void an_interval_is_a_line_each_in_the_snapshots_order(void **state)
 	info.duration_ns = 1000000000;
 	render(all, 2, NULL, &plain, "14:03:22");
 	assert_string_equal(
-		text,
-		"14:03:22       count        rate      p50      p99      max    total\n"
-		"a:idle             0\n"
-		"a:busy         1 000     1 000/s     5 us     5 us     5 us     5 ms\n\n");
+		text, "14:03:22       count        rate      p50      p99      max    total\n"
+		      "a:idle             0\n"
+		      "a:busy         1 000     1 000/s     5 us     5 us     5 us     5 ms\n\n");
 }
 
 static void colour_is_used_only_where_it_is_wanted(void **state)

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Snapshots as JSON: what is written is what docs/snapshot-format.md says, reads back to the same
+ * text, and nothing else is accepted. */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "samples.h"
+#include "snapshot.h"
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+
+	assert_non_null(made);
+	return made;
+}
+
+/* Moves the histogram and the totals of `s` to a row of the snapshot. */
+static struct probekit_probe *fill_row(struct probekit_snapshot *snapshot, size_t i,
+				       struct samples *s, const char *name)
+{
+	struct probekit_probe *probe = &snapshot->probes[i];
+
+	assert_int_equal(samples_finish(s), 0);
+	*probe = s->probe;
+	probe->name = copy(name);
+	probe->object = copy("/opt/logger");
+	probe->sites = 4;
+	return probe;
+}
+
+static void add_open_span(struct probekit_probe *probe)
+{
+	probe->open = calloc(1, sizeof(*probe->open));
+	assert_non_null(probe->open);
+	probe->open_count = 1;
+	probe->open[0] = (struct probekit_open_span){.pid = 42, .tid = 43, .age_ns = 5000000000};
+	memset(probe->open[0].comm, '\xff', 15);
+}
+
+static struct probekit_snapshot *new_example(void)
+{
+	static struct samples s;
+	struct probekit_snapshot *snapshot = snapshot_new(5);
+	struct probekit_probe *probe;
+	pid_t *pids = calloc(2, sizeof(*pids));
+
+	assert_non_null(snapshot);
+	assert_non_null(pids);
+	pids[0] = 42;
+	pids[1] = 4242;
+	snapshot->info = (struct probekit_snapshot_info){
+		.started_unix_ns = 1767225600123456789,
+		.duration_ns = 10000000000,
+		.target = copy("pid 42\n\"quoted\" \xff\\back"),
+		.pids = pids,
+		.pid_count = 2,
+		.child_status = 143,
+		.span_cost_ns = 517,
+		.floor_ns = 290,
+		.tool_version = copy("0.1.0"),
+		.kernel = copy("6.18.0"),
+		.attach = copy("uprobe_multi"),
+		.site = copy("nop5"),
+		.cpus = 4,
+	};
+	samples_init(&s, PROBEKIT_KIND_SPAN, 3);
+	for (int i = 0; i < 10000; i++)
+		samples_add(&s, samples_log_normal(&s, i % 33 ? 1900 : 17e6, 0.3));
+	probe = fill_row(snapshot, 0, &s, "logger:flush");
+	probe->build_id = copy("00ff");
+	probe->probe_cost_ns = 500;
+	probe->in_flight_at_start = 3;
+	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7};
+	add_open_span(probe);
+	for (size_t i = 1; i < 3; i++) {
+		samples_init(&s, PROBEKIT_KIND_SPAN, i);
+		samples_add(&s, 1e6);
+		probe = fill_row(snapshot, i, &s, "logger:flush");
+		probe->has_key = true;
+		probe->is_key_overflow = i == 2;
+		probe->key = i == 2 ? 0 : -7;
+	}
+	samples_init(&s, PROBEKIT_KIND_VALUE, 4);
+	for (int64_t v = -5; v < 100; v++)
+		samples_add_many(&s, v, 1);
+	fill_row(snapshot, 3, &s, "logger:depth")->lost.abandoned = 10;
+	samples_init(&s, PROBEKIT_KIND_USDT, 5);
+	fill_row(snapshot, 4, &s, "postgresql:query__start,query__done");
+	return snapshot;
+}
+
+static char *to_json(const struct probekit_snapshot *snapshot, bool compact)
+{
+	char *text;
+
+	assert_int_equal(probekit_snapshot_to_json(snapshot, compact, &text, NULL), 0);
+	return text;
+}
+
+static struct probekit_snapshot *from_json(const char *text)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err = {0};
+
+	if (snapshot_from_json(text, strlen(text), "x.json", &snapshot, &err))
+		fail_msg("%s", err.text);
+	return snapshot;
+}
+
+static char *example_text(bool compact)
+{
+	struct probekit_snapshot *snapshot = new_example();
+	char *text = to_json(snapshot, compact);
+
+	probekit_snapshot_free(snapshot);
+	return text;
+}
+
+static json_t *example_tree(void)
+{
+	char *text = example_text(true);
+	json_t *root = json_loads(text, 0, NULL);
+
+	assert_non_null(root);
+	free(text);
+	return root;
+}
+
+/* "probes.0.key": the value there. */
+static json_t *at(json_t *value, const char *path)
+{
+	char part[64];
+
+	while (*path) {
+		size_t length = strcspn(path, "/");
+
+		assert_true(length < sizeof(part));
+		memcpy(part, path, length);
+		part[length] = '\0';
+		value = json_is_array(value) ? json_array_get(value, (size_t)atol(part))
+					     : json_object_get(value, part);
+		if (!value)
+			fail_msg("nothing at %s", path);
+		path += length + (path[length] == '/');
+	}
+	return value;
+}
+
+static void text_read_and_written_again_is_the_same(void **state)
+{
+	(void)state;
+	for (int compact = 0; compact < 2; compact++) {
+		char *first = example_text(compact);
+		struct probekit_snapshot *read = from_json(first);
+		char *second = to_json(read, compact);
+
+		assert_string_equal(first, second);
+		assert_true(!compact || !strchr(first, '\n'));
+		free(first);
+		free(second);
+		probekit_snapshot_free(read);
+	}
+}
+
+static void read_restores_every_field(void **state)
+{
+	struct probekit_snapshot *made = new_example();
+	char *text = to_json(made, false);
+	struct probekit_snapshot *read = from_json(text);
+	const struct probekit_snapshot_info *info = probekit_snapshot_info(read);
+
+	(void)state;
+	assert_true(info->started_unix_ns == made->info.started_unix_ns);
+	assert_true(info->duration_ns == made->info.duration_ns);
+	assert_string_equal(info->target, made->info.target);
+	assert_int_equal(info->pid_count, 2);
+	assert_memory_equal(info->pids, made->info.pids, 2 * sizeof(pid_t));
+	assert_int_equal(info->child_status, 143);
+	assert_int_equal(info->span_cost_ns, 517);
+	assert_int_equal(info->usdt_cost_ns, 0);
+	assert_int_equal(info->floor_ns, 290);
+	assert_string_equal(info->site, "nop5");
+	assert_int_equal(info->cpus, 4);
+	assert_int_equal(probekit_snapshot_size(read), 5);
+	for (size_t i = 0; i < 5; i++) {
+		const struct probekit_probe *a = probekit_snapshot_probe(made, i);
+		const struct probekit_probe *b = probekit_snapshot_probe(read, i);
+
+		assert_string_equal(a->name, b->name);
+		assert_int_equal(a->kind, b->kind);
+		assert_int_equal(a->has_key, b->has_key);
+		assert_int_equal(a->is_key_overflow, b->is_key_overflow);
+		assert_true(a->key == b->key && a->count == b->count && a->sum == b->sum &&
+			    a->min == b->min && a->max == b->max);
+		assert_memory_equal(&a->lost, &b->lost, sizeof(a->lost));
+		assert_int_equal(a->histogram.size, b->histogram.size);
+		assert_int_equal(a->histogram.zero_count, b->histogram.zero_count);
+		assert_int_equal(a->histogram.negative_count, b->histogram.negative_count);
+		for (size_t j = 0; j < a->histogram.size; j++) {
+			assert_int_equal(a->histogram.index[j], b->histogram.index[j]);
+			assert_int_equal(a->histogram.count[j], b->histogram.count[j]);
+		}
+		assert_int_equal(a->open_count, b->open_count);
+	}
+	assert_null(probekit_snapshot_probe(read, 5));
+	assert_memory_equal(read->probes[0].open, made->probes[0].open,
+			    sizeof(*made->probes[0].open));
+	free(text);
+	probekit_snapshot_free(made);
+	probekit_snapshot_free(read);
+}
+
+static void text_has_the_fields_of_the_contract(void **state)
+{
+	json_t *root = example_tree();
+	json_t *list;
+
+	(void)state;
+	assert_string_equal(json_string_value(at(root, "schema")), "probekit.snapshot/1");
+	assert_string_equal(json_string_value(at(root, "started")),
+			    "2026-01-01T00:00:00.123456789Z");
+	assert_true(json_is_null(at(root, "probe_cost/function_ns")));
+	assert_true(json_is_null(at(root, "probe_cost/usdt_ns")));
+	assert_int_equal(json_integer_value(at(root, "child_status")), 143);
+	assert_true(json_is_null(at(root, "probes/0/key")));
+	assert_int_equal(json_integer_value(at(root, "probes/1/key")), -7);
+	assert_string_equal(json_string_value(at(root, "probes/2/key")), "other");
+	assert_true(json_is_null(at(root, "probes/0/time_ns")));
+	assert_true(json_is_null(at(root, "probes/0/tail")));
+	assert_int_equal(json_array_size(at(root, "probes/0/modes")), 2);
+	assert_true(json_real_value(at(root, "probes/0/probing/share_of_cpu")) == 0.0005);
+	assert_string_equal(json_string_value(at(root, "probes/0/histogram/unit")), "s");
+	assert_string_equal(json_string_value(at(root, "probes/3/histogram/unit")), "1");
+	assert_int_equal(json_integer_value(at(root, "probes/3/histogram/negative_count")), 5);
+	assert_int_equal(json_integer_value(at(root, "probes/3/histogram/zero_count")), 1);
+	assert_int_equal(json_integer_value(at(root, "probes/3/min")), -5);
+	assert_true(json_is_null(at(root, "probes/0/open/0/blocked_in")));
+	list = at(root, "probes/0/bands");
+	assert_true(json_array_size(list) > 2);
+	assert_int_equal(json_integer_value(at(list, "0/to_ns")),
+			 lround(2 * (double)json_integer_value(at(list, "0/from_ns"))));
+	json_decref(root);
+}
+
+static void bands_hold_all_that_lies_in_buckets(void **state)
+{
+	json_t *root = example_tree();
+	json_int_t sum = 0;
+	json_t *bands = at(root, "probes/0/bands");
+
+	(void)state;
+	for (size_t i = 0; i < json_array_size(bands); i++)
+		sum += json_integer_value(json_object_get(json_array_get(bands, i), "count"));
+	assert_int_equal(sum, 10000);
+	json_decref(root);
+}
+
+static void what_is_not_known_is_null(void **state)
+{
+	json_t *root = example_tree();
+	struct probekit_snapshot *empty = snapshot_new(0);
+	char *text = to_json(empty, false);
+	json_t *tree = json_loads(text, 0, NULL);
+
+	(void)state;
+	assert_int_equal(json_integer_value(at(root, "probes/4/count")), 0);
+	assert_true(json_is_null(at(root, "probes/4/min_ns")));
+	assert_true(json_is_null(at(root, "probes/4/max_ns")));
+	assert_true(json_is_null(at(root, "probes/4/quantiles_ns/0.99")));
+	assert_true(json_is_null(at(root, "probes/4/probing/cost_ns")));
+	assert_true(json_is_null(at(root, "probes/4/probing/share_of_cpu")));
+	assert_true(json_is_null(at(root, "probes/4/build_id")));
+	assert_int_equal(json_array_size(at(root, "probes/4/modes")), 0);
+	assert_true(json_is_null(at(root, "probes/1/lost")));
+	assert_true(json_is_null(at(tree, "started")));
+	assert_true(json_is_null(at(tree, "child_status")));
+	assert_true(json_is_null(at(tree, "environment/cpus")));
+	assert_true(json_is_null(at(tree, "target/name")));
+	json_decref(root);
+	json_decref(tree);
+	free(text);
+	probekit_snapshot_free(empty);
+}
+
+static void losses_add_up_at_the_top(void **state)
+{
+	json_t *root = example_tree();
+
+	(void)state;
+	assert_int_equal(json_integer_value(at(root, "lost/unmatched_end")), 1);
+	assert_int_equal(json_integer_value(at(root, "lost/abandoned")), 12);
+	assert_int_equal(json_integer_value(at(root, "lost/out_of_range")), 7);
+	assert_true(json_is_null(at(root, "lost/sched_repaired")));
+	json_decref(root);
+}
+
+static void numbers_do_not_depend_on_the_locale(void **state)
+{
+	char *plain = example_text(true);
+	char *local;
+
+	(void)state;
+	/* where the machine has none of these, both texts are of the C locale */
+	if (!setlocale(LC_ALL, "de_DE.UTF-8"))
+		setlocale(LC_ALL, "fr_FR.UTF-8");
+	local = example_text(true);
+	setlocale(LC_ALL, "C");
+	assert_string_equal(plain, local);
+	free(plain);
+	free(local);
+}
+
+static void names_of_any_bytes_survive(void **state)
+{
+	static const char *const names[] = {
+		"plain",
+		"umlaut \xc3\xa4",
+		"cut \xc3",
+		"\x01\x1b[31m\x7f",
+		"tab\tline\n",
+		"looks escaped \\x41 \\n \\x80",
+		"literal \\xc3\\xa4 pair",
+		"\xe2\x80\xae reversed",
+		"\"quote\\",
+		"",
+		"nul \\x00",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct probekit_snapshot *snapshot = snapshot_new(0);
+		struct probekit_snapshot *read;
+		char *first;
+		char *second;
+
+		snapshot->info.target = copy(names[i]);
+		first = to_json(snapshot, true);
+		read = from_json(first);
+		second = to_json(read, true);
+		assert_string_equal(first, second);
+		/* a literal "\n" and a newline are written alike: the newline is read */
+		if (!strstr(names[i], "\\x") && !strstr(names[i], "\\n"))
+			assert_string_equal(read->info.target, names[i]);
+		free(first);
+		free(second);
+		probekit_snapshot_free(snapshot);
+		probekit_snapshot_free(read);
+	}
+}
+
+static void unknown_fields_are_ignored(void **state)
+{
+	json_t *root = example_tree();
+	struct probekit_snapshot *read;
+	char *text;
+
+	(void)state;
+	json_object_set_new(root, "novelty", json_pack("[{s:i}]", "a", 1));
+	json_object_set_new(at(root, "probes/0"), "time_ns", json_pack("{s:i}", "oncpu", 5));
+	json_object_set_new(at(root, "probes/0/histogram"), "exemplars", json_array());
+	json_object_set_new(at(root, "lost"), "other_reason", json_integer(9));
+	text = json_dumps(root, 0);
+	read = from_json(text);
+	assert_int_equal(read->size, 5);
+	probekit_snapshot_free(read);
+	free(text);
+	json_decref(root);
+}
+
+static void refuse(const char *text, size_t size, int code, const char *reason)
+{
+	struct probekit_snapshot *snapshot = NULL;
+	struct probekit_error err = {0};
+
+	assert_int_equal(snapshot_from_json(text, size, "dir/x.json", &snapshot, &err), code);
+	assert_null(snapshot);
+	assert_int_equal(err.code, code);
+	if (!strstr(err.text, "'dir/x.json'") || !strstr(err.text, reason))
+		fail_msg("'%s' does not say '%s'", err.text, reason);
+}
+
+static void what_is_no_snapshot_is_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+		const char *reason;
+	} cases[] = {
+		{"", -EBADMSG, "empty"},
+		{"\x7f"
+		 "ELF",
+		 -EBADMSG, "not JSON, line 1 column 1"},
+		{"{\n\"a\": nope}", -EBADMSG, "not JSON, line 2 column"},
+		{"{}", -EBADMSG, "not of probekit"},
+		{"[]", -EBADMSG, "not of probekit"},
+		{"{\"schema\": 1}", -EBADMSG, "not of probekit"},
+		{"{\"schema\": \"probekit.list/1\"}", -EBADMSG, "'probekit.list/1', not a"},
+		{"{\"schema\": \"probekit.snapshot/\"}", -EBADMSG, "not a"},
+		{"{\"schema\": \"probekit.snapshot/2\"}", -EPROTONOSUPPORT, "newer probekit"},
+		{"{\"schema\": \"probekit.snapshot/1\"}", -EBADMSG, "probes is missing"},
+		{"{\"schema\": \"probekit.snapshot/1\", \"probes\": {}}", -EBADMSG, "not a list"},
+		{"{\"schema\": \"probekit.snapshot/1\", \"probes\": []}", -EBADMSG,
+		 "duration_ns is missing"},
+		{"{\"a\": 1, \"a\": 2}", -EBADMSG, "duplicate"},
+		{"{\"a\": 99999999999999999999}", -EBADMSG, "not JSON"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		refuse(cases[i].text, strlen(cases[i].text), cases[i].code, cases[i].reason);
+}
+
+static void wrong_values_are_refused_with_their_place(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *key;
+		const char *value;
+		const char *reason;
+	} cases[] = {
+		{"", "probes", "[3]", "probes[0]. is not an object"},
+		{"", "duration_ns", "-1", "duration_ns is out of range"},
+		{"", "duration_ns", "1.5", "duration_ns is not an integer"},
+		{"", "started", "\"yesterday\"", "started is not a time"},
+		{"", "started", "\"9999-01-01T00:00:00Z\"", "started is not a time"},
+		{"", "environment", "[]", "environment is not an object"},
+		{"environment", "cpus", "4294967296", "environment.cpus is out of range"},
+		{"target", "pids", "[1, \"2\"]", "pids is not an integer"},
+		{"target", "name", "7", "target.name is not a string"},
+		{"probes/0", "kind", "\"lock\"", "probes[0].kind is none of"},
+		{"probes/0", "name", "null", "probes[0].name is missing"},
+		{"probes/3", "sum", "\"5\"", "probes[3].sum is not an integer"},
+		{"probes/0", "count", "9", "probes[0].count is not what the histogram holds"},
+		{"probes/0", "min_ns", "99999999999", "has a minimum above its maximum"},
+		{"probes/1", "key", "\"another\"", "probes[1].key is neither"},
+		{"probes/1", "name", "\"x:y\"", "probes[1].key does not follow"},
+		{"probes/0", "histogram", "null", "probes[0].histogram is not an object"},
+		{"probes/0/histogram", "unit", "\"1\"", "probes[0].histogram.unit is not"},
+		{"probes/0/histogram", "scale", "7", "histogram.scale is not within"},
+		{"probes/0/histogram", "scale", "-1", "histogram.scale is not within"},
+		{"probes/0/histogram", "buckets", "[[1, 2], [1, 2]]", "buckets[1] does not ascend"},
+		{"probes/0/histogram", "buckets", "[[1, 0]]", "buckets[0] has a count"},
+		{"probes/0/histogram", "buckets", "[[1, -5]]", "buckets[0] has a count"},
+		{"probes/0/histogram", "buckets", "[[1]]", "buckets[0] is not [index, count]"},
+		{"probes/0/histogram", "buckets", "[[1, 2, 3]]",
+		 "buckets[0] is not [index, count]"},
+		{"probes/0/histogram", "buckets", "[{}]", "buckets[0] is not [index, count]"},
+		{"probes/0/histogram", "buckets", "[[4096, 1]]", "index out of range"},
+		{"probes/0/histogram", "buckets", "[[-4097, 1]]", "index out of range"},
+		{"probes/0/histogram", "buckets", "[[1, 9223372036854775807], [2, 1]]", "add up"},
+		{"probes/0/open/0", "tid", "null", "probes[0].open[0].tid is missing"},
+		{"probes/0/lost", "abandoned", "-1", "probes[0].lost.abandoned is out of range"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *root = example_tree();
+		char *text;
+
+		json_object_set_new(at(root, cases[i].path), cases[i].key,
+				    json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+		text = json_dumps(root, 0);
+		assert_non_null(text);
+		refuse(text, strlen(text), -EBADMSG, cases[i].reason);
+		free(text);
+		json_decref(root);
+	}
+}
+
+static void far_too_many_buckets_are_refused(void **state)
+{
+	json_t *root = example_tree();
+	json_t *list = json_array();
+	char *text;
+
+	(void)state;
+	for (int i = 0; i < 8193; i++)
+		json_array_append_new(list, json_pack("[i,i]", i, 1));
+	json_object_set_new(at(root, "probes/0/histogram"), "buckets", list);
+	text = json_dumps(root, 0);
+	refuse(text, strlen(text), -EBADMSG, "buckets is too long");
+	free(text);
+	json_decref(root);
+}
+
+static void text_cut_anywhere_is_called_truncated(void **state)
+{
+	char *text = example_text(true);
+	size_t size = strlen(text);
+
+	(void)state;
+	for (size_t cut = 1; cut < size; cut += 1 + cut / 40) {
+		struct probekit_snapshot *snapshot = NULL;
+		/* a copy of the exact size, so that a read beyond it is seen */
+		char *part = malloc(cut);
+
+		assert_non_null(part);
+		memcpy(part, text, cut);
+		assert_int_equal(snapshot_from_json(part, cut, "dir/x.json", &snapshot, NULL),
+				 -EBADMSG);
+		assert_null(snapshot);
+		refuse(part, cut, -EBADMSG, "truncated");
+		free(part);
+	}
+	free(text);
+}
+
+static void two_snapshots_in_one_text_are_refused(void **state)
+{
+	char *text = example_text(true);
+	char *twice = malloc(2 * strlen(text) + 2);
+
+	(void)state;
+	assert_non_null(twice);
+	sprintf(twice, "%s\n%s", text, text);
+	refuse(twice, strlen(twice), -EBADMSG, "more follows the first snapshot, line 2");
+	free(twice);
+	free(text);
+}
+
+static void free_of_nothing_is_safe(void **state)
+{
+	(void)state;
+	probekit_snapshot_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_read_and_written_again_is_the_same),
+		cmocka_unit_test(read_restores_every_field),
+		cmocka_unit_test(text_has_the_fields_of_the_contract),
+		cmocka_unit_test(bands_hold_all_that_lies_in_buckets),
+		cmocka_unit_test(what_is_not_known_is_null),
+		cmocka_unit_test(losses_add_up_at_the_top),
+		cmocka_unit_test(numbers_do_not_depend_on_the_locale),
+		cmocka_unit_test(names_of_any_bytes_survive),
+		cmocka_unit_test(unknown_fields_are_ignored),
+		cmocka_unit_test(what_is_no_snapshot_is_refused),
+		cmocka_unit_test(wrong_values_are_refused_with_their_place),
+		cmocka_unit_test(far_too_many_buckets_are_refused),
+		cmocka_unit_test(text_cut_anywhere_is_called_truncated),
+		cmocka_unit_test(two_snapshots_in_one_text_are_refused),
+		cmocka_unit_test(free_of_nothing_is_safe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
