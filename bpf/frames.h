@@ -21,28 +21,6 @@ static __always_inline struct thread *thread_current(bool create)
 				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 }
 
-/* A begin that will not be measured, or an end that has none: was it open before we came? A thread
- * that was there already, and on which no span of this probe has begun since, was inside one. */
-static __always_inline void count_unmatched(__u32 probe, const struct thread *thread)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 seen = thread ? thread->seen : 0;
-
-	if (!(seen >> (probe & 63) & 1) && BPF_CORE_READ(task, start_time) < measure_start_ns)
-		COUNT(probe, in_flight_at_start);
-	else
-		COUNT(probe, unmatched_end);
-}
-
-/* A frame from before everything was attached may have missed its end: that is no loss. */
-static __always_inline void count_abandoned(const struct frame *frame)
-{
-	if (frame->begin_ns < measure_start_ns)
-		COUNT(frame->probe, in_flight_at_start);
-	else
-		COUNT(frame->probe, abandoned);
-}
-
 /* ---- stacks --------------------------------------------------------------------------------------- */
 
 struct stack {
@@ -105,7 +83,7 @@ static __always_inline bool is_below(const struct frame *frame, __u64 stack, __u
 
 static __always_inline void drop(struct thread *thread, struct frame *frame)
 {
-	count_abandoned(frame);
+	COUNT(frame->probe, abandoned);
 	frame->kind = FRAME_HOLE;
 	thread->holes++;
 }
@@ -229,6 +207,8 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 	if (!is_plainly_nested(thread, begin))
 		drop_dead(thread, begin);
 	thread->seen |= 1ull << (begin->probe & 63);
+	if (begin->stack & STACK_NATIVE && begin->sp > thread->outermost_sp)
+		thread->outermost_sp = begin->sp;
 	if (thread->depth >= MAX_DEPTH && thread->holes)
 		compact(thread);
 	depth = thread->depth;
@@ -242,6 +222,7 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 		return;
 	}
 	thread->overflow = 0; /* they were deeper than anything that is left */
+	thread->pair_overflow = 0;
 	thread->depth = depth + 1;
 	thread->frames[depth] = *begin;
 	thread->frames[depth].begin_ns = bpf_ktime_get_ns();
@@ -252,10 +233,44 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 /* What an end knows. */
 struct end {
 	__u64 sp;
+	__u64 stack;	/* of sp; filled in where it matters */
 	__s64 key;
 	__u32 probe;
-	__u32 kind;
+	__u16 kind;
+	__u16 is_late;
 };
+
+/* An end without begin: was the span open before we came? On the native stack it was when the thread has
+ * never been as far out since. In the same function, or elsewhere, when no span of its probe has begun on
+ * this thread since. */
+static __always_inline bool was_open(const struct end *end, struct thread *thread)
+{
+	if (!thread)
+		return true;
+	if (end->kind == FRAME_SCOPED && end->stack & STACK_NATIVE && !end->is_late) {
+		__u64 begin_sp = end->sp + CALL_BYTES;
+
+		if (begin_sp < thread->outermost_sp)
+			return false;
+		if (begin_sp > thread->outermost_sp) {
+			thread->outermost_sp = begin_sp;
+			return true;
+		}
+	}
+	return !(thread->seen >> (end->probe & 63) & 1);
+}
+
+static __always_inline void count_unmatched(const struct end *end, struct thread *thread)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool is_older = !(thread && thread->is_fresh) &&
+			BPF_CORE_READ(task, start_time) < measure_start_ns;
+
+	if ((is_older || end->is_late) && was_open(end, thread))
+		COUNT(end->probe, in_flight_at_start);
+	else
+		COUNT(end->probe, unmatched_end);
+}
 
 struct match {
 	struct thread *thread;
@@ -276,7 +291,7 @@ static long match_one(__u32 i, struct match *match)
 	    (end->kind == FRAME_LOCK && frame->key != end->key))
 		return 0;
 	if (end->kind == FRAME_SCOPED) {
-		if (frame->sp < end->sp)
+		if (frame->sp < end->sp || (frame->stack && end->stack && frame->stack != end->stack))
 			return 0;
 		distance = frame->sp - end->sp;
 	}
@@ -337,13 +352,13 @@ static __always_inline bool is_of_overflow(struct thread *thread, const struct e
 
 /* Closes the span that `end` belongs to and copies it to `closed`; false when there is none, which
  * is counted. */
-static __always_inline bool pop(struct thread *thread, const struct end *end, struct frame *closed)
+static __always_inline bool pop(struct thread *thread, struct end *end, struct frame *closed)
 {
 	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
 	struct frame *frame;
 
 	if (!thread) {
-		count_unmatched(end->probe, NULL);
+		count_unmatched(end, NULL);
 		return false;
 	}
 	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))
@@ -355,11 +370,13 @@ static __always_inline bool pop(struct thread *thread, const struct end *end, st
 		thread->depth--;
 		return true;
 	}
+	if (end->kind == FRAME_SCOPED)
+		end->stack = stack_of(thread, end->sp);
 	match.thread = thread;
 	bpf_loop(MAX_DEPTH, match_one, &match, 0);
 	frame = frame_at(thread, match.found);
 	if (!frame) {
-		count_unmatched(end->probe, thread);
+		count_unmatched(end, thread);
 		return false;
 	}
 	*closed = *frame;
@@ -374,7 +391,7 @@ static long abandon_one(__u32 i, struct thread **context)
 	if (!frame)
 		return 1;
 	if (frame->kind != FRAME_HOLE)
-		count_abandoned(frame);
+		COUNT(frame->probe, abandoned);
 	return 0;
 }
 

@@ -19,8 +19,8 @@ const volatile __s64 only_key;
 
 /* ---- set while running ---------------------------------------------------------------------------- */
 
-__u64 measure_start_ns;		/* every probe is attached since then */
-bool is_stopped;
+bool is_recording;		/* only while all probes are attached */
+__u64 measure_start_ns;		/* since when */
 __u32 command_pid;		/* report what this process executes; 0: none */
 __u64 hits;			/* of count_hit */
 

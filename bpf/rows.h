@@ -95,15 +95,10 @@ __noinline __u32 key_row(__u32 probe, __s64 key)
 	return KEY_SLOTS + 1;
 }
 
-/* A span that was open when the last probe was attached is not recorded: part of it is our attaching. */
 static __always_inline void record_span(__u32 row, __u32 probe, const struct frame *frame, __u64 now)
 {
 	__s64 key = frame->key;
 
-	if (frame->begin_ns < measure_start_ns) {
-		COUNT(probe, in_flight_at_start);
-		return;
-	}
 	if (filter_key && !(frame->has_key && key == only_key))
 		return;
 	if (frame->has_key)

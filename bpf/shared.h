@@ -16,6 +16,7 @@
 #define COOKIE_FLAG_SHIFT 40
 #define COOKIE_SP_SHIFTED 1u	/* attached between the two lea: rsp is 128 lower than at the note */
 #define COOKIE_HAS_KEY 2u	/* argument 1 is the key */
+#define COOKIE_LATE 4u		/* attached while others record: silent until its probe has a row */
 
 #define MAX_PROBES 0xffffu
 #define MAX_SITES COOKIE_OPERAND_MASK
@@ -56,11 +57,13 @@ struct thread {
 	__u64 stack_end;
 	__u64 stack;		/* stack_end, plus 1 on the thread's native stack; 0: unknown */
 	__u64 seen;		/* bit (probe & 63): a span of it began here */
+	__u64 outermost_sp;	/* highest sp of a begin on the native stack */
 	__u64 overflow_sp;	/* of the first scoped begin beyond MAX_DEPTH */
 	__u32 depth;
 	__u32 overflow;		/* scoped begins beyond MAX_DEPTH that have not ended */
 	__u32 pair_overflow;	/* the same of pairs */
-	__u32 holes;
+	__u16 holes;
+	__u16 is_fresh;		/* the program has been recorded from its first instruction */
 	struct frame frames[MAX_DEPTH];
 };
 #define STACK_NATIVE 1ull

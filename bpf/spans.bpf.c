@@ -8,6 +8,8 @@
 #include "frames.h"
 #include "rows.h"
 
+#include <asm-generic/errno-base.h>
+
 static __always_inline __u32 cookie_probe(__u64 cookie)
 {
 	return cookie & MAX_PROBES;
@@ -21,6 +23,13 @@ static __always_inline __u32 cookie_operand(__u64 cookie)
 static __always_inline __u32 cookie_flags(__u64 cookie)
 {
 	return cookie >> COOKIE_FLAG_SHIFT & 0xff;
+}
+
+/* Before everything is attached, begins would miss their ends, and ends their begins. */
+static __always_inline bool is_silent(__u64 cookie)
+{
+	return !is_recording ||
+	       (cookie_flags(cookie) & COOKIE_LATE && probe_row(cookie_probe(cookie)) == 0);
 }
 
 static __always_inline __u64 site_sp(struct pt_regs *ctx, __u64 cookie)
@@ -40,7 +49,7 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		.kind = kind,
 	};
 
-	if (is_stopped)
+	if (is_silent(cookie))
 		return 0;
 	thread = thread_current(true);
 	if (!thread) {
@@ -67,10 +76,11 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		.sp = site_sp(ctx, cookie),
 		.probe = cookie_probe(cookie),
 		.kind = kind,
+		.is_late = cookie_flags(cookie) & COOKIE_LATE,
 	};
 	struct frame frame;
 
-	if (!is_stopped && pop(thread_current(false), &end, &frame))
+	if (!is_silent(cookie) && pop(thread_current(false), &end, &frame))
 		record_span(cookie_operand(cookie), end.probe, &frame, now);
 	return 0;
 }
@@ -125,7 +135,11 @@ static __always_inline int lock_begin(struct pt_regs *ctx, __u64 cookie, __u32 p
 
 static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 probe, __u64 now)
 {
-	struct end end = {.probe = probe, .kind = FRAME_LOCK};
+	struct end end = {
+		.probe = probe,
+		.kind = FRAME_LOCK,
+		.is_late = cookie_flags(cookie) & COOKIE_LATE,
+	};
 	struct frame frame;
 
 	if (read_argument(ctx, cookie_operand(cookie), &end.key)) {
@@ -142,7 +156,7 @@ int lock_wait_begin(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
-	return is_stopped ? 0 : lock_begin(ctx, cookie, cookie_probe(cookie));
+	return is_silent(cookie) ? 0 : lock_begin(ctx, cookie, cookie_probe(cookie));
 }
 
 SEC("?uprobe")
@@ -151,7 +165,7 @@ int lock_acquired(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
-	if (is_stopped)
+	if (is_silent(cookie))
 		return 0;
 	lock_end(ctx, cookie, cookie_probe(cookie), now);
 	return lock_begin(ctx, cookie, cookie_probe(cookie) + 1);
@@ -163,7 +177,7 @@ int lock_released(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
-	return is_stopped ? 0 : lock_end(ctx, cookie, cookie_probe(cookie) + 1, now);
+	return is_silent(cookie) ? 0 : lock_end(ctx, cookie, cookie_probe(cookie) + 1, now);
 }
 
 /* ---- spans across threads, joined by id ------------------------------------------------------------- */
@@ -175,8 +189,9 @@ int async_begin(struct pt_regs *ctx)
 	__u64 task = bpf_get_current_pid_tgid();
 	struct async_key key = {.pid = task >> 32, .probe = cookie_probe(cookie)};
 	struct async_span span = {.pid = task >> 32, .tid = (__u32)task};
+	long result;
 
-	if (is_stopped)
+	if (is_silent(cookie))
 		return 0;
 	if (read_argument(ctx, cookie_operand(cookie), (__s64 *)&key.id)) {
 		COUNT(key.probe, unreadable_argument);
@@ -184,12 +199,13 @@ int async_begin(struct pt_regs *ctx)
 	}
 	bpf_get_current_comm(span.comm, sizeof(span.comm));
 	span.begin_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&async_spans, &key, &span, BPF_NOEXIST) == 0)
-		return 0;
-	/* The id is in use: what began with it first can no longer be told apart. Or: no room. */
-	if (bpf_map_update_elem(&async_spans, &key, &span, BPF_EXIST) == 0)
+	result = bpf_map_update_elem(&async_spans, &key, &span, BPF_NOEXIST);
+	if (result == -EEXIST) {
+		/* What began with this id first can no longer be told apart. */
 		COUNT(key.probe, abandoned);
-	else
+		result = bpf_map_update_elem(&async_spans, &key, &span, BPF_ANY);
+	}
+	if (result)
 		COUNT(key.probe, map_full);
 	return 0;
 }
@@ -206,7 +222,7 @@ int async_end(struct pt_regs *ctx)
 	struct async_span *span;
 	__u64 begin_ns;
 
-	if (is_stopped)
+	if (is_silent(cookie))
 		return 0;
 	if (read_argument(ctx, cookie_operand(cookie), (__s64 *)&key.id)) {
 		COUNT(key.probe, unreadable_argument);
@@ -219,10 +235,7 @@ int async_end(struct pt_regs *ctx)
 		COUNT(key.probe, unmatched_end);
 		return 0;
 	}
-	if (begin_ns < measure_start_ns)
-		COUNT(key.probe, in_flight_at_start);
-	else
-		row_add_ns(probe_row(key.probe), now - begin_ns);
+	row_add_ns(probe_row(key.probe), now - begin_ns);
 	return 0;
 }
 
@@ -235,7 +248,7 @@ int value(struct pt_regs *ctx)
 	__u32 probe = cookie_probe(cookie);
 	__s64 amount;
 
-	if (is_stopped)
+	if (is_silent(cookie))
 		return 0;
 	if (read_argument(ctx, cookie_operand(cookie), &amount))
 		COUNT(probe, unreadable_argument);
@@ -251,7 +264,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct thread *thread = thread_current(false);
 
-	if (!is_stopped)
+	if (is_recording)
 		drop_all(thread);
 	return 0;
 }
@@ -263,14 +276,13 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	struct thread *thread = thread_current(is_command);
 	struct exec_event *event;
 
-	if (is_stopped)
+	if (!is_recording)
 		return 0;
 	drop_all(thread);
 	if (!is_command)
 		return 0;
-	/* Measured from its first instruction: no span can have begun before. */
 	if (thread)
-		thread->seen = ~0ull;
+		thread->is_fresh = true;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (event) {
 		event->pid = task->tgid;

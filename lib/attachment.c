@@ -76,7 +76,7 @@ static uint64_t site_cookie(const struct plan *plan, uint32_t index, uint32_t fl
 }
 
 static int add_to_group(struct attachment *attachment, struct group *group, uint32_t index,
-			struct probekit_error *err)
+			bool is_late, struct probekit_error *err)
 {
 	const struct plan_site *site = &attachment->plan->sites[index];
 	const struct sdt_site *note = &attachment->objects->items[site->object]->sites.sites[site->site];
@@ -93,7 +93,7 @@ static int add_to_group(struct attachment *attachment, struct group *group, uint
 		group->first_probe = site->probe;
 	group->offsets[group->count] = placement.offset;
 	group->semaphores[group->count] = note->semaphore_offset;
-	group->cookies[group->count++] = site_cookie(attachment->plan, index, placement.flags);
+	group->cookies[group->count++] = site_cookie(attachment->plan, index, placement.flags | (is_late ? COOKIE_LATE : 0));
 	return 0;
 }
 
@@ -134,7 +134,7 @@ static int attach_object(struct attachment *attachment, uint32_t object, enum pr
 		if (site->object != object || site->program != program ||
 		    plan->probes[site->probe].row == UINT32_MAX)
 			continue;
-		result = add_to_group(attachment, group, i, err);
+		result = add_to_group(attachment, group, i, from_site > 0, err);
 		if (result)
 			return result;
 	}
@@ -157,11 +157,12 @@ static int set_rows(struct attachment *attachment, uint32_t from_site, struct pr
 		uint32_t probe = plan->sites[i].probe;
 		bool is_lock = plan->sites[i].program == PROGRAM_LOCK_ACQUIRED;
 
-		result = engine_set_row(attachment->engine, ENGINE_PROBE(probe),
-					ENGINE_ROW(plan->probes[probe].row), err);
-		if (!result && is_lock)
-			result = engine_set_row(attachment->engine, ENGINE_PROBE(probe + 1),
-						ENGINE_ROW(plan->probes[probe + 1].row), err);
+		for (uint32_t p = probe; p <= probe + is_lock && !result; p++)
+			result = engine_set_row(attachment->engine, ENGINE_PROBE(p),
+						plan->probes[p].row == UINT32_MAX
+							? UINT32_MAX /* no room: nothing is recorded */
+							: ENGINE_ROW(plan->probes[p].row),
+						err);
 	}
 	return result;
 }
@@ -176,12 +177,12 @@ int attachment_add(struct attachment *attachment, uint32_t from_site, struct pro
 	};
 	int result = group.offsets && group.semaphores && group.cookies ? 0 : error_no_memory(err);
 
-	if (!result)
-		result = set_rows(attachment, from_site, err);
 	for (int program = 0; program < PROGRAM_COUNT && !result; program++)
 		for (uint32_t i = 0; i < attachment->objects->size && !result; i++)
 			result = attach_object(attachment, i, (enum program)program, from_site, &group,
 					       err);
+	if (!result) /* last: that lets late ones record */
+		result = set_rows(attachment, from_site, err);
 	free(group.offsets);
 	free(group.semaphores);
 	free(group.cookies);

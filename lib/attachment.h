@@ -23,7 +23,8 @@ struct attachment {
 	struct attach_links links;
 };
 
-/* Attaches the plan's sites from number `from_site` on. On error the links made before stay. */
+/* Attaches the plan's sites from number `from_site` on; probes that others precede (from_site > 0) record
+ * once all of theirs are attached. On error the links made before stay. */
 int attachment_add(struct attachment *attachment, uint32_t from_site, struct probekit_error *err);
 
 /* Attaches `program` to one site with this cookie; for calibration. */

@@ -3,8 +3,11 @@
 #include "calibrate.h"
 
 #include <probekit/probe.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -165,6 +168,35 @@ static bool is_optimised(struct engine *engine, const struct self *self, const s
 	return count_spans(engine, sums) - before == WARM_UP && now != INT3 && now != original;
 }
 
+static void fault(int signal)
+{
+	(void)signal;
+	_exit(1);
+}
+
+/*
+ * Linux 6.18 does not copy the page that an optimised site calls into a forked child, whose copy of the
+ * code calls it all the same: the child dies, and detaching does not cure it. Such a kernel must not
+ * optimise the sites of programs that may fork, so a child of ours tries first. It is cloned without a
+ * signal to us: the caller may handle SIGCHLD.
+ */
+static bool survives_fork(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	int status;
+
+	if (pid == 0) {
+		signal(SIGSEGV, fault);
+		signal(SIGBUS, fault);
+		signal(SIGILL, fault);
+		signal(SIGTRAP, fault);
+		empty_spans(1);
+		_exit(0);
+	}
+	return pid > 0 && waitpid(pid, &status, __WALL) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
 static uint64_t median_ns(struct engine *engine, const struct row_sums *sums)
 {
 	struct probekit_probe probe = {.kind = PROBEKIT_KIND_FUNCTION};
@@ -210,7 +242,8 @@ static bool measure_span(struct attachment *attachment, const struct features *f
 			continue;
 		done = attach(attachment, self, &sites, order[i]) == 0 &&
 		       (order[i] == POINT_NOP ||
-			is_optimised(engine, self, &sites, order[i], &sums));
+			(is_optimised(engine, self, &sites, order[i], &sums) &&
+			 (!features->has[FEATURE_FORK_CHECK] || survives_fork())));
 		calibration->point = order[i];
 		if (!done)
 			attach_links_close(&attachment->links, 0);
@@ -232,6 +265,7 @@ void calibrate(struct attachment *attachment, const struct features *features, b
 	double untraced;
 
 	*calibration = (struct calibration){.point = POINT_NOP};
+	engine_record(attachment->engine, 0);
 	if (find_self(&self) == 0) {
 		untraced = time_spans(empty_spans);
 		if (measure_span(attachment, features, &self, untraced, calibration) && with_usdt &&
@@ -239,5 +273,6 @@ void calibrate(struct attachment *attachment, const struct features *features, b
 		    attach(attachment, &self, &plain, POINT_NOP) == 0)
 			calibration->usdt_ns = added_ns(empty_plain_spans, untraced);
 	}
+	engine_pause(attachment->engine);
 	object_free(self.object);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -135,7 +136,7 @@ int command_start(struct command *command, bool stdout_to_stderr, struct probeki
 	int failure[2];
 	pid_t pid;
 
-	if (pipe2(release, O_CLOEXEC))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, release))
 		return error_errno(err, -errno, "cannot start '%s'", command->argv[0]);
 	if (pipe2(failure, O_CLOEXEC)) {
 		close(release[0]);
@@ -165,7 +166,7 @@ int command_release(struct command *command, struct probekit_error *err)
 	ssize_t got;
 	int code;
 
-	if (write(command->release_fd, "", 1) != 1)
+	if (send(command->release_fd, "", 1, MSG_NOSIGNAL) != 1)
 		return error_errno(err, -errno, "cannot start '%s'", command->argv[0]);
 	close(command->release_fd);
 	command->release_fd = -1;
@@ -181,10 +182,15 @@ int command_release(struct command *command, struct probekit_error *err)
 
 void command_reap(struct command *command)
 {
+	pid_t reaped;
 	int status;
 
-	if (command->pid <= 0 || command->status >= 0 ||
-	    waitpid(command->pid, &status, WNOHANG) != command->pid)
+	if (command->pid <= 0 || command->status >= 0)
+		return;
+	reaped = waitpid(command->pid, &status, WNOHANG);
+	if (reaped < 0 && errno == ECHILD)
+		command->pid = 0; /* SIGCHLD is ignored: the kernel has reaped it, its number is free */
+	if (reaped <= 0)
 		return;
 	command->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -211,11 +217,11 @@ void command_end(struct command *command)
 		command->release_fd = -1;
 	}
 	command_reap(command);
-	if (command->status >= 0)
+	if (command->pid <= 0 || command->status >= 0)
 		return;
 	kill(command->pid, SIGTERM);
 	wait_at_most(command, TERM_TO_KILL_MS);
-	if (command->status >= 0)
+	if (command->pid <= 0 || command->status >= 0)
 		return;
 	kill(command->pid, SIGKILL);
 	wait_at_most(command, -1);

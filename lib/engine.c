@@ -253,14 +253,15 @@ int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct p
 	return update(engine->bpf->maps.probe_rows, probe, &row, err);
 }
 
-void engine_set_start(struct engine *engine, uint64_t start_ns)
+void engine_record(struct engine *engine, uint64_t now_ns)
 {
-	__atomic_store_n(&engine->bpf->bss->measure_start_ns, start_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&engine->bpf->bss->measure_start_ns, now_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&engine->bpf->bss->is_recording, true, __ATOMIC_SEQ_CST);
 }
 
-void engine_freeze(struct engine *engine)
+void engine_pause(struct engine *engine)
 {
-	__atomic_store_n(&engine->bpf->bss->is_stopped, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&engine->bpf->bss->is_recording, false, __ATOMIC_SEQ_CST);
 }
 
 void engine_watch_exec(struct engine *engine, pid_t pid)
@@ -311,11 +312,12 @@ void engine_read_row(struct engine *engine, uint32_t index, struct row_sums *sum
 		sums->zero_count += __atomic_load_n(&row->zero_count, __ATOMIC_RELAXED);
 		sums->negative_count += __atomic_load_n(&row->negative_count, __ATOMIC_RELAXED);
 		sums->out_of_range += __atomic_load_n(&row->out_of_range, __ATOMIC_RELAXED);
+		for (size_t i = 0; i < slots; i++)
+			into[i] += __atomic_load_n((uint64_t *)&row->slots[i], __ATOMIC_ACQUIRE);
+		/* after the counts: what is counted has raised its extremes before */
 		raise_to(&sums->max, __atomic_exchange_n(&row->max, 0, __ATOMIC_RELAXED));
 		raise_to(&sums->inverted_min,
 			 __atomic_exchange_n(&row->inverted_min, 0, __ATOMIC_RELAXED));
-		for (size_t i = 0; i < slots; i++)
-			into[i] += __atomic_load_n((uint64_t *)&row->slots[i], __ATOMIC_RELAXED);
 	}
 }
 

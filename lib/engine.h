@@ -51,11 +51,10 @@ int engine_set_argument(struct engine *engine, uint32_t site, const struct argum
 			struct probekit_error *err);
 int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct probekit_error *err);
 
-/* Only what begins after this moment (CLOCK_MONOTONIC) is recorded; what was open then is counted as in
- * flight. UINT64_MAX while probes are being attached; 0 at first. */
-void engine_set_start(struct engine *engine, uint64_t start_ns);
-/* No event after this changes an aggregate. */
-void engine_freeze(struct engine *engine);
+/* From here on events are recorded; spans open at this moment (CLOCK_MONOTONIC) are counted as in flight.
+ * Nothing is recorded before, and nothing after the pause. */
+void engine_record(struct engine *engine, uint64_t now_ns);
+void engine_pause(struct engine *engine);
 void engine_watch_exec(struct engine *engine, pid_t pid);
 /* Number of executions of another program by the watched process since the last call. */
 int engine_poll_exec(struct engine *engine);

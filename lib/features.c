@@ -157,6 +157,7 @@ static const struct {
 	[FEATURE_PERF_UPROBE] = {"perf_uprobe", try_perf_uprobe, NULL, NULL},
 	[FEATURE_NOP5] = {"nop5", is_worth_trying, NULL, NULL},
 	[FEATURE_NOP10] = {"nop10", is_worth_trying, NULL, NULL},
+	[FEATURE_FORK_CHECK] = {"fork_check", is_worth_trying, NULL, NULL},
 };
 
 static bool is_listed(const char *list, const char *name)

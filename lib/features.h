@@ -17,6 +17,7 @@ enum feature {
 	FEATURE_PERF_UPROBE,
 	FEATURE_NOP5,			/* attach at the nop5 of our sites; tested by running one */
 	FEATURE_NOP10,			/* the same for the nop10 */
+	FEATURE_FORK_CHECK,		/* ... used only where a forked child survives it */
 	FEATURE_COUNT,
 };
 
@@ -26,9 +27,10 @@ struct features {
 
 /*
  * Fills the table. Features named in the environment variable PROBEKIT_DISABLE_FEATURES (a list
- * parted by commas: "uprobe_multi", "uprobe_multi_pid", "nop5", "nop10") are taken as missing, so
- * that fallbacks can be tested and measured where the kernel needs none. FEATURE_NOP5 and _NOP10
- * say only whether they may be tried.
+ * parted by commas: "uprobe_multi", "uprobe_multi_pid", "nop5", "nop10", "fork_check") are taken as
+ * missing, so that fallbacks can be tested and measured where the kernel needs none. FEATURE_NOP5 and
+ * _NOP10 say only whether they may be tried. Without "fork_check" an optimised site is used even
+ * where it kills forked children: for benchmarks of targets that do not fork.
  */
 void features_detect(struct features *features);
 

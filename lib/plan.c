@@ -39,16 +39,23 @@ static bool is_selected(const struct selection *selection, const char *name)
 	return false;
 }
 
+static bool is_known(const struct plan *plan, const char *name, enum probekit_kind kind, uint32_t *probe)
+{
+	for (uint32_t i = 0; i < plan->probe_count; i++) {
+		if (plan->probes[i].kind == kind && strcmp(plan->probes[i].name, name) == 0) {
+			*probe = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int find_probe(struct plan *plan, const char *name, enum probekit_kind kind, uint32_t *probe)
 {
 	struct plan_probe *probes;
 
-	for (uint32_t i = 0; i < plan->probe_count; i++) {
-		if (plan->probes[i].kind == kind && strcmp(plan->probes[i].name, name) == 0) {
-			*probe = i;
-			return 0;
-		}
-	}
+	if (is_known(plan, name, kind, probe))
+		return 0;
 	if (plan->probe_count >= plan->max_probes || plan->probe_count >= MAX_PROBES)
 		return -ENOSPC;
 	probes = reallocarray(plan->probes, plan->probe_count + 1, sizeof(*probes));
@@ -64,6 +71,16 @@ static int find_probe(struct plan *plan, const char *name, enum probekit_kind ki
 	return 0;
 }
 
+static bool is_in_list(const char *list, const char *path)
+{
+	size_t length = strlen(path);
+
+	for (const char *at = strstr(list, path); at; at = strstr(at + 1, path))
+		if ((at == list || at[-1] == ' ') && (at[length] == '\0' || at[length] == ','))
+			return true;
+	return false;
+}
+
 static int note_object(struct plan_probe *probe, const struct object *object)
 {
 	char *joined;
@@ -75,7 +92,7 @@ static int note_object(struct plan_probe *probe, const struct object *object)
 		probe->build_id = build_id ? strdup(build_id) : NULL;
 		return probe->objects && (!build_id || probe->build_id) ? 0 : -ENOMEM;
 	}
-	if (strstr(probe->objects, object->path))
+	if (is_in_list(probe->objects, object->path))
 		return 0;
 	if (asprintf(&joined, "%s, %s", probe->objects, object->path) < 0)
 		return -ENOMEM;
@@ -170,7 +187,8 @@ static int add_lock_site(struct plan *plan, const struct objects *objects, struc
 	result = 0;
 	if (!is_selected(selection, wait) && !is_selected(selection, hold) && !is_selected(selection, name))
 		goto out;
-	if (plan->probe_count + 2 > plan->max_probes)
+	if (!is_known(plan, wait, PROBEKIT_KIND_SPAN, &wait_probe) &&
+	    (uint64_t)plan->probe_count + 2 > plan->max_probes)
 		result = -ENOSPC;
 	if (!result)
 		result = find_probe(plan, wait, PROBEKIT_KIND_SPAN, &wait_probe);

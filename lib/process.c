@@ -2,7 +2,6 @@
 /* Owns reading /proc. A process may end at any moment: every failure is either an error or skipped. */
 #include "process.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -218,22 +217,24 @@ int process_objects(pid_t pid, struct objects *objects, size_t *skipped, struct 
 	return result;
 }
 
-static bool maps_inode(const char *pid_name, const struct object *object)
+int process_maps(pid_t pid, const struct object *object, bool *is_mapped, struct probekit_error *err)
 {
 	struct proc_maps maps;
 	size_t size_bytes;
-	bool found = false;
 	char *text;
+	int result = process_read_maps(pid, &text, &size_bytes, err);
 
-	if (process_read_maps((pid_t)atoi(pid_name), &text, &size_bytes, NULL))
-		return false;
-	if (proc_maps_parse(text, size_bytes, &maps) == 0) {
-		for (size_t i = 0; i < maps.size && !found; i++)
-			found = maps.maps[i].is_executable && maps.maps[i].inode == object->inode;
-		proc_maps_done(&maps);
-	}
+	if (result)
+		return result;
+	result = proc_maps_parse(text, size_bytes, &maps);
 	free(text);
-	return found;
+	if (result)
+		return error_no_memory(err);
+	*is_mapped = false;
+	for (size_t i = 0; i < maps.size && !*is_mapped; i++)
+		*is_mapped = maps.maps[i].is_executable && maps.maps[i].inode == object->inode;
+	proc_maps_done(&maps);
+	return 0;
 }
 
 size_t process_count_users(const struct object *object)
@@ -244,10 +245,13 @@ size_t process_count_users(const struct object *object)
 
 	if (!proc)
 		return 0;
-	while ((entry = readdir(proc)))
-		if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != getpid() &&
-		    maps_inode(entry->d_name, object))
-			users++;
+	while ((entry = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+		bool is_mapped;
+
+		if (pid > 0 && pid != getpid() && process_maps(pid, object, &is_mapped, NULL) == 0)
+			users += is_mapped;
+	}
 	closedir(proc);
 	return users;
 }

@@ -18,6 +18,9 @@ int process_read_maps(pid_t pid, char **text, size_t *size_bytes, struct probeki
 int process_objects(pid_t pid, struct objects *objects, size_t *skipped,
 		    struct probekit_error *err);
 
+/* Does the process map the object as code? By inode, as file systems disagree on device numbers. */
+int process_maps(pid_t pid, const struct object *object, bool *is_mapped, struct probekit_error *err);
+
 /* How many processes map the object as code now, as far as we may see. */
 size_t process_count_users(const struct object *object);
 

@@ -83,6 +83,9 @@ int selection_add_pair(struct selection *selection, const char *text, struct pro
 		pair_done(&pair);
 		return error_no_memory(err);
 	}
+	for (size_t i = 0; i < pair.end_count && !result; i++)
+		if (strcmp(pair.ends[i], pair.begin) == 0)
+			result = -EINVAL;
 	if (result) {
 		pair_done(&pair);
 		return bad_pair(text, err);

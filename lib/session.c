@@ -87,6 +87,7 @@ void probekit_session_free(struct probekit_session *session)
 	objects_done(&session->objects);
 	probekit_snapshot_free(session->previous);
 	free(session->history);
+	free(session->seen);
 	free(session->open);
 	free(session->target);
 	free(session);
@@ -211,6 +212,20 @@ int probekit_session_add_pair(struct probekit_session *session, const char *pair
 
 /* ---- start ------------------------------------------------------------------------------------------- */
 
+static int check_maps_path(const struct probekit_session *session, pid_t pid,
+			   struct probekit_error *err)
+{
+	bool maps_one = false;
+	int result = 0;
+
+	for (size_t i = 0; i < session->path_count && !maps_one && !result; i++)
+		result = process_maps(pid, session->objects.items[i], &maps_one, err);
+	if (!result && !maps_one)
+		session_log(session, PROBEKIT_LOG_WARNING, "process %d has not mapped '%s' (yet)", pid,
+			    session->objects.items[0]->path);
+	return result;
+}
+
 /* A path narrows PIDs to that file; PIDs alone mean everything that they map. */
 static int find_objects(struct probekit_session *session, struct probekit_error *err)
 {
@@ -228,8 +243,12 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 		session->users_at_start += process_count_users(session->objects.items[i]);
 	if (session->pid_count)
 		session->users_at_start = session->pid_count;
-	for (size_t i = 0; i < session->pid_count && !session->path_count && !result; i++)
-		result = process_objects(session->pids[i], &session->objects, &skipped, err);
+	for (size_t i = 0; i < session->pid_count && !result; i++) {
+		if (session->path_count)
+			result = check_maps_path(session, session->pids[i], err);
+		else
+			result = process_objects(session->pids[i], &session->objects, &skipped, err);
+	}
 	if (skipped)
 		session_log(session, PROBEKIT_LOG_WARNING, "%zu mapped files could not be read and are not measured", skipped);
 	return result;
@@ -316,7 +335,7 @@ static void note_start(struct probekit_session *session)
 	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	session->started_ns = session_now_ns();
 	session->interval_start_ns = session->started_ns;
-	engine_set_start(session->engine, session->started_ns);
+	engine_record(session->engine, session->started_ns);
 	session_log(session, PROBEKIT_LOG_INFO, "measuring: %u probes at %u sites, attached with %s at %s",
 		    session->plan.probe_count, session->plan.site_count,
 		    session->attachment.use_multi ? "uprobe_multi" : "perf events",
@@ -342,10 +361,8 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		if (!result)
 			engine_watch_exec(session->engine, session->command.pid);
 	}
-	if (!result) {
-		engine_set_start(session->engine, UINT64_MAX);
+	if (!result)
 		result = attach_all(session, 0, err);
-	}
 	if (result)
 		return result;
 	note_start(session);
@@ -365,9 +382,12 @@ int probekit_session_start(struct probekit_session *session, struct probekit_err
 
 	if (result)
 		return result;
+	session->state = SESSION_FAILED;
 	result = start(session, err);
 	if (result) {
 		attach_links_close(&session->attachment.links, 0);
+		engine_free(session->engine);
+		session->engine = NULL;
 		command_end(&session->command);
 		return result;
 	}
@@ -377,15 +397,29 @@ int probekit_session_start(struct probekit_session *session, struct probekit_err
 
 /* ---- while it runs ------------------------------------------------------------------------------------- */
 
-static bool is_known(const struct objects *objects, const struct proc_map *map)
+static bool is_seen(const struct probekit_session *session, const struct proc_map *map)
 {
-	for (size_t i = 0; i < objects->size; i++)
-		if (objects->items[i]->inode == map->inode)
+	for (size_t i = 0; i < session->seen_count; i++)
+		if (session->seen[i].inode == map->inode && session->seen[i].major == map->dev_major &&
+		    session->seen[i].minor == map->dev_minor)
 			return true;
 	return false;
 }
 
-/* Has the command mapped code that is not planned yet? */
+static bool note_seen(struct probekit_session *session, const struct proc_map *map)
+{
+	struct seen_file *seen = reallocarray(session->seen, session->seen_count + 1, sizeof(*seen));
+
+	if (!seen)
+		return false;
+	session->seen = seen;
+	seen[session->seen_count++] = (struct seen_file){
+		.inode = map->inode, .major = map->dev_major, .minor = map->dev_minor,
+	};
+	return true;
+}
+
+/* Has the command mapped code that was not looked at yet? */
 static bool has_news(struct probekit_session *session)
 {
 	struct proc_maps maps;
@@ -396,9 +430,10 @@ static bool has_news(struct probekit_session *session)
 	if (process_read_maps(session->command.pid, &text, &size_bytes, NULL))
 		return false;
 	if (proc_maps_parse(text, size_bytes, &maps) == 0) {
-		for (size_t i = 0; i < maps.size && !news; i++)
-			news = maps.maps[i].is_executable && maps.maps[i].path[0] == '/' &&
-			       !is_known(&session->objects, &maps.maps[i]);
+		for (size_t i = 0; i < maps.size; i++)
+			if (maps.maps[i].is_executable && maps.maps[i].path[0] == '/' &&
+			    !is_seen(session, &maps.maps[i]))
+				news |= note_seen(session, &maps.maps[i]);
 		proc_maps_done(&maps);
 	}
 	free(text);
@@ -412,6 +447,8 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 	uint32_t sites = session->plan.site_count;
 	size_t known = session->objects.size;
 	size_t left_out = session->plan.left_out;
+	size_t links = session->attachment.links.size;
+	struct probekit_error problem;
 	size_t skipped;
 	int result = 0;
 
@@ -430,8 +467,13 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 			    session->plan.left_out - left_out);
 	if (session->plan.site_count == sites)
 		return 0;
-	result = attach_all(session, sites, err);
-	return result == -ESRCH ? 0 : result;
+	if (attach_all(session, sites, &problem)) {
+		/* What is measured already goes on. */
+		attach_links_close(&session->attachment.links, links);
+		if (problem.code != -ESRCH)
+			session_log(session, PROBEKIT_LOG_WARNING, "not measured: %s", problem.text);
+	}
+	return 0;
 }
 
 static bool all_ended(const struct probekit_session *session)
@@ -499,9 +541,9 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 
 	if (session->state == SESSION_STOPPED)
 		return 0;
-	if (session->state == SESSION_NEW)
+	if (session->state != SESSION_RUNNING)
 		return error_usage(err, "the session is not running");
-	engine_freeze(session->engine);
+	engine_pause(session->engine);
 	session->stopped_ns = session_now_ns();
 	session->state = SESSION_STOPPED;
 	result = session_note_open(session, err);

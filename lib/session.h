@@ -23,12 +23,21 @@ struct extremes {
 struct row_history {
 	struct extremes whole;
 	struct extremes interval;
+	uint64_t counted;	/* at the end of the last interval that counted any */
+};
+
+/* A file that the command has mapped as code, and that was planned if it could be. */
+struct seen_file {
+	uint64_t inode;
+	uint32_t major;
+	uint32_t minor;
 };
 
 enum session_state {
 	SESSION_NEW,
 	SESSION_RUNNING,
 	SESSION_STOPPED,
+	SESSION_FAILED,
 };
 
 struct probekit_session {
@@ -54,6 +63,8 @@ struct probekit_session {
 	uint64_t started_ns;		/* CLOCK_MONOTONIC, as the programs' times */
 	uint64_t stopped_ns;		/* 0: not yet */
 	uint64_t last_scan_ns;
+	struct seen_file *seen;
+	size_t seen_count;
 
 	struct row_history *history;	/* by row of the plan; max_rows of them */
 	struct probekit_snapshot *previous;	/* the whole at the last interval */

@@ -20,7 +20,9 @@ static int note_one(const struct open_record *record, void *arg)
 	struct probekit_session *session = arg;
 	struct open_record *open;
 
-	if (record->probe == 0 || record->probe > session->plan.probe_count)
+	/* A program that was running at the pause may have begun a span after it. */
+	if (record->probe == 0 || record->probe > session->plan.probe_count ||
+	    record->begin_ns >= session->stopped_ns)
 		return 0;
 	open = reallocarray(session->open, session->open_count + 1, sizeof(*open));
 	if (!open)
@@ -29,6 +31,10 @@ static int note_one(const struct open_record *record, void *arg)
 	open[session->open_count] = *record;
 	open[session->open_count].probe--;
 	open[session->open_count].comm[sizeof(record->comm) - 1] = '\0';
+	/* An async span outlives its thread, but not its process. */
+	if (session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC &&
+	    kill((pid_t)record->pid, 0) && errno == ESRCH)
+		open[session->open_count].pid = 0;
 	session->open_count++;
 	return 0;
 }
@@ -36,12 +42,6 @@ static int note_one(const struct open_record *record, void *arg)
 int session_note_open(struct probekit_session *session, struct probekit_error *err)
 {
 	return engine_visit_open(session->engine, note_one, session, err);
-}
-
-/* An async span outlives its thread, but not its process. */
-static bool has_ended(const struct open_record *record)
-{
-	return kill((pid_t)record->pid, 0) && errno == ESRCH;
 }
 
 static int add_open(const struct probekit_session *session, uint32_t index, struct probekit_probe *probe)
@@ -57,7 +57,7 @@ static int add_open(const struct probekit_session *session, uint32_t index, stru
 
 		if (record->probe != index)
 			continue;
-		if (probe->kind == PROBEKIT_KIND_ASYNC && has_ended(record)) {
+		if (record->pid == 0) {
 			probe->lost.abandoned++;
 			continue;
 		}
@@ -120,6 +120,12 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	if (row->count && extremes->inverted_min | extremes->max) {
 		row->min = unbias(~extremes->inverted_min, is_value);
 		row->max = unbias(extremes->max, is_value);
+	}
+	/* A span that ended while the row was read may show its duration now and be counted in the next
+	 * interval: an interval in which nothing was counted leaves the extremes to that one. */
+	if (reader->is_interval && row->count > history->counted) {
+		history->counted = row->count;
+		history->interval = (struct extremes){0};
 	}
 	return 0;
 }
@@ -254,7 +260,8 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 
 	if (!pids || uname(&kernel))
 		return free(pids), -ENOMEM;
-	memcpy(pids, session->pids, session->pid_count * sizeof(*pids));
+	if (session->pid_count)
+		memcpy(pids, session->pids, session->pid_count * sizeof(*pids));
 	info->started_unix_ns = session->started_unix_ns;
 	info->duration_ns = (session->stopped_ns ? session->stopped_ns : session_now_ns()) - session->started_ns;
 	info->target = copy(session->target);
@@ -401,8 +408,6 @@ int probekit_session_interval(struct probekit_session *session, struct probekit_
 		probekit_snapshot_free(delta);
 		return result;
 	}
-	for (uint32_t i = 0; i < session->plan.row_count; i++)
-		session->history[i].interval = (struct extremes){0};
 	delta->info.started_unix_ns += (int64_t)(session->interval_start_ns - session->started_ns);
 	delta->info.duration_ns = now - session->interval_start_ns;
 	session->interval_start_ns = now;

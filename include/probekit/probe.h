@@ -147,7 +147,8 @@
 #define PROBEKIT_MUTEX_UNLOCK(provider, name, m) PROBEKIT_PRIV_MUTEX_UNLOCK(provider, name, m)
 
 /* From here on: mechanics. Nothing below is for use outside of this file. */
-/* clang-format off: it knows neither assembler text nor operands. */
+/* The formatter knows neither assembler text nor operands. */
+/* clang-format off */
 
 #if defined(PROBEKIT_DISABLE) || !defined(__LP64__) || \
 	!(defined(__x86_64__) || defined(__aarch64__))

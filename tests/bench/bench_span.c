@@ -95,10 +95,8 @@ static double run_session(struct target *target, bool is_fast)
 	struct probekit_error err;
 	double ns;
 
-	if (is_fast)
-		unsetenv("PROBEKIT_DISABLE_FEATURES");
-	else
-		setenv("PROBEKIT_DISABLE_FEATURES", "nop5,nop10", 1);
+	/* the target does not fork */
+	setenv("PROBEKIT_DISABLE_FEATURES", is_fast ? "fork_check" : "nop5,nop10", 1);
 	if (probekit_session_new(NULL, &session, &err) ||
 	    probekit_session_add_pid(session, target->pid, &err) ||
 	    probekit_session_start(session, &err))

@@ -98,7 +98,7 @@ struct probekit_snapshot *measure_stop(struct probekit_session *session)
 	return snapshot;
 }
 
-/* ---- commands -------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static char *read_text(int fd)
 {
@@ -114,8 +114,8 @@ static char *read_text(int fd)
 /* Our stdin and stdout while the session starts a command, which inherits them. */
 struct redirection {
 	int kept[2];
-	int captured;		/* the command's stdout */
-	int commands;		/* the other end of its stdin */
+	int captured; /* the command's stdout */
+	int commands; /* the other end of its stdin */
 };
 
 static void redirect(struct redirection *redirection)
@@ -202,7 +202,7 @@ void run_done(struct run *run)
 	free(run->text);
 }
 
-/* ---- rows --------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static const struct probekit_probe *find(const struct probekit_snapshot *snapshot, const char *name,
 					 bool has_key, bool is_overflow, int64_t key)
@@ -211,7 +211,8 @@ static const struct probekit_probe *find(const struct probekit_snapshot *snapsho
 		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
 
 		if (strcmp(row->name, name) == 0 && row->has_key == has_key &&
-		    row->is_key_overflow == is_overflow && (!has_key || is_overflow || row->key == key))
+		    row->is_key_overflow == is_overflow &&
+		    (!has_key || is_overflow || row->key == key))
 			return row;
 	}
 	return NULL;
@@ -310,7 +311,7 @@ uint64_t count_above(const struct probekit_probe *row, uint64_t ns)
 	return above;
 }
 
-/* ---- expectations --------------------------------------------------------------------------------- */
+/* ---- expectations ---------------------------------------------------------------------------- */
 
 struct figure {
 	const char *name;
@@ -320,13 +321,14 @@ struct figure {
 
 static void print_row(const struct probekit_probe *row)
 {
-	print_error("%s: count %llu sum %lld min %lld max %lld, in flight at start %llu\n", row->name,
-		    (unsigned long long)row->count, (long long)row->sum, (long long)row->min,
-		    (long long)row->max, (unsigned long long)row->in_flight_at_start);
+	print_error("%s: count %llu sum %lld min %lld max %lld, in flight at start %llu\n",
+		    row->name, (unsigned long long)row->count, (long long)row->sum,
+		    (long long)row->min, (long long)row->max,
+		    (unsigned long long)row->in_flight_at_start);
 }
 
-void assert_row_(const struct probekit_snapshot *snapshot, const char *name, struct expected expected,
-		 const char *file, int line)
+void assert_row_(const struct probekit_snapshot *snapshot, const char *name,
+		 struct expected expected, const char *file, int line)
 {
 	const struct probekit_probe *row = find_row(snapshot, name);
 	bool is_good = true;
@@ -353,7 +355,8 @@ void assert_row_(const struct probekit_snapshot *snapshot, const char *name, str
 		if (figures[i].is == figures[i].should)
 			continue;
 		print_error("%s: %s is %llu, not %llu\n", name, figures[i].name,
-			    (unsigned long long)figures[i].is, (unsigned long long)figures[i].should);
+			    (unsigned long long)figures[i].is,
+			    (unsigned long long)figures[i].should);
 		is_good = false;
 	}
 	if (!is_good) {
@@ -362,8 +365,8 @@ void assert_row_(const struct probekit_snapshot *snapshot, const char *name, str
 	}
 }
 
-void assert_key_(const struct probekit_snapshot *snapshot, const char *name, int64_t key, uint64_t count,
-		 const char *file, int line)
+void assert_key_(const struct probekit_snapshot *snapshot, const char *name, int64_t key,
+		 uint64_t count, const char *file, int line)
 {
 	const struct probekit_probe *row = find_key(snapshot, name, key);
 

@@ -2,9 +2,9 @@
 #ifndef MEASURE_H
 #define MEASURE_H
 /*
- * What the integration tests share: processes with captured output, measurements through the library,
- * and exact expectations of rows. Whatever goes wrong in here fails the running test; where the
- * library says that the machine lacks something, the test is skipped with the library's words.
+ * What the integration tests share: processes with captured output, measurements through the
+ * library, and exact expectations of rows. Whatever goes wrong in here fails the running test;
+ * where the library says that the machine lacks something, the test is skipped with its words.
  *
  * PROBEKIT_BUILD is the build folder; PROBEKIT_TEST_SCALE divides counts for slow machines.
  */
@@ -21,7 +21,8 @@
 
 /* ---- where things are ------------------------------------------------------------------------ */
 
-/* Path of a measured program, or of anything below the build folder. Valid for the next 15 calls. */
+/* Path of a measured program, or of anything below the build folder. Valid for the next 15
+ * calls. */
 const char *program_path(const char *name);
 const char *build_path(const char *relative);
 uint64_t test_scale(void);
@@ -31,21 +32,21 @@ uint64_t scaled(uint64_t count, uint64_t least);
 const char *scaled_text(uint64_t count, uint64_t least);
 const char *number_text(uint64_t number);
 uint64_t monotonic_ns(void);
-/* False once about `seconds` (times the scale) have passed since the first call with *since 0; sleeps a
- * moment between. For polling what cannot be waited for. */
+/* False once about `seconds` (times the scale) have passed since the first call with *since 0;
+ * sleeps a moment between. For polling what cannot be waited for. */
 bool keep_waiting(uint64_t *since, unsigned int seconds);
 
-/* ---- processes that talk ---------------------------------------------------------------------- */
+/* ---- processes that talk --------------------------------------------------------------------- */
 
 /* A child whose stdin and stdout are pipes to the test; stderr is the test's. */
 struct child {
 	pid_t pid;
-	int in;			/* to its stdin; -1: closed */
+	int in; /* to its stdin; -1: closed */
 	int out;
-	char *text;		/* its stdout so far */
+	char *text; /* its stdout so far */
 	size_t size;
-	size_t read_to;		/* of it, consumed by child_wait_line() */
-	int status;		/* as a shell has it; -1: runs */
+	size_t read_to; /* of it, consumed by child_wait_line() */
+	int status;	/* as a shell has it; -1: runs */
 };
 
 void child_start(struct child *child, const char *const argv[]);
@@ -77,16 +78,16 @@ void run_captured(const char *const argv[], struct output *output);
 void run_cli(const char *const arguments[], struct output *output);
 void output_done(struct output *output);
 
-/* ---- measurements ------------------------------------------------------------------------------ */
+/* ---- measurements ---------------------------------------------------------------------------- */
 
 /* Whom and what: one of path, pid or command (or pid with path); NULL globs are every span. */
 struct measure {
 	const char *path;
 	pid_t pid;
 	const char *const *command;
-	const char *const *globs;	/* NULL-terminated */
+	const char *const *globs; /* NULL-terminated */
 	const char *pair;
-	const char *awaited;	/* of measure_run(): the row upon which the command reads "go" */
+	const char *awaited; /* of measure_run(): the row upon which the command reads "go" */
 	struct probekit_session_options options;
 };
 
@@ -109,7 +110,7 @@ void measure_program(const char *name, const char *mode, const char *count, stru
 int64_t run_truth(const struct run *run, const char *name);
 void run_done(struct run *run);
 
-/* ---- rows --------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* NULL when there is none. */
 const struct probekit_probe *find_row(const struct probekit_snapshot *snapshot, const char *name);
@@ -119,7 +120,8 @@ const struct probekit_probe *find_key_overflow(const struct probekit_snapshot *s
 					       const char *name);
 /* Sum of buckets = count, min <= quantiles <= max, count * min <= sum <= count * max, and so on. */
 void check_rows(const struct probekit_snapshot *snapshot);
-/* How many durations are above `ns`, from the histogram: those in the bucket of `ns` do not count. */
+/* How many durations are above `ns`, from the histogram: those in the bucket of `ns` do not
+ * count. */
 uint64_t count_above(const struct probekit_probe *row, uint64_t ns);
 
 /* What a row must say, exactly; what is not named must be 0. */
@@ -130,16 +132,16 @@ struct expected {
 	uint64_t depth_overflow;
 	uint64_t out_of_range;
 	uint64_t open;
-	uint64_t sites;		/* 0: any number */
+	uint64_t sites; /* 0: any number */
 };
 
 #define assert_row(snapshot, name, ...) \
 	assert_row_(snapshot, name, (struct expected){__VA_ARGS__}, __FILE__, __LINE__)
-void assert_row_(const struct probekit_snapshot *snapshot, const char *name, struct expected expected,
-		 const char *file, int line);
+void assert_row_(const struct probekit_snapshot *snapshot, const char *name,
+		 struct expected expected, const char *file, int line);
 #define assert_key(snapshot, name, key, count) \
 	assert_key_(snapshot, name, key, count, __FILE__, __LINE__)
-void assert_key_(const struct probekit_snapshot *snapshot, const char *name, int64_t key, uint64_t count,
-		 const char *file, int line);
+void assert_key_(const struct probekit_snapshot *snapshot, const char *name, int64_t key,
+		 uint64_t count, const char *file, int line);
 
 #endif

@@ -91,7 +91,7 @@ bool keep_waiting(uint64_t *since, unsigned int seconds)
 	return now - *since < seconds * 1000000000ull * test_scale();
 }
 
-/* ---- processes that talk ---------------------------------------------------------------------- */
+/* ---- processes that talk --------------------------------------------------------------------- */
 
 /* Between fork and exec. A test that fails must not leave children behind. */
 static void become(const char *const argv[], int in, int out, int err)
@@ -125,8 +125,8 @@ void child_start(struct child *child, const char *const argv[])
 
 void child_start_program(struct child *child, const char *name, const char *mode, uint64_t count)
 {
-	child_start(child, (const char *const[]){program_path(name), mode, number_text(count), "wait",
-						 NULL});
+	child_start(child, (const char *const[]){program_path(name), mode, number_text(count),
+						 "wait", NULL});
 	child_wait_line(child, "ready");
 }
 
@@ -141,7 +141,8 @@ static bool read_more(struct child *child)
 		fail_msg("no memory");
 	child->text = text;
 	if (poll(&fd, 1, PATIENCE_SECONDS * 1000 * (int)test_scale()) <= 0)
-		fail_msg("process %d says nothing; so far: %.*s", child->pid, (int)child->size, text);
+		fail_msg("process %d says nothing; so far: %.*s", child->pid, (int)child->size,
+			 text);
 	got = read(child->out, text + child->size, 4096);
 	if (got > 0)
 		child->size += (size_t)got;
@@ -160,7 +161,8 @@ const char *child_wait_line(struct child *child, const char *prefix)
 				fail_msg("process %d ended without saying '%s'; it said: %s",
 					 child->pid, prefix, child->text);
 		end = strchr(child->text + child->read_to, '\n');
-		snprintf(line, sizeof(line), "%.*s", (int)(end - child->text - (long)child->read_to),
+		snprintf(line, sizeof(line), "%.*s",
+			 (int)(end - child->text - (long)child->read_to),
 			 child->text + child->read_to);
 		child->read_to = (size_t)(end - child->text) + 1;
 		if (strncmp(line, prefix, strlen(prefix)) == 0)
@@ -216,13 +218,14 @@ void child_done(struct child *child)
 	*child = (struct child){.in = -1, .out = -1};
 }
 
-/* ---- truth ---------------------------------------------------------------------------------------- */
+/* ---- truth ----------------------------------------------------------------------------------- */
 
 static bool find_value(const char *text, const char *name, int64_t *value)
 {
 	size_t length = strlen(name);
 
-	for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+	for (const char *line = text; line && *line;
+	     line = strchr(line, '\n'), line += line != NULL) {
 		if (strncmp(line, name, length) == 0 && line[length] == ' ') {
 			*value = strtoll(line + length + 1, NULL, 10);
 			return true;
@@ -249,7 +252,7 @@ int64_t run_truth(const struct run *run, const char *name)
 	return value;
 }
 
-/* ---- commands to their end ------------------------------------------------------------------------ */
+/* ---- commands to their end ------------------------------------------------------------------- */
 
 static char *read_all(int fd)
 {

@@ -6,8 +6,12 @@
 #include <string.h>
 
 #define MS 1000000ull
-#define ROW(row, ...) {.name = (row), .per_round = {__VA_ARGS__}}
+#define ROW(row, ...)                                       \
+	{                                                   \
+		.name = (row), .per_round = { __VA_ARGS__ } \
+	}
 
+/* clang-format off */
 const struct scenario scope_scenarios[] = {
 	{"nested_spans_are_counted_exactly", "scopes", "nested", 50000,
 	 {ROW("scopes:outer", .count = 1), ROW("scopes:inner", .count = 3)}},
@@ -18,44 +22,33 @@ const struct scenario scope_scenarios[] = {
 	{"goto_ends_a_span", "scopes", "gotos", 30000,
 	 {ROW("scopes:forward", .count = 1), ROW("scopes:back", .count = 1)}},
 	{"break_and_continue_end_a_span", "scopes", "breaks", 30000,
-	 {ROW("scopes:broken", .count = 1),
-	  ROW("scopes:continued", .count = 2),
+	 {ROW("scopes:broken", .count = 1), ROW("scopes:continued", .count = 2),
 	  ROW("scopes:switched", .count = 1)}},
 	{"two_spans_in_a_loop_of_one_function_are_counted_exactly", "scopes", "pair_in_loop", 30000,
 	 {ROW("scopes:first", .count = 1), ROW("scopes:second", .count = 1)}},
 	{"alloca_inside_spans_loses_none", "scopes", "allocas", 10000,
-	 {ROW("scopes:grown", .count = 1),
-	  ROW("scopes:lower", .count = 4),
-	  ROW("scopes:array", .count = 1),
-	  ROW("scopes:inner", .count = 4)}},
+	 {ROW("scopes:grown", .count = 1), ROW("scopes:lower", .count = 4),
+	  ROW("scopes:array", .count = 1), ROW("scopes:inner", .count = 4)}},
 	{"longjmp_abandons_what_it_skips_and_nothing_else", "scopes", "longjmps", 20000,
-	 {ROW("scopes:landed", .count = 1),
-	  ROW("scopes:inner", .count = 1),
-	  ROW("scopes:jumped_outer", .abandoned = 1),
-	  ROW("scopes:jumped_inner", .abandoned = 1)}},
+	 {ROW("scopes:landed", .count = 1), ROW("scopes:inner", .count = 1),
+	  ROW("scopes:jumped_outer", .abandoned = 1), ROW("scopes:jumped_inner", .abandoned = 1)}},
 	{"pthread_exit_abandons_spans_of_c", "scopes", "thread_exits", 500,
 	 {ROW("scopes:unfinished", .abandoned = 2), ROW("scopes:inner", .count = 1)}},
 	{"exit_inside_a_span_abandons_it", "scopes", "exit_inside", 1,
-	 {ROW("scopes:unfinished", .abandoned = 1),
-	  ROW("scopes:outer", .count = 1),
+	 {ROW("scopes:unfinished", .abandoned = 1), ROW("scopes:outer", .count = 1),
 	  ROW("scopes:inner", .count = 3)}},
 	{"spans_deeper_than_32_are_counted_and_shift_nothing", "scopes", "depth", 100,
 	 {{"scopes:top", {.count = 1}, .least_ns = 2 * MS},
 	  ROW("scopes:deep", .count = 31, .depth_overflow = 8)}},
 	{"longjmp_out_of_too_deep_spans_leaves_the_outer_ones", "scopes", "depth_jumps", 1000,
-	 {ROW("scopes:landed", .count = 1),
-	  ROW("scopes:inner", .count = 1),
+	 {ROW("scopes:landed", .count = 1), ROW("scopes:inner", .count = 1),
 	  ROW("scopes:deep_jump", .abandoned = 31, .depth_overflow = 9)}},
 	{"exceptions_end_spans", "exceptions", "throws", 5000,
-	 {ROW("exceptions:outer", .count = 1),
-	  ROW("exceptions:middle", .count = 1),
-	  ROW("exceptions:inner", .count = 1),
-	  ROW("exceptions:handler", .count = 1)}},
+	 {ROW("exceptions:outer", .count = 1), ROW("exceptions:middle", .count = 1),
+	  ROW("exceptions:inner", .count = 1), ROW("exceptions:handler", .count = 1)}},
 	{"rethrown_exceptions_end_spans", "exceptions", "rethrows", 5000,
-	 {ROW("exceptions:outer", .count = 1),
-	  ROW("exceptions:middle", .count = 1),
-	  ROW("exceptions:inner", .count = 1),
-	  ROW("exceptions:handler", .count = 1)}},
+	 {ROW("exceptions:outer", .count = 1), ROW("exceptions:middle", .count = 1),
+	  ROW("exceptions:inner", .count = 1), ROW("exceptions:handler", .count = 1)}},
 	{"instances_of_a_template_are_one_span", "exceptions", "templates", 10000,
 	 {ROW("exceptions:generic", .count = 3)}},
 	{"pthread_exit_ends_spans_of_cxx", "exceptions", "thread_exits", 500,
@@ -63,18 +56,17 @@ const struct scenario scope_scenarios[] = {
 	{.name = NULL},
 };
 
-#define INTERLEAVED                                                   \
-	{                                                             \
-		{"stacks:shared", {.count = 2}, .least_ns = 5 * MS},  \
-		ROW("stacks:leaf", .count = 5),                        \
-		{"stacks:scheduler", {.count = 1}, .least_ns = 10 * MS}, \
+#define INTERLEAVED                                                              \
+	{                                                                        \
+		{"stacks:shared", {.count = 2}, .least_ns = 5 * MS},             \
+			ROW("stacks:leaf", .count = 5),                          \
+			{"stacks:scheduler", {.count = 1}, .least_ns = 10 * MS}, \
 	}
-#define HANDLED                                                          \
-	{                                                                \
-		ROW("stacks:round", .count = 1),                          \
-		{"stacks:interrupted", {.count = 1}, .least_ns = 2 * MS}, \
-		ROW("stacks:handler", .count = 1),                        \
-		ROW("stacks:leaf", .count = 4),                           \
+#define HANDLED                                                                            \
+	{                                                                                  \
+		ROW("stacks:round", .count = 1),                                           \
+			{"stacks:interrupted", {.count = 1}, .least_ns = 2 * MS},          \
+			ROW("stacks:handler", .count = 1), ROW("stacks:leaf", .count = 4), \
 	}
 
 const struct scenario pairing_scenarios[] = {
@@ -91,18 +83,15 @@ const struct scenario pairing_scenarios[] = {
 	 {ROW("stacks:dropped", .abandoned = 1), ROW("stacks:leaf", .count = 1)}},
 	{"signal_handlers_nest_in_what_they_interrupt", "stacks", "signals", 100, HANDLED},
 	{"signal_handlers_on_an_alternate_stack_keep_spans", "stacks", "alternate", 100, HANDLED},
-	{"signal_handlers_on_a_stack_above_the_threads_keep_spans", "stacks", "alternate_in_thread", 100,
-	 HANDLED},
-	{"siglongjmp_from_an_alternate_stack_abandons_both_stacks_spans", "stacks", "alternate_jumps", 200,
-	 {ROW("stacks:round", .count = 1),
-	  ROW("stacks:interrupted", .abandoned = 1),
-	  ROW("stacks:handler", .abandoned = 1),
-	  ROW("stacks:leaf", .count = 3)}},
+	{"signal_handlers_on_a_stack_above_the_threads_keep_spans", "stacks", "alternate_in_thread",
+	 100, HANDLED},
+	{"siglongjmp_from_an_alternate_stack_abandons_both_stacks_spans", "stacks",
+	 "alternate_jumps", 200,
+	 {ROW("stacks:round", .count = 1), ROW("stacks:interrupted", .abandoned = 1),
+	  ROW("stacks:handler", .abandoned = 1), ROW("stacks:leaf", .count = 3)}},
 	{"explicit_pairs_end_in_other_functions", "kinds", "pairs", 10000,
-	 {ROW("kinds:explicit", .count = 4),
-	  ROW("kinds:around", .count = 4),
-	  ROW("kinds:keyed", .count = 4),
-	  ROW("kinds:sampled", .count = 4)}},
+	 {ROW("kinds:explicit", .count = 4), ROW("kinds:around", .count = 4),
+	  ROW("kinds:keyed", .count = 4), ROW("kinds:sampled", .count = 4)}},
 	{"explicit_pairs_end_newest_first", "kinds", "nested_pairs", 50,
 	 {{"kinds:explicit", {.count = 2}, .slow_ns = 9 * MS, .slow = 1}}},
 	{"begins_without_end_are_abandoned", "kinds", "only_begins", 5000,
@@ -141,7 +130,9 @@ const struct scenario kind_scenarios[] = {
 	{.name = NULL},
 };
 
-/* ---- running them ---------------------------------------------------------------------------------- */
+/* clang-format on */
+
+/* ---- running them ---------------------------------------------------------------------------- */
 
 static struct expected times(struct expected once, uint64_t rounds)
 {
@@ -193,8 +184,8 @@ static void run_one(void **state)
 	scenario_run(scenario, scaled(scenario->rounds, 1));
 }
 
-int scenarios_run(const char *group, const struct scenario *scenarios, const struct CMUnitTest *more,
-		  size_t more_count)
+int scenarios_run(const char *group, const struct scenario *scenarios,
+		  const struct CMUnitTest *more, size_t more_count)
 {
 	struct CMUnitTest *tests;
 	size_t count = 0;

@@ -9,17 +9,17 @@
 struct scenario_row {
 	const char *name;
 	struct expected per_round;
-	uint64_t least_ns;	/* no span is shorter */
-	uint64_t slow_ns;	/* `slow` spans a round are longer than this; 0: not checked */
+	uint64_t least_ns; /* no span is shorter */
+	uint64_t slow_ns;  /* `slow` spans a round are longer than this; 0: not checked */
 	uint64_t slow;
 };
 
 struct scenario {
-	const char *name;	/* as a test's name: what it claims */
+	const char *name; /* as a test's name: what it claims */
 	const char *program;
 	const char *mode;
-	uint64_t rounds;	/* on a machine of ordinary speed */
-	struct scenario_row rows[SCENARIO_ROWS];	/* up to a NULL name */
+	uint64_t rounds;			 /* on a machine of ordinary speed */
+	struct scenario_row rows[SCENARIO_ROWS]; /* up to a NULL name */
 };
 
 /* Arrays end with a NULL name. */
@@ -31,7 +31,7 @@ extern const struct scenario kind_scenarios[];
  * rows' spans and no others. */
 void scenario_run(const struct scenario *scenario, uint64_t rounds);
 /* cmocka tests of a whole array, with `more` behind them; returns what main() returns. */
-int scenarios_run(const char *group, const struct scenario *scenarios, const struct CMUnitTest *more,
-		  size_t more_count);
+int scenarios_run(const char *group, const struct scenario *scenarios,
+		  const struct CMUnitTest *more, size_t more_count);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every span is counted once: under load, however its scope is left, and in the sums of intervals. */
+/* Every span is counted once: under load, however its scope is left, and in the sums of
+ * intervals. */
 #include "scenarios.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void a_glob_measures_what_it_names_and_nothing_else(void **state)
 	run_done(&run);
 }
 
-/* ---- intervals ------------------------------------------------------------------------------------- */
+/* ---- intervals ------------------------------------------------------------------------------- */
 
 static const struct probekit_probe *same_row(const struct probekit_snapshot *snapshot,
 					     const struct probekit_probe *like)
@@ -63,7 +64,6 @@ static uint64_t bucket_count(const struct probekit_probe *row, int32_t index)
 			return row->histogram.count[i];
 	return 0;
 }
-
 
 static void check_sum_of_intervals(struct probekit_snapshot *const *intervals, size_t count,
 				   const struct probekit_probe *whole)

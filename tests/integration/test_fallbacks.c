@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* With features of the kernel denied, the same counts: perf events for uprobe_multi, a plain nop. */
+/* With features of the kernel denied, the same counts: perf events for uprobe_multi, a plain
+ * nop. */
 #include "scenarios.h"
 
 #include <stdio.h>
@@ -8,8 +9,8 @@
 
 struct fallback {
 	const char *name;
-	const char *denied;	/* as PROBEKIT_DISABLE_FEATURES takes it */
-	const char *attach;	/* what is used instead; NULL: not said */
+	const char *denied; /* as PROBEKIT_DISABLE_FEATURES takes it */
+	const char *attach; /* what is used instead; NULL: not said */
 	const char *site;
 };
 
@@ -48,8 +49,8 @@ static int deny_some(void **state)
 
 /* Modes of programs, of the scenarios. */
 static const char *const core[] = {
-	"nested", "recursion", "longjmps", "depth", "throws", "on_heap", "alternate", "pairs", "crossed",
-	"contended", "handover", "ended_twice",
+	"nested",    "recursion", "longjmps", "depth",	   "throws",   "on_heap",
+	"alternate", "pairs",	  "crossed",  "contended", "handover", "ended_twice",
 };
 
 static bool is_core(const struct scenario *scenario)
@@ -158,7 +159,8 @@ static void targets_are_attached_and_left_as_before(void **state)
 	(void)state;
 	child_start_program(&child, "threads", "hot", 100);
 	measure_and_leave(&child, &(struct measure){.pid = child.pid, .globs = globs});
-	measure_and_leave(&child, &(struct measure){.path = program_path("threads"), .globs = globs});
+	measure_and_leave(&child,
+			  &(struct measure){.path = program_path("threads"), .globs = globs});
 	child_done(&child);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Processes that fork, are replaced, open libraries, start late, or are still inside when we stop. */
+/* Processes that fork, are replaced, open libraries, start late, or are still inside when we
+ * stop. */
 #include "measure.h"
 
 #include <stdio.h>
@@ -8,18 +9,20 @@
 /* A whole run of program MODE COUNT, measured by path from before it starts. */
 static struct probekit_snapshot *measure_by_path(const char *mode, uint64_t count)
 {
-	struct probekit_session *session = measure_start(&(struct measure){.path = program_path("processes")});
+	struct probekit_session *session =
+		measure_start(&(struct measure){.path = program_path("processes")});
 	struct output output;
 
 	assert_int_equal(probekit_session_process_count(session), 0);
-	run_captured((const char *const[]){program_path("processes"), mode, number_text(count), NULL},
+	run_captured((const char *const[]){program_path("processes"), mode, number_text(count),
+					   NULL},
 		     &output);
 	assert_int_equal(output.status, 0);
 	output_done(&output);
 	return measure_stop(session);
 }
 
-/* ---- by path: every process ------------------------------------------------------------------------- */
+/* ---- by path: every process ------------------------------------------------------------------ */
 
 static void a_process_that_starts_after_attachment_is_measured_whole(void **state)
 {
@@ -101,7 +104,7 @@ static void exec_from_a_thread_abandons_the_spans_of_all(void **state)
 	probekit_snapshot_free(snapshot);
 }
 
-/* ---- by command: that process, whatever it becomes ----------------------------------------------------- */
+/* ---- by command: that process, whatever it becomes ------------------------------------------- */
 
 static void a_commands_forked_children_are_not_measured(void **state)
 {
@@ -151,7 +154,8 @@ static void a_command_that_executes_itself_is_followed(void **state)
 	run_done(&run);
 }
 
-/* (What it becomes is measured by path only: the kernel ties a PID's probes to the first thread.) */
+/* (What it becomes is measured by path only: the kernel ties a PID's probes to the first
+ * thread.) */
 static void a_command_that_executes_from_a_thread_abandons_the_spans_of_all(void **state)
 {
 	struct run run;
@@ -165,7 +169,8 @@ static void a_command_that_executes_from_a_thread_abandons_the_spans_of_all(void
 static void a_second_program_that_a_command_executes_is_measured(void **state)
 {
 	uint64_t count = scaled(5000, 100);
-	const char *const command[] = {program_path("processes"), "exec_second", number_text(count), NULL};
+	const char *const command[] = {program_path("processes"), "exec_second", number_text(count),
+				       NULL};
 	struct run run;
 
 	(void)state;
@@ -180,7 +185,8 @@ static void a_second_program_that_a_command_executes_is_measured(void **state)
 static void a_library_that_a_command_opens_is_measured(void **state)
 {
 	uint64_t count = scaled(5000, 100);
-	const char *const command[] = {program_path("processes"), "open_library", number_text(count), NULL};
+	const char *const command[] = {program_path("processes"), "open_library",
+				       number_text(count), NULL};
 	struct run run;
 
 	(void)state;
@@ -191,7 +197,7 @@ static void a_library_that_a_command_opens_is_measured(void **state)
 	run_done(&run);
 }
 
-/* ---- by PID --------------------------------------------------------------------------------------------- */
+/* ---- by PID ---------------------------------------------------------------------------------- */
 
 static void one_span_in_a_program_and_a_library_is_one_row(void **state)
 {
@@ -259,7 +265,7 @@ static void two_sessions_count_the_same_spans(void **state)
 	child_done(&child);
 }
 
-/* ---- still open ------------------------------------------------------------------------------------------- */
+/* ---- still open ------------------------------------------------------------------------------ */
 
 static const struct probekit_open_span *find_open(const struct probekit_probe *row, int64_t tid)
 {

@@ -7,7 +7,7 @@
 #define BUSY_THREADS 4
 #define CYCLES 10
 
-/* ---- in flight --------------------------------------------------------------------------------------- */
+/* ---- in flight ------------------------------------------------------------------------------- */
 
 static uint64_t count_of(struct probekit_session *session, const char *name)
 {
@@ -32,14 +32,16 @@ static void watch_for_spans(struct probekit_session *session, const char *name, 
 			fail_msg("'%s' is not called", name);
 }
 
-/* `open` spans at most in each thread. */
-static void check_busy_row(const struct probekit_snapshot *snapshot, const char *name, uint64_t open)
+/* `open`: how many places a thread can be in, in which the span is open. */
+static void check_busy_row(const struct probekit_snapshot *snapshot, const char *name,
+			   uint64_t open)
 {
 	const struct probekit_probe *row = find_row(snapshot, name);
 
 	if (row->in_flight_at_start > open * BUSY_THREADS || row->open_count > open * BUSY_THREADS)
 		fail_msg("%s: %llu in flight at the start, %zu at the end, in %d threads", name,
-			 (unsigned long long)row->in_flight_at_start, row->open_count, BUSY_THREADS);
+			 (unsigned long long)row->in_flight_at_start, row->open_count,
+			 BUSY_THREADS);
 	assert_int_equal(row->lost.unmatched_end, 0);
 	assert_int_equal(row->lost.abandoned, 0);
 	assert_int_equal(row->lost.depth_overflow, 0);
@@ -55,14 +57,15 @@ static void attaching_to_busy_threads_loses_nothing_but_what_was_in_flight(void 
 	child_start_program(&child, "threads", "busy", 1);
 	child_go(&child);
 	for (uint64_t i = 0; i < cycles; i++) {
-		struct probekit_session *session = measure_start(&(struct measure){.pid = child.pid});
+		struct probekit_session *session =
+			measure_start(&(struct measure){.pid = child.pid});
 		struct probekit_snapshot *snapshot;
 
 		watch_for_spans(session, "threads:request", 100);
 		snapshot = measure_stop(session);
 		check_busy_row(snapshot, "threads:request", 1);
 		check_busy_row(snapshot, "threads:level", 3);
-		check_busy_row(snapshot, "threads:leaf", 1);
+		check_busy_row(snapshot, "threads:leaf", 4);
 		probekit_snapshot_free(snapshot);
 	}
 	assert_int_equal(child_end(&child), 0);
@@ -95,7 +98,7 @@ static void pairs_open_at_the_start_are_in_flight_and_no_loss(void **state)
 	child_done(&child);
 }
 
-/* ---- the semaphore -------------------------------------------------------------------------------------- */
+/* ---- the semaphore --------------------------------------------------------------------------- */
 
 static void assert_becomes_untraced(struct child *child)
 {
@@ -114,7 +117,8 @@ static void enabled_is_true_while_a_session_runs(void **state)
 	child_start_program(&child, "threads", "hot", 100);
 	assert_false(child_is_traced(&child));
 	for (int i = 0; i < 3; i++) {
-		struct probekit_session *session = measure_start(&(struct measure){.pid = child.pid});
+		struct probekit_session *session =
+			measure_start(&(struct measure){.pid = child.pid});
 		struct probekit_snapshot *snapshot;
 
 		assert_true(child_is_traced(&child));
@@ -157,7 +161,7 @@ static void a_session_freed_without_stop_leaves_nothing(void **state)
 	child_done(&child);
 }
 
-/* ---- forked children of a target ------------------------------------------------------------------------- */
+/* ---- forked children of a target ------------------------------------------------------------- */
 
 /* The child's memory is a copy of the parent's, semaphore included. */
 static void a_forked_child_of_a_target_is_untraced_after_the_stop(void **state)
@@ -192,14 +196,14 @@ static void a_forked_child_of_a_target_runs_through_its_spans(void **state)
 	child_done(&child);
 }
 
-/* ---- SIGKILL --------------------------------------------------------------------------------------------- */
+/* ---- SIGKILL --------------------------------------------------------------------------------- */
 
-/* `probekit latency` on `option` and `target` (or one of them), until its first interval: all is attached.
- * (SIGKILL in the few milliseconds of attaching is another matter: the kernel's own clean-up is cut short.) */
+/* `probekit latency` on `option` and `target` (or one of them), until its first interval: by then
+ * all is attached. (SIGKILL while it attaches also cuts short the kernel's own clean-up.) */
 static void start_cli(struct child *cli, const char *option, const char *target)
 {
-	child_start(cli, (const char *const[]){build_path("probekit"), "latency", "-i", "0.1", option,
-					       target, NULL});
+	child_start(cli, (const char *const[]){build_path("probekit"), "latency", "-i", "0.1",
+					       option, target, NULL});
 	child_wait_line(cli, "threads:");
 }
 

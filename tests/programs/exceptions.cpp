@@ -115,10 +115,8 @@ void thread_exits(unsigned long count)
 int main(int argc, char **argv)
 {
 	static const struct mode modes[] = {
-		{"throws", throws},
-		{"rethrows", rethrows},
-		{"templates", templates},
-		{"thread_exits", thread_exits},
+		{"throws", throws},	  {"rethrows", rethrows},
+		{"templates", templates}, {"thread_exits", thread_exits},
 		{nullptr, nullptr},
 	};
 

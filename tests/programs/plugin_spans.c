@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A library to be opened while its program runs: a span of its own, and one that the program has too. */
+/* A library to be opened while its program runs: a span of its own, and one that the program has
+ * too. */
 #include <probekit/probe.h>
 
 #include "plugin_spans.h"

@@ -80,7 +80,8 @@ static inline int obey(const struct mode *mode, unsigned long count, int (*is_tr
 }
 
 /* `modes` ends with a NULL name. */
-static inline int program_main(int argc, char **argv, const struct mode *modes, int (*is_traced)(void))
+static inline int program_main(int argc, char **argv, const struct mode *modes,
+			       int (*is_traced)(void))
 {
 	unsigned long count = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
 

@@ -65,7 +65,7 @@ static void inlined(unsigned long count)
 		twice();
 }
 
-/* ---- ways to leave -------------------------------------------------------------------------------- */
+/* ---- ways to leave --------------------------------------------------------------------------- */
 
 static NOINLINE int leave_early(unsigned long i)
 {
@@ -104,13 +104,12 @@ static NOINLINE void jump_back(unsigned long count)
 {
 	unsigned long i = 0;
 
-again:
-	{
-		PROBEKIT_SPAN(scopes, back);
-		touch();
-		if (++i < count)
-			goto again;
-	}
+again : {
+	PROBEKIT_SPAN(scopes, back);
+	touch();
+	if (++i < count)
+		goto again;
+}
 }
 
 static void gotos(unsigned long count)
@@ -156,7 +155,7 @@ static NOINLINE void pair_in_loop(unsigned long count)
 	}
 }
 
-/* ---- a stack pointer that moves inside a span ----------------------------------------------------- */
+/* ---- a stack pointer that moves inside a span ------------------------------------------------ */
 
 static NOINLINE void grow(unsigned long size)
 {
@@ -186,7 +185,7 @@ static void allocas(unsigned long count)
 		grow(16 + i % 4000);
 }
 
-/* ---- longjmp -------------------------------------------------------------------------------------- */
+/* ---- longjmp --------------------------------------------------------------------------------- */
 
 static jmp_buf target;
 
@@ -219,7 +218,7 @@ static void longjmps(unsigned long count)
 		land();
 }
 
-/* ---- deeper than is recorded ---------------------------------------------------------------------- */
+/* ---- deeper than is recorded ----------------------------------------------------------------- */
 
 static NOINLINE void descend(int depth)
 {
@@ -290,7 +289,7 @@ static void depth_jumps(unsigned long count)
 	}
 }
 
-/* ---- threads that end ----------------------------------------------------------------------------- */
+/* ---- threads that end ------------------------------------------------------------------------ */
 
 static NOINLINE void leave_thread(void)
 {

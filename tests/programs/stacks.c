@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spans on several stacks of one thread: coroutines and signal handlers. Two spans are open at a time,
- * one on each stack, and end in the order they began, with 5 ms before the second begin and 5 ms after
- * the first end. Paired rightly each takes 5 ms; crossed, one would take none and the other ten.
+ * Spans on several stacks of one thread: coroutines and signal handlers. Two spans are open at a
+ * time, one on each stack, and end in the order they began, with 5 ms before the second begin and
+ * 5 ms after the first end. Paired rightly each takes 5 ms; crossed, one would take none and the
+ * other ten.
  */
 #include <probekit/probe.h>
 
@@ -128,7 +129,7 @@ static void on_mapping(unsigned long count)
 	play(count, stacks + STACK_BYTES, stacks);
 }
 
-/* ---- on a thread whose own stack the kernel may have merged with theirs -------------------------------- */
+/* ---- on a thread whose own stack the kernel may have merged with theirs ---------------------- */
 
 static char *mapped;
 
@@ -150,7 +151,7 @@ static void beside_thread(unsigned long count)
 		abort();
 }
 
-/* ---- two coroutines of which one is always inside ------------------------------------------------------ */
+/* ---- two coroutines of which one is always inside -------------------------------------------- */
 
 static void run_chain(int self)
 {
@@ -175,7 +176,7 @@ static void chained(unsigned long count)
 	}
 }
 
-/* ---- coroutines that never come back ------------------------------------------------------------------ */
+/* ---- coroutines that never come back --------------------------------------------------------- */
 
 static NOINLINE void enter_for_ever(int self)
 {
@@ -197,7 +198,7 @@ static void dropped(unsigned long count)
 	}
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static sigjmp_buf landing;
 static int jumps;
