@@ -2,19 +2,19 @@
 #ifndef PROBEKIT_BUCKET_H
 #define PROBEKIT_BUCKET_H
 /*
- * Which bucket of the exponential histogram a value falls into; compiled for the kernel and for user
- * space, so that both agree by construction.
+ * Which bucket of the exponential histogram a value falls into; compiled for the kernel and for
+ * user space, so that both agree by construction.
  *
  * Bucket i at scale s holds (2^(i / 2^s), 2^((i + 1) / 2^s)]. Durations are bucketed in units of
- * 2^-30 seconds, which is bucket i - 30 * 2^s in seconds; quantities as they are. The smallest value
- * kept, 1, lies in bucket -1, so a row's slot 0 is bucket -1. A row has BUCKET_OCTAVES octaves: to
- * 2^18 seconds, or 2^48; the last slot takes what is beyond. Zero is counted apart.
+ * 2^-30 seconds, which is bucket i - 30 * 2^s in seconds; quantities as they are. The smallest
+ * value kept, 1, lies in bucket -1, so a row's slot 0 is bucket -1. A row has BUCKET_OCTAVES
+ * octaves: to 2^18 seconds, or 2^48; the last slot takes what is beyond. Zero is counted apart.
  */
-#define BUCKET_SCALE 6			/* the finest: 64 buckets an octave */
+#define BUCKET_SCALE 6 /* the finest: 64 buckets an octave */
 #define BUCKET_OCTAVES 48u
 #define BUCKET_SLOTS(scale) (BUCKET_OCTAVES << (scale))
-#define BUCKET_SLOT_BASE (-1)		/* bucket of slot 0 */
-#define BUCKET_SECONDS_EXPONENT 30	/* durations: units of 2^-30 s */
+#define BUCKET_SLOT_BASE (-1)	   /* bucket of slot 0 */
+#define BUCKET_SECONDS_EXPONENT 30 /* durations: units of 2^-30 s */
 
 /* floor(2^63 * 2^(i / 64)), i = 1..63: the bounds inside an octave. They are irrational, so no
  * integer equals one, and m > bound is exact. The last is never reached. */
@@ -39,14 +39,12 @@ static const unsigned long long bucket_bounds[64] = {
 
 /* How many bounds lie below each 128th of an octave; inside one 128th there is at most one. */
 static const unsigned char bucket_guess[128] = {
-	0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8, 8, 9, 10,
-	10, 11, 12, 12, 13, 14, 14, 15, 15, 16, 17, 17, 18, 18, 19, 20,
-	20, 21, 21, 22, 22, 23, 24, 24, 25, 25, 26, 26, 27, 27, 28, 28,
-	29, 29, 30, 30, 31, 31, 32, 33, 33, 34, 34, 35, 35, 35, 36, 36,
-	37, 37, 38, 38, 39, 39, 40, 40, 41, 41, 42, 42, 43, 43, 43, 44,
-	44, 45, 45, 46, 46, 47, 47, 47, 48, 48, 49, 49, 50, 50, 50, 51,
-	51, 52, 52, 52, 53, 53, 54, 54, 54, 55, 55, 56, 56, 56, 57, 57,
-	58, 58, 58, 59, 59, 59, 60, 60, 61, 61, 61, 62, 62, 62, 63, 63,
+	0,  0,	1,  2,	2,  3,	4,  4,	5,  6,	6,  7,	8,  8,	9,  10, 10, 11, 12, 12, 13, 14,
+	14, 15, 15, 16, 17, 17, 18, 18, 19, 20, 20, 21, 21, 22, 22, 23, 24, 24, 25, 25, 26, 26,
+	27, 27, 28, 28, 29, 29, 30, 30, 31, 31, 32, 33, 33, 34, 34, 35, 35, 35, 36, 36, 37, 37,
+	38, 38, 39, 39, 40, 40, 41, 41, 42, 42, 43, 43, 43, 44, 44, 45, 45, 46, 46, 47, 47, 47,
+	48, 48, 49, 49, 50, 50, 50, 51, 51, 52, 52, 52, 53, 53, 54, 54, 54, 55, 55, 56, 56, 56,
+	57, 57, 58, 58, 58, 59, 59, 59, 60, 60, 61, 61, 61, 62, 62, 62, 63, 63,
 };
 
 /* floor(log2(v)), v > 0. BPF has no count-leading-zeros instruction. */
@@ -78,8 +76,9 @@ static inline __attribute__((always_inline)) unsigned int bucket_log2(unsigned l
 }
 
 /* Slot of the value mantissa * 2^(octave - 63), the mantissa's top bit set; clamped to the row. */
-static inline __attribute__((always_inline)) unsigned int
-bucket_slot(unsigned long long mantissa, unsigned int octave, unsigned int scale)
+static inline __attribute__((always_inline)) unsigned int bucket_slot(unsigned long long mantissa,
+								      unsigned int octave,
+								      unsigned int scale)
 {
 	unsigned int guess = bucket_guess[mantissa >> 56 & 127];
 	int index = (int)(octave << BUCKET_SCALE) + (int)guess;
@@ -94,8 +93,8 @@ bucket_slot(unsigned long long mantissa, unsigned int octave, unsigned int scale
 }
 
 /* Slot of a quantity > 0. */
-static inline __attribute__((always_inline)) unsigned int
-bucket_slot_of_value(unsigned long long value, unsigned int scale)
+static inline __attribute__((always_inline)) unsigned int bucket_slot_of_value(
+	unsigned long long value, unsigned int scale)
 {
 	unsigned int octave = bucket_log2(value);
 
@@ -103,12 +102,12 @@ bucket_slot_of_value(unsigned long long value, unsigned int scale)
 }
 
 /*
- * Slot of a duration > 0: ns * 2^30 / 10^9 with 32 significant bits of ns (exact under 4.29 s) and a
- * factor cut to 63 bits. Both cuts are downward, so a duration that is a power of two in seconds
+ * Slot of a duration > 0: ns * 2^30 / 10^9 with 32 significant bits of ns (exact under 4.29 s) and
+ * a factor cut to 63 bits. Both cuts are downward, so a duration that is a power of two in seconds
  * (a multiple of 5^9 ns) stays on its side of the bound.
  */
 static inline __attribute__((always_inline)) unsigned int bucket_slot_of_ns(unsigned long long ns,
-									      unsigned int scale)
+									    unsigned int scale)
 {
 	unsigned int octave = bucket_log2(ns);
 	unsigned long long m = octave > 31 ? ns >> (octave - 31) : ns << (31 - octave);

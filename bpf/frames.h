@@ -4,16 +4,16 @@
 /*
  * The open spans of a thread, and the rules by which begins and ends find each other.
  *
- * Scoped spans carry the user stack pointer at their begin. On the thread's native stack a frame below
- * the sp of a later begin belongs to a function that is gone (longjmp, missed end): it is abandoned.
- * On any other stack (coroutine, sigaltstack) nothing follows from the order of stack pointers, as
- * several such stacks may share one mapping. An end belongs to the nearest frame of its probe at or
- * above its sp; probe.h promises that the two differ by the call of the thunk and alloca() alone.
- * Pairs may begin and end in different functions: the newest of the probe ends.
+ * Scoped spans carry the user stack pointer at their begin. On the thread's native stack a frame
+ * below the sp of a later begin belongs to a function that is gone (longjmp, missed end): it is
+ * abandoned. On any other stack (coroutine, sigaltstack) nothing follows from the order of stack
+ * pointers, as several such stacks may share one mapping. An end belongs to the nearest frame of
+ * its probe at or above its sp; probe.h promises that the two differ by the call of the thunk and
+ * alloca() alone. Pairs may begin and end in different functions: the newest of the probe ends.
  */
 #include "maps.h"
 
-#define CALL_BYTES 8	/* a begin inline and its end in a called thunk differ by the return address */
+#define CALL_BYTES 8 /* a begin inline and its end in a called thunk differ by the return address */
 
 static __always_inline struct thread *thread_current(bool create)
 {
@@ -21,7 +21,7 @@ static __always_inline struct thread *thread_current(bool create)
 				    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 }
 
-/* ---- stacks --------------------------------------------------------------------------------------- */
+/* ---- stacks ---- */
 
 struct stack {
 	__u64 sp;
@@ -30,9 +30,10 @@ struct stack {
 	__u64 flags;
 };
 
-/* A thread's own stack ends at its thread pointer, where C libraries put the thread's block, though the
- * mapping may go on: the kernel merges neighbours, such as stacks of coroutines. The first thread's is
- * the mapping where the kernel put the program's arguments; its thread pointer is elsewhere. */
+/* A thread's own stack ends at its thread pointer, where C libraries put the thread's block, though
+ * the mapping may go on: the kernel merges neighbours, such as stacks of coroutines. The first
+ * thread's is the mapping where the kernel put the program's arguments; its thread pointer is
+ * elsewhere. */
 static long note_stack(struct task_struct *task, struct vm_area_struct *vma, void *arg)
 {
 	struct stack *stack = arg;
@@ -73,7 +74,7 @@ static __always_inline __u64 stack_of(struct thread *thread, __u64 sp)
 	return find_stack(thread, sp);
 }
 
-/* ---- frames --------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static __always_inline bool is_below(const struct frame *frame, __u64 stack, __u64 sp)
 {
@@ -88,8 +89,8 @@ static __always_inline void drop(struct thread *thread, struct frame *frame)
 	thread->holes++;
 }
 
-/* Loops over frames are bpf_loop() callbacks: the verifier walks a body with this many branches once,
- * instead of once for each frame and path. They run on slow paths only. */
+/* Loops over frames are bpf_loop() callbacks: the verifier walks a body with this many branches
+ * once, instead of once for each frame and path. They run on slow paths only. */
 static __always_inline struct frame *frame_at(struct thread *thread, __u32 i)
 {
 	if (i >= thread->depth)
@@ -188,7 +189,8 @@ static __always_inline void compact(struct thread *thread)
 }
 
 /* Nothing open can be dead: there is nothing, or the newest is the caller's, on the same stack. */
-static __always_inline bool is_plainly_nested(const struct thread *thread, const struct frame *begin)
+static __always_inline bool is_plainly_nested(const struct thread *thread,
+					      const struct frame *begin)
 {
 	__u32 top = thread->depth - 1;
 
@@ -228,21 +230,21 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 	thread->frames[depth].begin_ns = bpf_ktime_get_ns();
 }
 
-/* ---- ends ----------------------------------------------------------------------------------------- */
+/* ---- ends ---- */
 
 /* What an end knows. */
 struct end {
 	__u64 sp;
-	__u64 stack;	/* of sp; filled in where it matters */
+	__u64 stack; /* of sp; filled in where it matters */
 	__s64 key;
 	__u32 probe;
 	__u16 kind;
 	__u16 is_late;
 };
 
-/* An end without begin: was the span open before we came? On the native stack it was when the thread has
- * never been as far out since. In the same function, or elsewhere, when no span of its probe has begun on
- * this thread since. */
+/* An end without begin: was the span open before we came? On the native stack it was when the
+ * thread has never been as far out since. In the same function, or elsewhere, when no span of its
+ * probe has begun on this thread since. */
 static __always_inline bool was_open(const struct end *end, struct thread *thread)
 {
 	if (!thread)
@@ -263,8 +265,8 @@ static __always_inline bool was_open(const struct end *end, struct thread *threa
 static __always_inline void count_unmatched(const struct end *end, struct thread *thread)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	bool is_older = !(thread && thread->is_fresh) &&
-			BPF_CORE_READ(task, start_time) < measure_start_ns;
+	bool is_older =
+		!(thread && thread->is_fresh) && BPF_CORE_READ(task, start_time) < measure_start_ns;
 
 	if ((is_older || end->is_late) && was_open(end, thread))
 		COUNT(end->probe, in_flight_at_start);
@@ -276,7 +278,7 @@ struct match {
 	struct thread *thread;
 	const struct end *end;
 	__u64 nearest;
-	__u32 found;	/* index, or MAX_DEPTH */
+	__u32 found; /* index, or MAX_DEPTH */
 };
 
 static long match_one(__u32 i, struct match *match)
@@ -291,7 +293,8 @@ static long match_one(__u32 i, struct match *match)
 	    (end->kind == FRAME_LOCK && frame->key != end->key))
 		return 0;
 	if (end->kind == FRAME_SCOPED) {
-		if (frame->sp < end->sp || (frame->stack && end->stack && frame->stack != end->stack))
+		if (frame->sp < end->sp ||
+		    (frame->stack && end->stack && frame->stack != end->stack))
 			return 0;
 		distance = frame->sp - end->sp;
 	}

@@ -9,20 +9,20 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-/* ---- configuration, frozen at load --------------------------------------------------------------- */
+/* ---- configuration, frozen at load ---- */
 
-const volatile __u32 shard_mask;	/* shards - 1; shards are a power of two */
+const volatile __u32 shard_mask; /* shards - 1; shards are a power of two */
 const volatile __u32 scale;
 const volatile __u32 key_limit = KEY_SLOTS;
-const volatile bool filter_key;		/* record only spans with only_key */
+const volatile bool filter_key; /* record only spans with only_key */
 const volatile __s64 only_key;
 
-/* ---- set while running ---------------------------------------------------------------------------- */
+/* ---- set while running ---- */
 
-bool is_recording;		/* only while all probes are attached */
-__u64 measure_start_ns;		/* since when */
-__u32 command_pid;		/* report what this process executes; 0: none */
-__u64 hits;			/* of count_hit */
+bool is_recording;	/* only while all probes are attached */
+__u64 measure_start_ns; /* since when */
+__u32 command_pid;	/* report what this process executes; 0: none */
+__u64 hits;		/* of count_hit */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

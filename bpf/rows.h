@@ -2,13 +2,14 @@
 #ifndef PROBEKIT_ROWS_H
 #define PROBEKIT_ROWS_H
 /*
- * Adding one measurement to a row. Programs at uprobes are preemptible and migrate between the lookup
- * and the add only in theory, so every update is atomic and a shard merely spreads the cache lines.
+ * Adding one measurement to a row. Programs at uprobes are preemptible and migrate between the
+ * lookup and the add only in theory, so every update is atomic and a shard merely spreads the cache
+ * lines.
  */
 #include "bucket.h"
 #include "maps.h"
 
-#define RAISE_TRIES 64	/* each lost race means that another CPU raised it */
+#define RAISE_TRIES 64 /* each lost race means that another CPU raised it */
 
 static __always_inline void raise_to(__u64 *at, __u64 value)
 {
@@ -73,8 +74,8 @@ static __always_inline void row_add_value(__u32 index, __s64 value)
 	}
 }
 
-/* The row of a key, relative to its probe's first. A function of its own, so that the verifier walks
- * the loop once. */
+/* The row of a key, relative to its probe's first. A function of its own, so that the verifier
+ * walks the loop once. */
 __noinline __u32 key_row(__u32 probe, __s64 key)
 {
 	struct key_table *table = bpf_map_lookup_elem(&key_tables, &probe);
@@ -95,7 +96,8 @@ __noinline __u32 key_row(__u32 probe, __s64 key)
 	return KEY_SLOTS + 1;
 }
 
-static __always_inline void record_span(__u32 row, __u32 probe, const struct frame *frame, __u64 now)
+static __always_inline void record_span(__u32 row, __u32 probe, const struct frame *frame,
+					__u64 now)
 {
 	__s64 key = frame->key;
 

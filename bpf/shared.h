@@ -7,43 +7,43 @@
  */
 #include <linux/types.h>
 
-/* ---- cookies: what a program learns about the site it runs at ---------------------------------- */
+/* ---- cookies: what a program learns about the site it runs at ---- */
 
 /* bits 0-15 probe, 16-39 operand, 40-47 flags. The operand is the site's number where a span begins
  * or an argument is read, and the probe's first row where only a span ends. */
 #define COOKIE_OPERAND_SHIFT 16
 #define COOKIE_OPERAND_MASK 0xffffffull
 #define COOKIE_FLAG_SHIFT 40
-#define COOKIE_SP_SHIFTED 1u	/* attached between the two lea: rsp is 128 lower than at the note */
-#define COOKIE_HAS_KEY 2u	/* argument 1 is the key */
-#define COOKIE_LATE 4u		/* attached while others record: silent until its probe has a row */
+#define COOKIE_SP_SHIFTED 1u /* attached between the two lea: rsp is 128 lower than at the note */
+#define COOKIE_HAS_KEY 2u    /* argument 1 is the key */
+#define COOKIE_LATE 4u	     /* attached while others record: silent until its probe has a row */
 
 #define MAX_PROBES 0xffffu
 #define MAX_SITES COOKIE_OPERAND_MASK
 #define SITE_SP_SHIFT_BYTES 128
 
 static inline __attribute__((always_inline)) __u64 cookie_make(__u32 probe, __u32 operand,
-								__u32 flags)
+							       __u32 flags)
 {
 	return probe | (__u64)operand << COOKIE_OPERAND_SHIFT | (__u64)flags << COOKIE_FLAG_SHIFT;
 }
 
-/* ---- per-thread state ------------------------------------------------------------------------- */
+/* ---- per-thread state ---- */
 
-#define MAX_DEPTH 32		/* open spans a thread; a power of two */
+#define MAX_DEPTH 32 /* open spans a thread; a power of two */
 
 enum frame_kind {
-	FRAME_HOLE,		/* ended or dropped below others that are still open */
-	FRAME_SCOPED,		/* ends in the function that began it: the sp rule holds */
-	FRAME_PAIR,		/* may end anywhere on the thread */
-	FRAME_LOCK,		/* the same, and the lock's address must be the same */
+	FRAME_HOLE,   /* ended or dropped below others that are still open */
+	FRAME_SCOPED, /* ends in the function that began it: the sp rule holds */
+	FRAME_PAIR,   /* may end anywhere on the thread */
+	FRAME_LOCK,   /* the same, and the lock's address must be the same */
 };
 
 struct frame {
 	__u64 begin_ns;
 	__u64 sp;
-	__u64 stack;		/* struct thread.stack when it began */
-	__s64 key;		/* key, or the lock's address */
+	__u64 stack; /* struct thread.stack when it began */
+	__s64 key;   /* key, or the lock's address */
 	__u32 site;
 	__u16 probe;
 	__u8 kind;
@@ -53,42 +53,42 @@ _Static_assert(sizeof(struct frame) == 40, "no padding");
 
 /* Only its own thread writes it, in programs that cannot interrupt each other. */
 struct thread {
-	__u64 stack_start;	/* the stack that sp was last seen on, a cache */
+	__u64 stack_start; /* the stack that sp was last seen on, a cache */
 	__u64 stack_end;
-	__u64 stack;		/* stack_end, plus 1 on the thread's native stack; 0: unknown */
-	__u64 seen;		/* bit (probe & 63): a span of it began here */
-	__u64 outermost_sp;	/* highest sp of a begin on the native stack */
-	__u64 overflow_sp;	/* of the first scoped begin beyond MAX_DEPTH */
+	__u64 stack;	    /* stack_end, plus 1 on the thread's native stack; 0: unknown */
+	__u64 seen;	    /* bit (probe & 63): a span of it began here */
+	__u64 outermost_sp; /* highest sp of a begin on the native stack */
+	__u64 overflow_sp;  /* of the first scoped begin beyond MAX_DEPTH */
 	__u32 depth;
-	__u32 overflow;		/* scoped begins beyond MAX_DEPTH that have not ended */
-	__u32 pair_overflow;	/* the same of pairs */
+	__u32 overflow;	     /* scoped begins beyond MAX_DEPTH that have not ended */
+	__u32 pair_overflow; /* the same of pairs */
 	__u16 holes;
-	__u16 is_fresh;		/* the program has been recorded from its first instruction */
+	__u16 is_fresh; /* the program has been recorded from its first instruction */
 	struct frame frames[MAX_DEPTH];
 };
 #define STACK_NATIVE 1ull
 
-/* ---- aggregates ------------------------------------------------------------------------------- */
+/* ---- aggregates ---- */
 
 /* One shard of one row. Followed by BUCKET_SLOTS(scale) counts. All zero is empty. */
 struct row {
-	__u64 sum;		/* two's complement for values */
-	__u64 max;		/* of values: biased by 2^63, so that unsigned order is theirs */
-	__u64 inverted_min;	/* ~min, so that 0 is "none" and it only grows */
+	__u64 sum;	    /* two's complement for values */
+	__u64 max;	    /* of values: biased by 2^63, so that unsigned order is theirs */
+	__u64 inverted_min; /* ~min, so that 0 is "none" and it only grows */
 	__u64 zero_count;
 	__u64 negative_count;
-	__u64 out_of_range;	/* of those in the last slot, the ones beyond it */
+	__u64 out_of_range; /* of those in the last slot, the ones beyond it */
 	__u64 slots[];
 };
 #define VALUE_BIAS (1ull << 63)
 
 /* Rows of a probe with keys: its own (spans without key), KEY_SLOTS of keys, one of all others. */
 #define KEY_SLOTS 64
-#define KEY_EMPTY ((__s64)(1ull << 63))	/* this key itself is counted among the others */
+#define KEY_EMPTY ((__s64)(1ull << 63)) /* this key itself is counted among the others */
 #define KEYED_ROWS (KEY_SLOTS + 2)
 
 struct key_table {
-	__s64 keys[KEY_SLOTS];	/* open addressing; a slot once taken never changes */
+	__s64 keys[KEY_SLOTS]; /* open addressing; a slot once taken never changes */
 };
 
 struct probe_counters {
@@ -103,10 +103,10 @@ struct probe_counters {
 };
 _Static_assert(sizeof(struct probe_counters) == 64, "one cache line");
 
-/* ---- arguments -------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 
 enum argument_kind {
-	ARGUMENT_NONE,		/* cannot be read */
+	ARGUMENT_NONE, /* cannot be read */
 	ARGUMENT_CONSTANT,
 	ARGUMENT_REGISTER,
 	ARGUMENT_MEMORY,
@@ -114,21 +114,21 @@ enum argument_kind {
 
 /* Argument 1 of a site, as bpf_probe_read() can fetch it. Offsets are into struct pt_regs. */
 struct argument {
-	__s64 value;		/* constant, or displacement */
-	__s16 reg;		/* offset of the register or the base; -1: none */
-	__s16 index;		/* offset of the index register; -1: none */
+	__s64 value; /* constant, or displacement */
+	__s16 reg;   /* offset of the register or the base; -1: none */
+	__s16 index; /* offset of the index register; -1: none */
 	__u8 kind;
 	__u8 scale_shift;
-	__u8 shift;		/* 64 - bits: shifted up and back down to cut and extend */
+	__u8 shift; /* 64 - bits: shifted up and back down to cut and extend */
 	__u8 is_signed;
 };
 _Static_assert(sizeof(struct argument) == 16, "no padding");
 
-/* ---- async spans ------------------------------------------------------------------------------ */
+/* ---- async spans ---- */
 
 struct async_key {
 	__u64 id;
-	__u32 pid;		/* process: ids of two processes are not the same span */
+	__u32 pid; /* process: ids of two processes are not the same span */
 	__u32 probe;
 };
 
@@ -139,7 +139,7 @@ struct async_span {
 	char comm[16];
 };
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* One open frame, as the task iterator writes it. */
 struct open_record {

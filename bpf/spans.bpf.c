@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * One program per kind of site. Which probe and site it is travels in the cookie, so the same program
- * serves every span of every process. Ends take the time first and begins last, so that as little of
- * our own work as possible is inside the span.
+ * One program per kind of site. Which probe and site it is travels in the cookie, so the same
+ * program serves every span of every process. Ends take the time first and begins last, so that as
+ * little of our own work as possible is inside the span.
  */
 #include "arguments.h"
 #include "frames.h"
@@ -37,7 +37,7 @@ static __always_inline __u64 site_sp(struct pt_regs *ctx, __u64 cookie)
 	return REGS_SP(ctx) + (cookie_flags(cookie) & COOKIE_SP_SHIFTED ? SITE_SP_SHIFT_BYTES : 0);
 }
 
-/* ---- spans on one thread ---------------------------------------------------------------------------- */
+/* ---- spans on one thread ---- */
 
 static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 {
@@ -109,7 +109,7 @@ int pair_end(struct pt_regs *ctx)
 	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
 }
 
-/* ---- locks: the wait is one span, the hold the next probe's ----------------------------------------- */
+/* ---- locks: the wait is one span, the hold the next probe's ---- */
 
 static __always_inline int lock_begin(struct pt_regs *ctx, __u64 cookie, __u32 probe)
 {
@@ -180,7 +180,7 @@ int lock_released(struct pt_regs *ctx)
 	return is_silent(cookie) ? 0 : lock_end(ctx, cookie, cookie_probe(cookie) + 1, now);
 }
 
-/* ---- spans across threads, joined by id ------------------------------------------------------------- */
+/* ---- spans across threads, joined by id ---- */
 
 SEC("?uprobe")
 int async_begin(struct pt_regs *ctx)
@@ -239,7 +239,7 @@ int async_end(struct pt_regs *ctx)
 	return 0;
 }
 
-/* ---- quantities --------------------------------------------------------------------------------------- */
+/* ---- quantities ---- */
 
 SEC("?uprobe")
 int value(struct pt_regs *ctx)
@@ -257,7 +257,7 @@ int value(struct pt_regs *ctx)
 	return 0;
 }
 
-/* ---- threads that end, programs that are replaced ------------------------------------------------------ */
+/* ---- threads that end, programs that are replaced ---- */
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
@@ -321,7 +321,7 @@ int list_open(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* ---- tests of the kernel -------------------------------------------------------------------------------- */
+/* ---- tests of the kernel ---- */
 
 /* Does an attach point fire? Also the empty program that costs are compared with. */
 SEC("?uprobe")

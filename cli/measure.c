@@ -113,7 +113,8 @@ static int run(const struct measure *measure, struct progress *progress, struct 
 			ret = emit_interval(measure, progress, err);
 			if (ret)
 				return ret;
-			/* Late by more than an interval: the missed ones are in the delta just shown. */
+			/* Late by more than an interval: the missed ones are in the delta just
+			 * shown. */
 			next += (now - next) / measure->interval_ns * measure->interval_ns +
 				measure->interval_ns;
 		}

@@ -155,12 +155,12 @@ int attach_links_add(struct attach_links *links, int fd)
 	return 0;
 }
 
-/* ---- detaching -------------------------------------------------------------------------------------- */
+/* ---- detaching ---- */
 
 #define CLOSERS 8
 
-/* Closing a link waits for the kernel's grace periods, 30 to 100 ms; those of several threads pass at
- * once. */
+/* Closing a link waits for the kernel's grace periods, 30 to 100 ms; those of several threads pass
+ * at once. */
 struct closer {
 	const int *fds;
 	size_t size;
@@ -185,8 +185,8 @@ static void close_at_once(const int *fds, size_t size)
 	for (size_t i = 0; i < CLOSERS && i * each < size; i++) {
 		closers[i].fds = fds + i * each;
 		closers[i].size = size - i * each < each ? size - i * each : each;
-		closers[i].is_started = size > 1 && pthread_create(&closers[i].thread, NULL, close_all,
-								    &closers[i]) == 0;
+		closers[i].is_started = size > 1 && pthread_create(&closers[i].thread, NULL,
+								   close_all, &closers[i]) == 0;
 		if (!closers[i].is_started)
 			close_all(&closers[i]);
 	}

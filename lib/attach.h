@@ -2,8 +2,9 @@
 #ifndef PROBEKIT_ATTACH_H
 #define PROBEKIT_ATTACH_H
 /*
- * Attaching a loaded program to sites of one file: the two system calls, nothing of what is attached.
- * Links are file descriptors; the kernel detaches when they close, however this process ends.
+ * Attaching a loaded program to sites of one file: the two system calls, nothing of what is
+ * attached. Links are file descriptors; the kernel detaches when they close, however this process
+ * ends.
  */
 #include <sys/types.h>
 
@@ -14,12 +15,12 @@
 
 /* `count` sites of the file that `path` leads to; arrays of that length. */
 struct attach_sites {
-	const char *path;	/* resolved in this process's mount namespace */
+	const char *path; /* resolved in this process's mount namespace */
 	size_t count;
 	const uint64_t *offsets;
-	const uint64_t *semaphore_offsets;	/* 0: none */
+	const uint64_t *semaphore_offsets; /* 0: none */
 	const uint64_t *cookies;
-	pid_t pid;		/* 0: every process */
+	pid_t pid; /* 0: every process */
 };
 
 /* File descriptors of links and perf events, in the order of attachment. */

@@ -51,7 +51,10 @@ int attachment_add_site(struct attachment *attachment, const struct object *obje
 {
 	uint64_t offset = placement->offset;
 	struct group group = {
-		.count = 1, .offsets = &offset, .semaphores = &semaphore_offset, .cookies = &cookie,
+		.count = 1,
+		.offsets = &offset,
+		.semaphores = &semaphore_offset,
+		.cookies = &cookie,
 	};
 
 	return attach_group(attachment, object, program, &group, pid);
@@ -59,9 +62,10 @@ int attachment_add_site(struct attachment *attachment, const struct object *obje
 
 static bool takes_argument(enum program program, bool has_key)
 {
-	return program == PROGRAM_SPAN_BEGIN ? has_key
-					     : program != PROGRAM_SPAN_END && program != PROGRAM_PAIR_BEGIN &&
-						       program != PROGRAM_PAIR_END;
+	return program == PROGRAM_SPAN_BEGIN
+		       ? has_key
+		       : program != PROGRAM_SPAN_END && program != PROGRAM_PAIR_BEGIN &&
+				 program != PROGRAM_PAIR_END;
 }
 
 /* What an end program needs is its row; everything else needs the site. */
@@ -79,21 +83,23 @@ static int add_to_group(struct attachment *attachment, struct group *group, uint
 			bool is_late, struct probekit_error *err)
 {
 	const struct plan_site *site = &attachment->plan->sites[index];
-	const struct sdt_site *note = &attachment->objects->items[site->object]->sites.sites[site->site];
+	const struct sdt_site *note =
+		&attachment->objects->items[site->object]->sites.sites[site->site];
 	struct placement placement;
 	int result = 0;
 
 	placement_choose(note, attachment->point, &placement);
 	if (takes_argument(site->program, site->has_key))
-		result = engine_set_argument(attachment->engine, ENGINE_SITE(index), &placement.argument,
-					     err);
+		result = engine_set_argument(attachment->engine, ENGINE_SITE(index),
+					     &placement.argument, err);
 	if (result)
 		return result;
 	if (group->count == 0)
 		group->first_probe = site->probe;
 	group->offsets[group->count] = placement.offset;
 	group->semaphores[group->count] = note->semaphore_offset;
-	group->cookies[group->count++] = site_cookie(attachment->plan, index, placement.flags | (is_late ? COOKIE_LATE : 0));
+	group->cookies[group->count++] =
+		site_cookie(attachment->plan, index, placement.flags | (is_late ? COOKIE_LATE : 0));
 	return 0;
 }
 
@@ -104,15 +110,18 @@ static int refused(const struct attachment *attachment, const struct object *obj
 	const char *name = attachment->plan->probes[group->first_probe].name;
 
 	if (code == -ESRCH)
-		return error_failed(err, code, "process %d has ended before it could be measured", pid);
+		return error_failed(err, code, "process %d has ended before it could be measured",
+				    pid);
 	if (code == -EPERM || code == -EACCES) {
-		error_unavailable(err, code, "cannot attach '%s' in '%s': %s refused: %s", name, object->path,
-				  how, strerror(-code));
+		error_unavailable(err, code, "cannot attach '%s' in '%s': %s refused: %s", name,
+				  object->path, how, strerror(-code));
 		return error_hint(err, code, "run as root%s",
-				  attachment->use_multi ? ", or grant CAP_BPF and CAP_PERFMON" : "");
+				  attachment->use_multi ? ", or grant CAP_BPF and CAP_PERFMON"
+							: "");
 	}
 	if (code == -EMFILE || code == -ENFILE) {
-		error_failed(err, code, "cannot attach '%s' in '%s': too many open files", name, object->path);
+		error_failed(err, code, "cannot attach '%s' in '%s': too many open files", name,
+			     object->path);
 		return error_hint(err, code, "raise the limit with 'ulimit -n'");
 	}
 	return error_errno(err, code, "cannot attach '%s' and %zu more sites in '%s' (%s)", name,
@@ -158,11 +167,12 @@ static int set_rows(struct attachment *attachment, uint32_t from_site, struct pr
 		bool is_lock = plan->sites[i].program == PROGRAM_LOCK_ACQUIRED;
 
 		for (uint32_t p = probe; p <= probe + is_lock && !result; p++)
-			result = engine_set_row(attachment->engine, ENGINE_PROBE(p),
-						plan->probes[p].row == UINT32_MAX
-							? UINT32_MAX /* no room: nothing is recorded */
-							: ENGINE_ROW(plan->probes[p].row),
-						err);
+			result = engine_set_row(
+				attachment->engine, ENGINE_PROBE(p),
+				plan->probes[p].row == UINT32_MAX
+					? UINT32_MAX /* no room: nothing is recorded */
+					: ENGINE_ROW(plan->probes[p].row),
+				err);
 	}
 	return result;
 }
@@ -179,8 +189,8 @@ int attachment_add(struct attachment *attachment, uint32_t from_site, struct pro
 
 	for (int program = 0; program < PROGRAM_COUNT && !result; program++)
 		for (uint32_t i = 0; i < attachment->objects->size && !result; i++)
-			result = attach_object(attachment, i, (enum program)program, from_site, &group,
-					       err);
+			result = attach_object(attachment, i, (enum program)program, from_site,
+					       &group, err);
 	if (!result) /* last: that lets late ones record */
 		result = set_rows(attachment, from_site, err);
 	free(group.offsets);

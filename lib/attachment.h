@@ -18,13 +18,13 @@ struct attachment {
 	const struct plan *plan;
 	bool use_multi;
 	enum point point;
-	const pid_t *pids;	/* pid_count of them; none: every process */
+	const pid_t *pids; /* pid_count of them; none: every process */
 	size_t pid_count;
 	struct attach_links links;
 };
 
-/* Attaches the plan's sites from number `from_site` on; probes that others precede (from_site > 0) record
- * once all of theirs are attached. On error the links made before stay. */
+/* Attaches the plan's sites from number `from_site` on; probes that others precede (from_site > 0)
+ * record once all of theirs are attached. On error the links made before stay. */
 int attachment_add(struct attachment *attachment, uint32_t from_site, struct probekit_error *err);
 
 /* Attaches `program` to one site with this cookie; for calibration. */

@@ -21,8 +21,8 @@
 #define SPANS_PER_ROUND 300
 #define INT3 0xcc
 
-/* Two spans, as one stays attached while the other is measured: detaching takes the kernel 30 to 100
- * ms, so nothing is detached before the session is. */
+/* Two spans, as one stays attached while the other is measured: detaching takes the kernel 30 to
+ * 100 ms, so nothing is detached before the session is. */
 static __attribute__((noinline)) void empty_spans(int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -65,7 +65,7 @@ static double time_spans(void (*spans)(int))
 /* The file that this code is mapped from, and where. */
 struct self {
 	struct object *object;
-	uint64_t load_offset;	/* address of a file offset, less the offset */
+	uint64_t load_offset; /* address of a file offset, less the offset */
 };
 
 struct sites {
@@ -133,8 +133,9 @@ static int attach(struct attachment *attachment, const struct self *self, const 
 
 	placement_choose(sites->begin, point, &begin);
 	placement_choose(sites->end, point, &end);
-	result = attachment_add_site(attachment, self->object, &begin, sites->begin->semaphore_offset,
-				     PROGRAM_SPAN_BEGIN, cookie_make(0, 0, begin.flags), getpid());
+	result = attachment_add_site(attachment, self->object, &begin,
+				     sites->begin->semaphore_offset, PROGRAM_SPAN_BEGIN,
+				     cookie_make(0, 0, begin.flags), getpid());
 	if (!result)
 		result = attachment_add_site(attachment, self->object, &end,
 					     sites->end->semaphore_offset, PROGRAM_SPAN_END,
@@ -175,10 +176,10 @@ static void fault(int signal)
 }
 
 /*
- * Linux 6.18 does not copy the page that an optimised site calls into a forked child, whose copy of the
- * code calls it all the same: the child dies, and detaching does not cure it. Such a kernel must not
- * optimise the sites of programs that may fork, so a child of ours tries first. It is cloned without a
- * signal to us: the caller may handle SIGCHLD.
+ * Linux 6.18 does not copy the page that an optimised site calls into a forked child, whose copy of
+ * the code calls it all the same: the child dies, and detaching does not cure it. Such a kernel
+ * must not optimise the sites of programs that may fork, so a child of ours tries first. It is
+ * cloned without a signal to us: the caller may handle SIGCHLD.
  */
 static bool survives_fork(void)
 {

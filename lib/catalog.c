@@ -18,16 +18,11 @@ struct probekit_catalog {
 };
 
 static const enum probekit_catalog_kind kinds[] = {
-	[WIRE_EVENT] = PROBEKIT_CATALOG_EVENT,
-	[WIRE_SPAN_BEGIN] = PROBEKIT_CATALOG_SPAN,
-	[WIRE_SPAN_END] = PROBEKIT_CATALOG_SPAN,
-	[WIRE_EXPLICIT_BEGIN] = PROBEKIT_CATALOG_SPAN,
-	[WIRE_EXPLICIT_END] = PROBEKIT_CATALOG_SPAN,
-	[WIRE_ASYNC_BEGIN] = PROBEKIT_CATALOG_ASYNC,
-	[WIRE_ASYNC_END] = PROBEKIT_CATALOG_ASYNC,
-	[WIRE_VALUE] = PROBEKIT_CATALOG_VALUE,
-	[WIRE_LOCK_WAIT] = PROBEKIT_CATALOG_LOCK,
-	[WIRE_LOCK_ACQUIRED] = PROBEKIT_CATALOG_LOCK,
+	[WIRE_EVENT] = PROBEKIT_CATALOG_EVENT,	      [WIRE_SPAN_BEGIN] = PROBEKIT_CATALOG_SPAN,
+	[WIRE_SPAN_END] = PROBEKIT_CATALOG_SPAN,      [WIRE_EXPLICIT_BEGIN] = PROBEKIT_CATALOG_SPAN,
+	[WIRE_EXPLICIT_END] = PROBEKIT_CATALOG_SPAN,  [WIRE_ASYNC_BEGIN] = PROBEKIT_CATALOG_ASYNC,
+	[WIRE_ASYNC_END] = PROBEKIT_CATALOG_ASYNC,    [WIRE_VALUE] = PROBEKIT_CATALOG_VALUE,
+	[WIRE_LOCK_WAIT] = PROBEKIT_CATALOG_LOCK,     [WIRE_LOCK_ACQUIRED] = PROBEKIT_CATALOG_LOCK,
 	[WIRE_LOCK_RELEASED] = PROBEKIT_CATALOG_LOCK,
 };
 
@@ -47,7 +42,8 @@ static struct probekit_catalog_entry *entry_of(struct probekit_catalog *catalog,
 	for (size_t i = 0; name && i < catalog->size; i++) {
 		struct probekit_catalog_entry *entry = &catalog->entries[i];
 
-		if (entry->kind == kind && entry->object == object->path && !strcmp(entry->name, name)) {
+		if (entry->kind == kind && entry->object == object->path &&
+		    !strcmp(entry->name, name)) {
 			free(name);
 			return entry;
 		}
@@ -59,7 +55,11 @@ static struct probekit_catalog_entry *entry_of(struct probekit_catalog *catalog,
 	}
 	catalog->entries = entries;
 	entries[catalog->size] = (struct probekit_catalog_entry){
-		.name = name, .kind = kind, .object = object->path, .arguments = "", .is_fast = true,
+		.name = name,
+		.kind = kind,
+		.object = object->path,
+		.arguments = "",
+		.is_fast = true,
 	};
 	return &entries[catalog->size++];
 }
@@ -98,7 +98,7 @@ static int add_sites(struct probekit_catalog *catalog, const struct object *obje
 	return 0;
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------------ */
+/* ---- pairs ---- */
 
 static const char *probe_name(const struct probekit_catalog_entry *entry)
 {

@@ -52,7 +52,8 @@ static int search(const char *name, char **found)
 		size_t length = strcspn(list, ":");
 		char *candidate;
 
-		if (asprintf(&candidate, "%.*s/%s", length ? (int)length : 1, length ? list : ".", name) < 0)
+		if (asprintf(&candidate, "%.*s/%s", length ? (int)length : 1, length ? list : ".",
+			     name) < 0)
 			return -ENOMEM;
 		if (is_program(candidate, &reason)) {
 			*found = candidate;
@@ -104,7 +105,8 @@ int command_find(struct command *command, char *const argv[], struct probekit_er
 	return command->argv ? 0 : error_no_memory(err);
 }
 
-static void run_child(const struct command *command, int release, int failure, bool stdout_to_stderr)
+static void run_child(const struct command *command, int release, int failure,
+		      bool stdout_to_stderr)
 {
 	sigset_t none;
 	ssize_t got;
@@ -189,7 +191,8 @@ void command_reap(struct command *command)
 		return;
 	reaped = waitpid(command->pid, &status, WNOHANG);
 	if (reaped < 0 && errno == ECHILD)
-		command->pid = 0; /* SIGCHLD is ignored: the kernel has reaped it, its number is free */
+		command->pid =
+			0; /* SIGCHLD is ignored: the kernel has reaped it, its number is free */
 	if (reaped <= 0)
 		return;
 	command->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -239,7 +242,7 @@ void command_done(struct command *command)
 	*command = (struct command){.release_fd = -1, .failure_fd = -1, .status = -1};
 }
 
-/* ---- what it will map ----------------------------------------------------------------------------- */
+/* ---- what it will map ---- */
 
 /* "\tlibc.so.6 => /lib/libc.so.6 (0x...)" or "\t/lib/ld.so (0x...)" */
 static void add_library(char *line, struct objects *objects)
@@ -259,7 +262,8 @@ static void add_library(char *line, struct objects *objects)
 }
 
 /* Asks the program's own loader, which only lists: nothing of the program runs. */
-static void add_libraries(const struct command *command, const char *loader, struct objects *objects)
+static void add_libraries(const struct command *command, const char *loader,
+			  struct objects *objects)
 {
 	char *const argv[] = {(char *)loader, (char *)"--list", command->path, NULL};
 	posix_spawn_file_actions_t actions;

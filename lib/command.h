@@ -7,12 +7,12 @@
 #include "object.h"
 
 struct command {
-	char **argv;		/* NULL: none */
-	char *path;		/* what argv[0] is in PATH */
-	pid_t pid;		/* 0: not started */
-	int release_fd;		/* writing lets it run; closing ends it unborn */
-	int failure_fd;		/* errno of a failed execve() */
-	int status;		/* as in child_status; -1: still running */
+	char **argv;	/* NULL: none */
+	char *path;	/* what argv[0] is in PATH */
+	pid_t pid;	/* 0: not started */
+	int release_fd; /* writing lets it run; closing ends it unborn */
+	int failure_fd; /* errno of a failed execve() */
+	int status;	/* as in child_status; -1: still running */
 };
 
 /* Finds the program; starts nothing. -ENOENT, -EACCES. */

@@ -61,7 +61,8 @@ static void choose_scale(struct engine *engine)
 {
 	engine->scale = BUCKET_SCALE;
 	while (engine->scale > MIN_SCALE &&
-	       (uint64_t)engine->rows * engine->shards * row_bytes(engine->scale) > MEMORY_BUDGET_BYTES)
+	       (uint64_t)engine->rows * engine->shards * row_bytes(engine->scale) >
+		       MEMORY_BUDGET_BYTES)
 		engine->scale--;
 	engine->row_bytes = row_bytes(engine->scale);
 }
@@ -83,7 +84,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf_map__set_max_entries(bpf->maps.probe_rows, options->probes);
 	bpf_map__set_max_entries(bpf->maps.arguments, options->sites ? options->sites : 1);
 	bpf_map__set_max_entries(bpf->maps.async_spans, options->has_async ? MAX_ASYNC_SPANS : 1);
-	bpf_object__for_each_program(program, bpf->obj) {
+	bpf_object__for_each_program (program, bpf->obj) {
 		bpf_program__set_autoload(program, true);
 		if (options->use_multi && bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
 			bpf_program__set_expected_attach_type(program, ATTACH_TYPE_UPROBE_MULTI);
@@ -122,8 +123,8 @@ static int map_aggregates(struct engine *engine)
 		result = map_memory(bpf->maps.counters, sizeof(*engine->counters),
 				    (void **)&engine->counters, &engine->counters_bytes);
 	if (!result)
-		result = map_memory(bpf->maps.key_tables, sizeof(*engine->keys), (void **)&engine->keys,
-				    &engine->keys_bytes);
+		result = map_memory(bpf->maps.key_tables, sizeof(*engine->keys),
+				    (void **)&engine->keys, &engine->keys_bytes);
 	if (result)
 		return result;
 	for (uint32_t i = 0; i < engine->probes; i++)
@@ -155,7 +156,8 @@ static int load(struct engine *engine, const struct engine_options *options,
 	configure(engine, options);
 	result = spans_bpf__load(engine->bpf);
 	if (result == -EPERM || result == -EACCES)
-		return error_unavailable(err, result, "the kernel refuses to load the BPF programs: %s",
+		return error_unavailable(err, result,
+					 "the kernel refuses to load the BPF programs: %s",
 					 strerror(-result));
 	if (result == -ENOMEM || result == -E2BIG)
 		return error_errno(err, result, "cannot load the BPF maps (%u rows in %u shards)",
@@ -173,7 +175,8 @@ static int load(struct engine *engine, const struct engine_options *options,
 	return 0;
 }
 
-int engine_new(const struct engine_options *options, struct engine **out, struct probekit_error *err)
+int engine_new(const struct engine_options *options, struct engine **out,
+	       struct probekit_error *err)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	libbpf_print_fn_t print;
@@ -382,7 +385,8 @@ static int visit_async(struct engine *engine,
 
 	for (int more = bpf_map_get_next_key(map, NULL, &key); more == 0 && !result;
 	     more = bpf_map_get_next_key(map, &key, &key)) {
-		struct open_record record = {.probe = key.probe, .key = (int64_t)key.id, .has_key = 1};
+		struct open_record record = {
+			.probe = key.probe, .key = (int64_t)key.id, .has_key = 1};
 
 		if (bpf_map_lookup_elem(map, &key, &span))
 			continue;
@@ -395,8 +399,9 @@ static int visit_async(struct engine *engine,
 	return result;
 }
 
-int engine_visit_open(struct engine *engine, int (*visit)(const struct open_record *record, void *arg),
-		      void *arg, struct probekit_error *err)
+int engine_visit_open(struct engine *engine,
+		      int (*visit)(const struct open_record *record, void *arg), void *arg,
+		      struct probekit_error *err)
 {
 	libbpf_print_fn_t print = libbpf_set_print(quiet);
 	int result = visit_frames(engine, visit, arg);

@@ -28,8 +28,8 @@ enum program {
 struct engine;
 
 struct engine_options {
-	bool use_multi;		/* programs are loaded for uprobe_multi links, else for perf events */
-	uint32_t probes;	/* numbers 0 .. probes - 1 */
+	bool use_multi;	 /* programs are loaded for uprobe_multi links, else for perf events */
+	uint32_t probes; /* numbers 0 .. probes - 1 */
 	uint32_t rows;
 	uint32_t sites;
 	bool has_async;
@@ -51,8 +51,8 @@ int engine_set_argument(struct engine *engine, uint32_t site, const struct argum
 			struct probekit_error *err);
 int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct probekit_error *err);
 
-/* From here on events are recorded; spans open at this moment (CLOCK_MONOTONIC) are counted as in flight.
- * Nothing is recorded before, and nothing after the pause. */
+/* From here on events are recorded; spans open at this moment (CLOCK_MONOTONIC) are counted as in
+ * flight. Nothing is recorded before, and nothing after the pause. */
 void engine_record(struct engine *engine, uint64_t now_ns);
 void engine_pause(struct engine *engine);
 void engine_watch_exec(struct engine *engine, pid_t pid);
@@ -67,8 +67,8 @@ struct row_sums {
 	uint64_t zero_count;
 	uint64_t negative_count;
 	uint64_t out_of_range;
-	uint64_t max;		/* as in struct row; since the last call for this row */
-	uint64_t inverted_min;	/* likewise; both are 0 when nothing came since */
+	uint64_t max;	       /* as in struct row; since the last call for this row */
+	uint64_t inverted_min; /* likewise; both are 0 when nothing came since */
 	uint64_t *slots;
 };
 size_t engine_slots(const struct engine *engine);
@@ -79,7 +79,8 @@ void engine_read_counters(const struct engine *engine, uint32_t probe,
 int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i);
 
 /* Calls `visit` for each open span, async ones included (they have the id as key). */
-int engine_visit_open(struct engine *engine, int (*visit)(const struct open_record *record, void *arg),
-		      void *arg, struct probekit_error *err);
+int engine_visit_open(struct engine *engine,
+		      int (*visit)(const struct open_record *record, void *arg), void *arg,
+		      struct probekit_error *err);
 
 #endif

@@ -25,7 +25,8 @@ static int load_return_zero(uint32_t expected_attach_type)
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = expected_attach_type);
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probekit_test", "Dual BSD/GPL", code, 2, &options);
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probekit_test", "Dual BSD/GPL", code, 2,
+			     &options);
 }
 
 static bool try_btf(void)
@@ -47,12 +48,19 @@ static bool try_atomics(void)
 {
 	const struct bpf_insn code[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_0, .off = -8},
-		{.code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_0,
-		 .off = -8, .imm = BPF_CMPXCHG},
+		{.code = BPF_STX | BPF_MEM | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .src_reg = BPF_REG_0,
+		 .off = -8},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .src_reg = BPF_REG_0,
+		 .off = -8,
+		 .imm = BPF_CMPXCHG},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probekit_test", "Dual BSD/GPL", code, 4, NULL);
+	int fd =
+		bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probekit_test", "Dual BSD/GPL", code, 4, NULL);
 
 	if (fd >= 0)
 		close(fd);
@@ -91,8 +99,12 @@ static int try_multi_link(pid_t pid)
 {
 	const uint64_t zero = 0;
 	const struct attach_sites sites = {
-		.path = "/", .count = 1, .offsets = &zero, .semaphore_offsets = &zero,
-		.cookies = &zero, .pid = pid,
+		.path = "/",
+		.count = 1,
+		.offsets = &zero,
+		.semaphore_offsets = &zero,
+		.cookies = &zero,
+		.pid = pid,
 	};
 	int program = load_return_zero(ATTACH_TYPE_UPROBE_MULTI);
 	int fd = -1;
@@ -134,21 +146,25 @@ static bool is_worth_trying(void)
 static const struct {
 	const char *name;
 	bool (*try)(void);
-	const char *missing;	/* NULL: there is another way */
+	const char *missing; /* NULL: there is another way */
 	const char *hint;
 } table[FEATURE_COUNT] = {
-	[FEATURE_BTF] = {"btf", try_btf, "the kernel has no readable type information (BTF) at /sys/kernel/btf/vmlinux",
-			 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' are since 2021"},
+	[FEATURE_BTF] =
+		{"btf", try_btf,
+		 "the kernel has no readable type information (BTF) at /sys/kernel/btf/vmlinux",
+		 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' are since 2021"},
 	[FEATURE_BPF] = {"bpf", try_bpf, "the kernel refuses to load BPF programs",
 			 "run as root, or grant CAP_BPF and CAP_PERFMON"},
-	[FEATURE_ATOMICS] = {"atomics", try_atomics, "the kernel is too old: BPF atomic operations are missing",
+	[FEATURE_ATOMICS] = {"atomics", try_atomics,
+			     "the kernel is too old: BPF atomic operations are missing",
 			     "Linux 6.1 or newer is needed"},
 	[FEATURE_TASK_STORAGE] = {"task_storage", try_task_storage,
 				  "the kernel is too old: BPF task storage is missing",
 				  "Linux 6.1 or newer is needed"},
 	[FEATURE_COOKIE] = {"cookie", try_cookie, "the kernel is too old: BPF cookies are missing",
 			    "Linux 6.1 or newer is needed"},
-	[FEATURE_FIND_VMA] = {"find_vma", try_find_vma, "the kernel is too old: bpf_find_vma() is missing",
+	[FEATURE_FIND_VMA] = {"find_vma", try_find_vma,
+			      "the kernel is too old: bpf_find_vma() is missing",
 			      "Linux 6.1 or newer is needed"},
 	[FEATURE_LOOP] = {"loop", try_loop, "the kernel is too old: bpf_loop() is missing",
 			  "Linux 6.1 or newer is needed"},
@@ -212,8 +228,10 @@ static int missing_privilege(struct probekit_error *err)
 	bool perfmon = admin || has_capability(CAP_PERFMON_BIT);
 
 	if (bpf && perfmon)
-		return error_unavailable(err, -EPERM, "%s, although the capabilities are there (a container or kernel lockdown?)",
-					 table[FEATURE_BPF].missing);
+		return error_unavailable(
+			err, -EPERM,
+			"%s, although the capabilities are there (a container or kernel lockdown?)",
+			table[FEATURE_BPF].missing);
 	error_unavailable(err, -EPERM, "not enough privilege: %s%s%s missing", bpf ? "" : "CAP_BPF",
 			  bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
 	return error_hint(err, -EPERM, "%s", table[FEATURE_BPF].hint);
@@ -239,7 +257,10 @@ int features_choose_attach(const struct features *features, bool with_pid, bool 
 		     (!with_pid || features->has[FEATURE_UPROBE_MULTI_PID]);
 	if (*use_multi || features->has[FEATURE_PERF_UPROBE])
 		return 0;
-	error_unavailable(err, -EOPNOTSUPP, "the kernel has neither uprobe_multi links%s nor perf uprobes",
+	error_unavailable(err, -EOPNOTSUPP,
+			  "the kernel has neither uprobe_multi links%s nor perf uprobes",
 			  with_pid ? " that can be limited to a process" : "");
-	return error_hint(err, -EOPNOTSUPP, "use a kernel built with CONFIG_UPROBE_EVENTS=y, with sysfs mounted at /sys");
+	return error_hint(
+		err, -EOPNOTSUPP,
+		"use a kernel built with CONFIG_UPROBE_EVENTS=y, with sysfs mounted at /sys");
 }

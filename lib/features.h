@@ -6,18 +6,18 @@
 
 enum feature {
 	FEATURE_BTF,
-	FEATURE_BPF,			/* programs may be loaded: privilege */
+	FEATURE_BPF, /* programs may be loaded: privilege */
 	FEATURE_ATOMICS,
 	FEATURE_TASK_STORAGE,
 	FEATURE_COOKIE,
 	FEATURE_FIND_VMA,
 	FEATURE_LOOP,
-	FEATURE_UPROBE_MULTI,		/* uprobe_multi links, for any process */
-	FEATURE_UPROBE_MULTI_PID,	/* ... and their PID filter includes every thread */
+	FEATURE_UPROBE_MULTI,	  /* uprobe_multi links, for any process */
+	FEATURE_UPROBE_MULTI_PID, /* ... and their PID filter includes every thread */
 	FEATURE_PERF_UPROBE,
-	FEATURE_NOP5,			/* attach at the nop5 of our sites; tested by running one */
-	FEATURE_NOP10,			/* the same for the nop10 */
-	FEATURE_FORK_CHECK,		/* ... used only where a forked child survives it */
+	FEATURE_NOP5,	    /* attach at the nop5 of our sites; tested by running one */
+	FEATURE_NOP10,	    /* the same for the nop10 */
+	FEATURE_FORK_CHECK, /* ... used only where a forked child survives it */
 	FEATURE_COUNT,
 };
 
@@ -28,9 +28,9 @@ struct features {
 /*
  * Fills the table. Features named in the environment variable PROBEKIT_DISABLE_FEATURES (a list
  * parted by commas: "uprobe_multi", "uprobe_multi_pid", "nop5", "nop10", "fork_check") are taken as
- * missing, so that fallbacks can be tested and measured where the kernel needs none. FEATURE_NOP5 and
- * _NOP10 say only whether they may be tried. Without "fork_check" an optimised site is used even
- * where it kills forked children: for benchmarks of targets that do not fork.
+ * missing, so that fallbacks can be tested and measured where the kernel needs none. FEATURE_NOP5
+ * and _NOP10 say only whether they may be tried. Without "fork_check" an optimised site is used
+ * even where it kills forked children: for benchmarks of targets that do not fork.
  */
 void features_detect(struct features *features);
 

@@ -8,8 +8,8 @@
 #include "sdt_note.h"
 
 struct object {
-	char *path;		/* as the user knows it */
-	int fd;			/* kept open: attaching by /proc/self/fd/N means this very file */
+	char *path; /* as the user knows it */
+	int fd;	    /* kept open: attaching by /proc/self/fd/N means this very file */
 	dev_t device;
 	ino_t inode;
 	struct elf_file *elf;
@@ -25,7 +25,8 @@ struct objects {
 	struct object **items;
 	size_t size;
 };
-/* Takes `object` over; frees it where the file is there already, and on error. The index, or -ENOMEM. */
+/* Takes `object` over; frees it where the file is there already, and on error. The index, or
+ * -ENOMEM. */
 ssize_t objects_add(struct objects *objects, struct object *object);
 void objects_done(struct objects *objects);
 

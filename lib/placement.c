@@ -8,7 +8,9 @@
 const char *point_name(enum point point)
 {
 	static const char *const names[POINT_COUNT] = {
-		[POINT_NOP] = "nop", [POINT_NOP5] = "nop5", [POINT_NOP10] = "nop10",
+		[POINT_NOP] = "nop",
+		[POINT_NOP5] = "nop5",
+		[POINT_NOP10] = "nop10",
 	};
 
 	return names[point];

@@ -17,9 +17,9 @@ enum point {
 const char *point_name(enum point point);
 
 struct placement {
-	uint64_t offset;	/* in the file */
-	uint32_t flags;		/* COOKIE_SP_SHIFTED */
-	struct argument argument;	/* of argument 1; ARGUMENT_NONE without */
+	uint64_t offset;	  /* in the file */
+	uint32_t flags;		  /* COOKIE_SP_SHIFTED */
+	struct argument argument; /* of argument 1; ARGUMENT_NONE without */
 };
 
 void placement_choose(const struct sdt_site *site, enum point point, struct placement *placement);

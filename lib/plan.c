@@ -13,7 +13,9 @@
 void plan_init(struct plan *plan)
 {
 	*plan = (struct plan){
-		.max_probes = UINT32_MAX, .max_sites = UINT32_MAX, .max_rows = UINT32_MAX,
+		.max_probes = UINT32_MAX,
+		.max_sites = UINT32_MAX,
+		.max_rows = UINT32_MAX,
 	};
 }
 
@@ -39,7 +41,8 @@ static bool is_selected(const struct selection *selection, const char *name)
 	return false;
 }
 
-static bool is_known(const struct plan *plan, const char *name, enum probekit_kind kind, uint32_t *probe)
+static bool is_known(const struct plan *plan, const char *name, enum probekit_kind kind,
+		     uint32_t *probe)
 {
 	for (uint32_t i = 0; i < plan->probe_count; i++) {
 		if (plan->probes[i].kind == kind && strcmp(plan->probes[i].name, name) == 0) {
@@ -63,7 +66,10 @@ static int find_probe(struct plan *plan, const char *name, enum probekit_kind ki
 		return -ENOMEM;
 	plan->probes = probes;
 	probes[plan->probe_count] = (struct plan_probe){
-		.name = strdup(name), .kind = kind, .row = UINT32_MAX, .is_fast = true,
+		.name = strdup(name),
+		.kind = kind,
+		.row = UINT32_MAX,
+		.is_fast = true,
 	};
 	if (!probes[plan->probe_count].name)
 		return -ENOMEM;
@@ -145,7 +151,8 @@ static int add_site(struct plan *plan, const struct objects *objects, struct pla
 	plan->sites = sites;
 	probe = &plan->probes[site.probe];
 	if (site.has_key && probe->row != UINT32_MAX && !probe->has_keys) {
-		site.has_key = false; /* it was given one row when only sites without key were known */
+		site.has_key =
+			false; /* it was given one row when only sites without key were known */
 		plan->left_out++;
 	}
 	sites[plan->site_count++] = site;
@@ -185,7 +192,8 @@ static int add_lock_site(struct plan *plan, const struct objects *objects, struc
 	if (asprintf(&wait, "%s.wait", name) < 0 || asprintf(&hold, "%s.hold", name) < 0)
 		goto out;
 	result = 0;
-	if (!is_selected(selection, wait) && !is_selected(selection, hold) && !is_selected(selection, name))
+	if (!is_selected(selection, wait) && !is_selected(selection, hold) &&
+	    !is_selected(selection, name))
 		goto out;
 	if (!is_known(plan, wait, PROBEKIT_KIND_SPAN, &wait_probe) &&
 	    (uint64_t)plan->probe_count + 2 > plan->max_probes)

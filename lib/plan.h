@@ -13,12 +13,12 @@ struct selection {
 	char **globs;
 	size_t glob_count;
 	struct pair {
-		char *text;	/* "PROVIDER:BEGIN,END|END" */
+		char *text; /* "PROVIDER:BEGIN,END|END" */
 		char *provider;
 		char *begin;
 		char **ends;
 		size_t end_count;
-	} *pairs;
+	} * pairs;
 	size_t pair_count;
 };
 
@@ -29,18 +29,18 @@ void selection_done(struct selection *selection);
 struct plan_probe {
 	char *name;
 	enum probekit_kind kind;
-	char *objects;		/* paths, joined by ", " */
-	char *build_id;		/* of the first; may be NULL */
-	uint32_t row;		/* the first; UINT32_MAX: none yet */
-	uint32_t sites;		/* of begin, or of the value */
+	char *objects;	/* paths, joined by ", " */
+	char *build_id; /* of the first; may be NULL */
+	uint32_t row;	/* the first; UINT32_MAX: none yet */
+	uint32_t sites; /* of begin, or of the value */
 	uint32_t end_sites;
 	bool has_keys;
-	bool is_fast;		/* every site is one of ours */
+	bool is_fast; /* every site is one of ours */
 };
 
 struct plan_site {
-	uint32_t object;	/* index */
-	uint32_t site;		/* in the object's table */
+	uint32_t object; /* index */
+	uint32_t site;	 /* in the object's table */
 	uint32_t probe;
 	enum program program;
 	bool has_key;
@@ -66,12 +66,12 @@ void plan_done(struct plan *plan);
 int plan_add_object(struct plan *plan, const struct objects *objects, uint32_t index,
 		    const struct selection *selection, struct probekit_error *err);
 
-/* Gives rows to the probes that have none yet; call when all objects known by now are added, as a probe
- * with keys takes more of them. */
+/* Gives rows to the probes that have none yet; call when all objects known by now are added, as a
+ * probe with keys takes more of them. */
 void plan_number_rows(struct plan *plan);
 
-/* An error that says what is wrong unless every glob and pair has found its probe. Which is what the
- * message names; the objects' other probes, or functions worth a span, are the hint. */
+/* An error that says what is wrong unless every glob and pair has found its probe. Which is what
+ * the message names; the objects' other probes, or functions worth a span, are the hint. */
 int plan_require(const struct plan *plan, const struct objects *objects,
 		 const struct selection *selection, struct probekit_error *err);
 

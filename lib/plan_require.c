@@ -46,8 +46,8 @@ static void list_spans(const struct objects *objects, struct text *text)
 
 			if (role == WIRE_EVENT)
 				continue;
-			snprintf(key, sizeof(key), "|%s:%.*s|", sites->sites[i].provider, (int)length,
-				 sites->sites[i].name);
+			snprintf(key, sizeof(key), "|%s:%.*s|", sites->sites[i].provider,
+				 (int)length, sites->sites[i].name);
 			if (strstr(seen, key) || strlen(seen) + strlen(key) >= sizeof(seen))
 				continue;
 			strcat(seen, key);
@@ -81,18 +81,24 @@ static int nothing_found(const struct objects *objects, const char *what, const 
 	char buffer[384] = "";
 	struct text text = {.at = buffer, .left = sizeof(buffer)};
 
-	error_failed(err, -ENOENT, "%s%s%s%s in '%s'%s", what, *name ? " '" : "", name, *name ? "'" : "",
-		     path, objects->size > 1 ? " or its libraries" : "");
+	error_failed(err, -ENOENT, "%s%s%s%s in '%s'%s", what, *name ? " '" : "", name,
+		     *name ? "'" : "", path, objects->size > 1 ? " or its libraries" : "");
 	list_spans(objects, &text);
 	if (text.items)
 		return error_hint(err, -ENOENT, "its spans are: %s", buffer);
 	if (count_notes(objects))
-		return error_hint(err, -ENOENT, "it has other USDT probes: 'probekit list' shows them and the pairs to give to -u");
+		return error_hint(
+			err, -ENOENT,
+			"it has other USDT probes: 'probekit list' shows them and the pairs to give to -u");
 	for (size_t i = 0; i < objects->size && i < 1; i++)
 		(void)elf_file_functions(objects->items[i]->elf, list_function, &text);
 	if (text.items)
-		return error_hint(err, -ENOENT, "add PROBEKIT_SPAN() of <probekit/probe.h> to a function, such as %s", buffer);
-	return error_hint(err, -ENOENT, "add PROBEKIT_SPAN() of <probekit/probe.h> to its hot paths");
+		return error_hint(
+			err, -ENOENT,
+			"add PROBEKIT_SPAN() of <probekit/probe.h> to a function, such as %s",
+			buffer);
+	return error_hint(err, -ENOENT,
+			  "add PROBEKIT_SPAN() of <probekit/probe.h> to its hot paths");
 }
 
 static bool glob_found(const struct plan *plan, const char *glob)
@@ -128,9 +134,11 @@ int plan_require(const struct plan *plan, const struct objects *objects,
 			if (strcmp(plan->probes[p].name, pair->text) == 0)
 				probe = &plan->probes[p];
 		if (!probe || !probe->sites)
-			return nothing_found(objects, "no USDT probe begins the pair", pair->text, err);
+			return nothing_found(objects, "no USDT probe begins the pair", pair->text,
+					     err);
 		if (!probe->end_sites)
-			return nothing_found(objects, "no USDT probe ends the pair", pair->text, err);
+			return nothing_found(objects, "no USDT probe ends the pair", pair->text,
+					     err);
 	}
 	if (plan->probe_count == 0)
 		return nothing_found(objects, "no probekit span", "", err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns reading /proc. A process may end at any moment: every failure is either an error or skipped. */
+/* Owns reading /proc. A process may end at any moment: every failure is either an error or skipped.
+ */
 #include "process.h"
 
 #include <dirent.h>
@@ -18,18 +19,24 @@
 static int no_process(pid_t pid, struct probekit_error *err)
 {
 	error_failed(err, -ESRCH, "no process has PID %d", pid);
-	return error_hint(err, -ESRCH, "see 'ps -e'; a process that restarts gets another PID, a path does not change");
+	return error_hint(
+		err, -ESRCH,
+		"see 'ps -e'; a process that restarts gets another PID, a path does not change");
 }
 
 static int no_access(pid_t pid, int code, struct probekit_error *err)
 {
-	error_unavailable(err, code, "process %d belongs to another user (or may not be traced): its memory map cannot be read", pid);
+	error_unavailable(
+		err, code,
+		"process %d belongs to another user (or may not be traced): its memory map cannot be read",
+		pid);
 	return error_hint(err, code, "run as root or as that user, or grant CAP_SYS_PTRACE");
 }
 
 static int no_executable(pid_t pid, struct probekit_error *err)
 {
-	return error_failed(err, -ESRCH, "process %d has no executable: it has ended, or is a kernel thread",
+	return error_failed(err, -ESRCH,
+			    "process %d has no executable: it has ended, or is a kernel thread",
 			    pid);
 }
 
@@ -42,7 +49,8 @@ int process_open(pid_t pid, int *pidfd, struct probekit_error *err)
 	if (pid <= 0)
 		return error_usage(err, "'%d' is not a PID", pid);
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: a thread that leads no process */
+	if (fd < 0 &&
+	    (errno == ESRCH || errno == EINVAL)) /* EINVAL: a thread that leads no process */
 		return no_process(pid, err);
 	if (fd < 0)
 		return error_errno(err, -errno, "cannot watch process %d", pid);
@@ -133,8 +141,9 @@ static int open_mapped(pid_t pid, const struct proc_map *map)
 
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
 	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	fd = root < 0 ? -errno : open_checked((int)syscall(SYS_openat2, root, map->path, &how, sizeof(how)),
-					      map->inode);
+	fd = root < 0 ? -errno
+		      : open_checked((int)syscall(SYS_openat2, root, map->path, &how, sizeof(how)),
+				     map->inode);
 	if (root >= 0)
 		close(root);
 	if (fd >= 0)
@@ -160,7 +169,8 @@ static int add_executable(pid_t pid, struct objects *objects, struct probekit_er
 		return no_access(pid, -errno, err);
 	if (fd < 0) {
 		if (errno != ENOENT && errno != ESRCH)
-			return error_errno(err, -errno, "cannot open the executable of process %d", pid);
+			return error_errno(err, -errno, "cannot open the executable of process %d",
+					   pid);
 		return no_executable(pid, err);
 	}
 	name[length] = '\0';
@@ -175,8 +185,8 @@ static bool is_code_file(const struct proc_map *map)
 	return map->is_executable && map->inode && map->path[0] == '/';
 }
 
-static int add_mapped(pid_t pid, const struct proc_maps *maps, struct objects *objects, size_t *skipped,
-		      struct probekit_error *err)
+static int add_mapped(pid_t pid, const struct proc_maps *maps, struct objects *objects,
+		      size_t *skipped, struct probekit_error *err)
 {
 	for (size_t i = 0; i < maps->size; i++) {
 		struct object *object;
@@ -217,7 +227,8 @@ int process_objects(pid_t pid, struct objects *objects, size_t *skipped, struct 
 	return result;
 }
 
-int process_maps(pid_t pid, const struct object *object, bool *is_mapped, struct probekit_error *err)
+int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
+		 struct probekit_error *err)
 {
 	struct proc_maps maps;
 	size_t size_bytes;

@@ -12,14 +12,15 @@ int process_open(pid_t pid, int *pidfd, struct probekit_error *err);
 /* The text of /proc/PID/maps; free() it. */
 int process_read_maps(pid_t pid, char **text, size_t *size_bytes, struct probekit_error *err);
 
-/* Adds every file that `pid` maps as code to `objects`, its executable first. Files are opened inside
- * the process's root directory; those that cannot be read, or are no ELF files, are skipped and
- * counted in *skipped, unless it is the executable. */
+/* Adds every file that `pid` maps as code to `objects`, its executable first. Files are opened
+ * inside the process's root directory; those that cannot be read, or are no ELF files, are skipped
+ * and counted in *skipped, unless it is the executable. */
 int process_objects(pid_t pid, struct objects *objects, size_t *skipped,
 		    struct probekit_error *err);
 
 /* Does the process map the object as code? By inode, as file systems disagree on device numbers. */
-int process_maps(pid_t pid, const struct object *object, bool *is_mapped, struct probekit_error *err);
+int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
+		 struct probekit_error *err);
 
 /* How many processes map the object as code now, as far as we may see. */
 size_t process_count_users(const struct object *object);

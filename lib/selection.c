@@ -38,7 +38,9 @@ static void pair_done(struct pair *pair)
 static int bad_pair(const char *text, struct probekit_error *err)
 {
 	error_usage(err, "'%s' is no pair of USDT probes", text);
-	return error_hint(err, -EINVAL, "write PROVIDER:BEGIN,END as in postgresql:query__start,query__done; 'probekit list' shows them");
+	return error_hint(
+		err, -EINVAL,
+		"write PROVIDER:BEGIN,END as in postgresql:query__start,query__done; 'probekit list' shows them");
 }
 
 static int split_ends(struct pair *pair, const char *ends)
@@ -70,7 +72,8 @@ int selection_add_pair(struct selection *selection, const char *text, struct pro
 	struct pair *pairs;
 	int result;
 
-	if (!colon || !comma || colon == text || comma == colon + 1 || !comma[1] || strchr(comma + 1, ','))
+	if (!colon || !comma || colon == text || comma == colon + 1 || !comma[1] ||
+	    strchr(comma + 1, ','))
 		return bad_pair(text, err);
 	pair.text = strdup(text);
 	pair.provider = strndup(text, (size_t)(colon - text));

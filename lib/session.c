@@ -46,7 +46,7 @@ void session_log(const struct probekit_session *session, enum probekit_log_level
 	session->options.log(session->options.log_arg, level, line);
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------------ */
+/* ---- set-up ---- */
 
 int probekit_session_new(const struct probekit_session_options *options,
 			 struct probekit_session **out, struct probekit_error *err)
@@ -100,7 +100,8 @@ static int require_new(const struct probekit_session *session, struct probekit_e
 	return error_usage(err, "targets and probes are added before the session starts");
 }
 
-static int name_target(struct probekit_session *session, const char *name, struct probekit_error *err)
+static int name_target(struct probekit_session *session, const char *name,
+		       struct probekit_error *err)
 {
 	char *joined;
 
@@ -156,7 +157,8 @@ static int watch(struct probekit_session *session, pid_t pid, struct probekit_er
 	return 0;
 }
 
-int probekit_session_add_pid(struct probekit_session *session, pid_t pid, struct probekit_error *err)
+int probekit_session_add_pid(struct probekit_session *session, pid_t pid,
+			     struct probekit_error *err)
 {
 	char name[32];
 	int result = require_new(session, err);
@@ -210,7 +212,7 @@ int probekit_session_add_pair(struct probekit_session *session, const char *pair
 	return result ? result : selection_add_pair(&session->selection, pair, err);
 }
 
-/* ---- start ------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static int check_maps_path(const struct probekit_session *session, pid_t pid,
 			   struct probekit_error *err)
@@ -221,8 +223,8 @@ static int check_maps_path(const struct probekit_session *session, pid_t pid,
 	for (size_t i = 0; i < session->path_count && !maps_one && !result; i++)
 		result = process_maps(pid, session->objects.items[i], &maps_one, err);
 	if (!result && !maps_one)
-		session_log(session, PROBEKIT_LOG_WARNING, "process %d has not mapped '%s' (yet)", pid,
-			    session->objects.items[0]->path);
+		session_log(session, PROBEKIT_LOG_WARNING, "process %d has not mapped '%s' (yet)",
+			    pid, session->objects.items[0]->path);
 	return result;
 }
 
@@ -234,7 +236,8 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 
 	if (session->command.argv) {
 		if (session->pid_count || session->path_count)
-			return error_usage(err, "give either a command to start, or a path and PIDs");
+			return error_usage(err,
+					   "give either a command to start, or a path and PIDs");
 		return command_objects(&session->command, &session->objects, err);
 	}
 	if (!session->target)
@@ -247,10 +250,12 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 		if (session->path_count)
 			result = check_maps_path(session, session->pids[i], err);
 		else
-			result = process_objects(session->pids[i], &session->objects, &skipped, err);
+			result =
+				process_objects(session->pids[i], &session->objects, &skipped, err);
 	}
 	if (skipped)
-		session_log(session, PROBEKIT_LOG_WARNING, "%zu mapped files could not be read and are not measured", skipped);
+		session_log(session, PROBEKIT_LOG_WARNING,
+			    "%zu mapped files could not be read and are not measured", skipped);
 	return result;
 }
 
@@ -259,14 +264,15 @@ static int make_plan(struct probekit_session *session, struct probekit_error *er
 	int result = 0;
 
 	for (uint32_t i = 0; i < session->objects.size && !result; i++)
-		result = plan_add_object(&session->plan, &session->objects, i, &session->selection, err);
+		result = plan_add_object(&session->plan, &session->objects, i, &session->selection,
+					 err);
 	if (result)
 		return result;
 	plan_number_rows(&session->plan);
 	/* What a command has not itself, it may execute or open. */
-	return session->command.argv ? 0
-				     : plan_require(&session->plan, &session->objects,
-						    &session->selection, err);
+	return session->command.argv
+		       ? 0
+		       : plan_require(&session->plan, &session->objects, &session->selection, err);
 }
 
 static bool has_kind(const struct plan *plan, enum probekit_kind kind)
@@ -306,8 +312,10 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	if (result)
 		return result;
 	if (engine_scale(session->engine) < 6)
-		session_log(session, PROBEKIT_LOG_WARNING, "%u histograms: resolution lowered to %d buckets an octave to bound memory",
-			    plan->row_count, 1 << engine_scale(session->engine));
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"%u histograms: resolution lowered to %d buckets an octave to bound memory",
+			plan->row_count, 1 << engine_scale(session->engine));
 	session->attachment = (struct attachment){
 		.engine = session->engine,
 		.objects = &session->objects,
@@ -320,7 +328,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	return 0;
 }
 
-static int attach_all(struct probekit_session *session, uint32_t from_site, struct probekit_error *err)
+static int attach_all(struct probekit_session *session, uint32_t from_site,
+		      struct probekit_error *err)
 {
 	session->attachment.pids = session->pids;
 	session->attachment.pid_count = session->pid_count;
@@ -336,7 +345,8 @@ static void note_start(struct probekit_session *session)
 	session->started_ns = session_now_ns();
 	session->interval_start_ns = session->started_ns;
 	engine_record(session->engine, session->started_ns);
-	session_log(session, PROBEKIT_LOG_INFO, "measuring: %u probes at %u sites, attached with %s at %s",
+	session_log(session, PROBEKIT_LOG_INFO,
+		    "measuring: %u probes at %u sites, attached with %s at %s",
 		    session->plan.probe_count, session->plan.site_count,
 		    session->attachment.use_multi ? "uprobe_multi" : "perf events",
 		    point_name(session->attachment.point));
@@ -355,7 +365,8 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 	if (!result)
 		result = load(session, err);
 	if (!result && session->command.argv) {
-		result = command_start(&session->command, session->options.command_stdout_to_stderr, err);
+		result = command_start(&session->command, session->options.command_stdout_to_stderr,
+				       err);
 		if (!result)
 			result = watch(session, session->command.pid, err);
 		if (!result)
@@ -370,9 +381,10 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		return 0;
 	result = command_release(&session->command, err);
 	if (!result && plan_require(&session->plan, &session->objects, &session->selection, NULL))
-		session_log(session, PROBEKIT_LOG_WARNING,
-			    "'%s' itself has not all that was asked for; what it executes and opens is watched",
-			    session->command.path);
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"'%s' itself has not all that was asked for; what it executes and opens is watched",
+			session->command.path);
 	return result;
 }
 
@@ -395,12 +407,13 @@ int probekit_session_start(struct probekit_session *session, struct probekit_err
 	return 0;
 }
 
-/* ---- while it runs ------------------------------------------------------------------------------------- */
+/* ---- while it runs ---- */
 
 static bool is_seen(const struct probekit_session *session, const struct proc_map *map)
 {
 	for (size_t i = 0; i < session->seen_count; i++)
-		if (session->seen[i].inode == map->inode && session->seen[i].major == map->dev_major &&
+		if (session->seen[i].inode == map->inode &&
+		    session->seen[i].major == map->dev_major &&
 		    session->seen[i].minor == map->dev_minor)
 			return true;
 	return false;
@@ -408,13 +421,16 @@ static bool is_seen(const struct probekit_session *session, const struct proc_ma
 
 static bool note_seen(struct probekit_session *session, const struct proc_map *map)
 {
-	struct seen_file *seen = reallocarray(session->seen, session->seen_count + 1, sizeof(*seen));
+	struct seen_file *seen =
+		reallocarray(session->seen, session->seen_count + 1, sizeof(*seen));
 
 	if (!seen)
 		return false;
 	session->seen = seen;
 	seen[session->seen_count++] = (struct seen_file){
-		.inode = map->inode, .major = map->dev_major, .minor = map->dev_minor,
+		.inode = map->inode,
+		.major = map->dev_major,
+		.minor = map->dev_minor,
 	};
 	return true;
 }
@@ -463,15 +479,18 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 		return result;
 	plan_number_rows(&session->plan);
 	if (session->plan.left_out > left_out)
-		session_log(session, PROBEKIT_LOG_WARNING, "%zu probes of libraries opened later found no room and are not measured",
-			    session->plan.left_out - left_out);
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"%zu probes of libraries opened later found no room and are not measured",
+			session->plan.left_out - left_out);
 	if (session->plan.site_count == sites)
 		return 0;
 	if (attach_all(session, sites, &problem)) {
 		/* What is measured already goes on. */
 		attach_links_close(&session->attachment.links, links);
 		if (problem.code != -ESRCH)
-			session_log(session, PROBEKIT_LOG_WARNING, "not measured: %s", problem.text);
+			session_log(session, PROBEKIT_LOG_WARNING, "not measured: %s",
+				    problem.text);
 	}
 	return 0;
 }
@@ -484,7 +503,8 @@ static bool all_ended(const struct probekit_session *session)
 	return session->pid_count > 0;
 }
 
-static int wait_for_news(struct probekit_session *session, int timeout_ms, struct probekit_error *err)
+static int wait_for_news(struct probekit_session *session, int timeout_ms,
+			 struct probekit_error *err)
 {
 	struct pollfd *fds = calloc(session->pid_count + 1, sizeof(*fds));
 	int ready;
@@ -497,7 +517,8 @@ static int wait_for_news(struct probekit_session *session, int timeout_ms, struc
 			.events = POLLIN,
 		};
 	fds[session->pid_count] = (struct pollfd){
-		.fd = engine_event_fd(session->engine), .events = POLLIN,
+		.fd = engine_event_fd(session->engine),
+		.events = POLLIN,
 	};
 	ready = poll(fds, session->pid_count + 1, timeout_ms);
 	for (size_t i = 0; i < session->pid_count && ready > 0; i++)
@@ -506,7 +527,8 @@ static int wait_for_news(struct probekit_session *session, int timeout_ms, struc
 	return 0;
 }
 
-int probekit_session_poll(struct probekit_session *session, int timeout_ms, struct probekit_error *err)
+int probekit_session_poll(struct probekit_session *session, int timeout_ms,
+			  struct probekit_error *err)
 {
 	bool is_command = session->command.argv != NULL;
 	int scan_ms = (int)(SCAN_INTERVAL_NS / 1000000);
@@ -550,8 +572,8 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	attach_links_close(&session->attachment.links, 0);
 	command_reap(&session->command);
 	if (session->command.pid > 0 && session->command.status < 0)
-		session_log(session, PROBEKIT_LOG_WARNING, "the measurement is over: '%s' is sent SIGTERM",
-			    session->command.path);
+		session_log(session, PROBEKIT_LOG_WARNING,
+			    "the measurement is over: '%s' is sent SIGTERM", session->command.path);
 	command_end(&session->command);
 	return result;
 }

@@ -23,7 +23,7 @@ struct extremes {
 struct row_history {
 	struct extremes whole;
 	struct extremes interval;
-	uint64_t counted;	/* at the end of the last interval that counted any */
+	uint64_t counted; /* at the end of the last interval that counted any */
 };
 
 /* A file that the command has mapped as code, and that was planned if it could be. */
@@ -46,9 +46,9 @@ struct probekit_session {
 
 	struct selection selection;
 	struct objects objects;
-	size_t path_count;		/* of the objects, those given by path: the first ones */
-	pid_t *pids;			/* given by PID, and the command's */
-	struct watched_process *watched;	/* the same processes */
+	size_t path_count;		 /* of the objects, those given by path: the first ones */
+	pid_t *pids;			 /* given by PID, and the command's */
+	struct watched_process *watched; /* the same processes */
 	size_t pid_count;
 	struct command command;
 	size_t users_at_start;
@@ -60,16 +60,16 @@ struct probekit_session {
 	struct attachment attachment;
 	struct calibration calibration;
 	int64_t started_unix_ns;
-	uint64_t started_ns;		/* CLOCK_MONOTONIC, as the programs' times */
-	uint64_t stopped_ns;		/* 0: not yet */
+	uint64_t started_ns; /* CLOCK_MONOTONIC, as the programs' times */
+	uint64_t stopped_ns; /* 0: not yet */
 	uint64_t last_scan_ns;
 	struct seen_file *seen;
 	size_t seen_count;
 
-	struct row_history *history;	/* by row of the plan; max_rows of them */
-	struct probekit_snapshot *previous;	/* the whole at the last interval */
+	struct row_history *history;	    /* by row of the plan; max_rows of them */
+	struct probekit_snapshot *previous; /* the whole at the last interval */
 	uint64_t interval_start_ns;
-	struct open_record *open;	/* noted at the stop */
+	struct open_record *open; /* noted at the stop */
 	size_t open_count;
 };
 

@@ -13,7 +13,7 @@
 #include "session.h"
 #include "snapshot.h"
 
-/* ---- open spans ----------------------------------------------------------------------------------------- */
+/* ---- open spans ---- */
 
 static int note_one(const struct open_record *record, void *arg)
 {
@@ -44,7 +44,8 @@ int session_note_open(struct probekit_session *session, struct probekit_error *e
 	return engine_visit_open(session->engine, note_one, session, err);
 }
 
-static int add_open(const struct probekit_session *session, uint32_t index, struct probekit_probe *probe)
+static int add_open(const struct probekit_session *session, uint32_t index,
+		    struct probekit_probe *probe)
 {
 	if (!session->open_count)
 		return 0;
@@ -70,7 +71,7 @@ static int add_open(const struct probekit_session *session, uint32_t index, stru
 	return 0;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static void widen(struct extremes *into, const struct extremes *from)
 {
@@ -88,17 +89,19 @@ static int64_t unbias(uint64_t raw, bool is_value)
 struct reader {
 	struct probekit_session *session;
 	struct row_sums sums;
-	bool is_interval;	/* min and max since the last interval */
+	bool is_interval; /* min and max since the last interval */
 };
 
 /* Fills count, sum, min, max and histogram of `row` from the kernel's row. */
-static int read_row(struct reader *reader, uint32_t index, struct probekit_probe *row, uint64_t *beyond)
+static int read_row(struct reader *reader, uint32_t index, struct probekit_probe *row,
+		    uint64_t *beyond)
 {
 	struct probekit_session *session = reader->session;
 	struct row_history *history = &session->history[index];
 	struct row_sums *sums = &reader->sums;
 	struct extremes now;
-	const struct extremes *extremes = reader->is_interval ? &history->interval : &history->whole;
+	const struct extremes *extremes =
+		reader->is_interval ? &history->interval : &history->whole;
 	bool is_value = row->kind == PROBEKIT_KIND_VALUE;
 	int32_t scale = engine_scale(session->engine);
 	int32_t exponent = is_value ? 0 : BUCKET_SECONDS_EXPONENT;
@@ -109,7 +112,8 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	widen(&history->whole, &now);
 	widen(&history->interval, &now);
 	result = histogram_from_slots(sums->slots, engine_slots(session->engine),
-				      BUCKET_SLOT_BASE - (exponent << scale), scale, &row->histogram);
+				      BUCKET_SLOT_BASE - (exponent << scale), scale,
+				      &row->histogram);
 	if (result)
 		return result;
 	row->histogram.zero_count = sums->zero_count;
@@ -121,8 +125,8 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 		row->min = unbias(~extremes->inverted_min, is_value);
 		row->max = unbias(extremes->max, is_value);
 	}
-	/* A span that ended while the row was read may show its duration now and be counted in the next
-	 * interval: an interval in which nothing was counted leaves the extremes to that one. */
+	/* A span that ended while the row was read may show its duration now and be counted in the
+	 * next interval: an interval in which nothing was counted leaves the extremes to that one. */
 	if (reader->is_interval && row->count > history->counted) {
 		history->counted = row->count;
 		history->interval = (struct extremes){0};
@@ -216,7 +220,8 @@ static int read_keys(struct reader *reader, uint32_t index, struct probekit_snap
 		row->key = key;
 		row->is_key_overflow = is_overflow;
 		if (!result)
-			result = read_row(reader, planned->row + 1 + i, row, &total->lost.out_of_range);
+			result = read_row(reader, planned->row + 1 + i, row,
+					  &total->lost.out_of_range);
 		if (!result)
 			result = add_row(total, row);
 		if (result)
@@ -263,7 +268,8 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	if (session->pid_count)
 		memcpy(pids, session->pids, session->pid_count * sizeof(*pids));
 	info->started_unix_ns = session->started_unix_ns;
-	info->duration_ns = (session->stopped_ns ? session->stopped_ns : session_now_ns()) - session->started_ns;
+	info->duration_ns = (session->stopped_ns ? session->stopped_ns : session_now_ns()) -
+			    session->started_ns;
 	info->target = copy(session->target);
 	info->pids = pids;
 	info->pid_count = session->pid_count;
@@ -276,7 +282,9 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->attach = copy(session->attachment.use_multi ? "uprobe_multi" : "perf_event");
 	info->site = copy(point_name(session->calibration.point));
 	info->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
-	return info->target && info->tool_version && info->kernel && info->attach && info->site ? 0 : -ENOMEM;
+	return info->target && info->tool_version && info->kernel && info->attach && info->site
+		       ? 0
+		       : -ENOMEM;
 }
 
 static int read_snapshot(struct probekit_session *session, bool is_interval,
@@ -323,7 +331,7 @@ int probekit_session_snapshot(struct probekit_session *session, struct probekit_
 	return result ? result : read_snapshot(session, false, snapshot, err);
 }
 
-/* ---- intervals ---------------------------------------------------------------------------------------------- */
+/* ---- intervals ---- */
 
 static const struct probekit_probe *find_row(const struct probekit_snapshot *snapshot,
 					     const struct probekit_probe *like)
@@ -331,8 +339,9 @@ static const struct probekit_probe *find_row(const struct probekit_snapshot *sna
 	for (size_t i = 0; snapshot && i < snapshot->size; i++) {
 		const struct probekit_probe *row = &snapshot->probes[i];
 
-		if (row->kind == like->kind && row->has_key == like->has_key && row->key == like->key &&
-		    row->is_key_overflow == like->is_key_overflow && strcmp(row->name, like->name) == 0)
+		if (row->kind == like->kind && row->has_key == like->has_key &&
+		    row->key == like->key && row->is_key_overflow == like->is_key_overflow &&
+		    strcmp(row->name, like->name) == 0)
 			return row;
 	}
 	return NULL;
@@ -372,8 +381,10 @@ static int copy_rows(const struct probekit_snapshot *from, struct probekit_snaps
 		row->build_id = NULL;
 		row->open = NULL;
 		row->open_count = 0;
-		row->histogram = (struct probekit_histogram){.scale = from->probes[i].histogram.scale};
-		result = row->name ? histogram_add(&row->histogram, &from->probes[i].histogram) : -ENOMEM;
+		row->histogram =
+			(struct probekit_histogram){.scale = from->probes[i].histogram.scale};
+		result = row->name ? histogram_add(&row->histogram, &from->probes[i].histogram)
+				   : -ENOMEM;
 	}
 	if (result) {
 		probekit_snapshot_free(copied);
@@ -398,7 +409,8 @@ int probekit_session_interval(struct probekit_session *session, struct probekit_
 	if (copy_rows(delta, &whole))
 		result = error_no_memory(err);
 	for (size_t i = 0; !result && i < delta->size; i++) {
-		const struct probekit_probe *before = find_row(session->previous, &delta->probes[i]);
+		const struct probekit_probe *before =
+			find_row(session->previous, &delta->probes[i]);
 
 		if (before && subtract_row(&delta->probes[i], before))
 			result = error_no_memory(err);

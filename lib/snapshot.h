@@ -15,7 +15,8 @@ struct probekit_snapshot {
 /* An empty snapshot with room for `size` zeroed rows. NULL: no memory. */
 struct probekit_snapshot *snapshot_new(size_t size);
 
-/* JSON both ways without files; snapshot_write/read add those. `name` is what errors call the text. */
+/* JSON both ways without files; snapshot_write/read add those. `name` is what errors call the text.
+ */
 int snapshot_from_json(const char *text, size_t size_bytes, const char *name,
 		       struct probekit_snapshot **snapshot, struct probekit_error *err);
 

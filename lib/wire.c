@@ -24,10 +24,10 @@ static const struct {
 	const char *begin;
 	const char *end;
 } pairs[] = {
-	{"start", "done"},     {"start", "stop"},   {"start", "end"},	   {"start", "finish"},
-	{"start", "commit"},   {"start", "abort"},  {"start", "complete"}, {"begin", "end"},
-	{"begin", "done"},     {"begin", "commit"}, {"begin", "rollback"}, {"entry", "return"},
-	{"entry", "exit"},     {"enter", "exit"},   {"enter", "leave"},	   {"enter", "return"},
+	{"start", "done"},	{"start", "stop"},   {"start", "end"},	    {"start", "finish"},
+	{"start", "commit"},	{"start", "abort"},  {"start", "complete"}, {"begin", "end"},
+	{"begin", "done"},	{"begin", "commit"}, {"begin", "rollback"}, {"entry", "return"},
+	{"entry", "exit"},	{"enter", "exit"},   {"enter", "leave"},    {"enter", "return"},
 	{"acquire", "release"}, {"open", "close"},
 };
 
@@ -70,10 +70,12 @@ bool wire_is_pair(const char *begin, const char *end)
 		size_t end_word = strlen(pairs[i].end);
 		size_t stem = begin_length - begin_word;
 
-		if (begin_length < begin_word || end_length < end_word || end_length - end_word != stem)
+		if (begin_length < begin_word || end_length < end_word ||
+		    end_length - end_word != stem)
 			continue;
 		if (memcmp(begin, end, stem) == 0 && is_parted(begin, stem) &&
-		    strcmp(begin + stem, pairs[i].begin) == 0 && strcmp(end + stem, pairs[i].end) == 0)
+		    strcmp(begin + stem, pairs[i].begin) == 0 &&
+		    strcmp(end + stem, pairs[i].end) == 0)
 			return true;
 	}
 	return false;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_WIRE_H
 #define PROBEKIT_WIRE_H
-/* What the name of a site says: the suffixes that probe.h writes, and the pairs that other projects'
- * probes form by custom. Pure. */
+/* What the name of a site says: the suffixes that probe.h writes, and the pairs that other
+ * projects' probes form by custom. Pure. */
 #include "sdt_note.h"
 
 enum wire_role {
-	WIRE_EVENT,		/* a single probe */
+	WIRE_EVENT, /* a single probe */
 	WIRE_SPAN_BEGIN,
 	WIRE_SPAN_END,
 	WIRE_EXPLICIT_BEGIN,

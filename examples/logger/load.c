@@ -134,7 +134,7 @@ static int connect_client(struct client *client)
 		.sin_port = htons((uint16_t)load->options.port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	struct timeval patience = { .tv_sec = 10 };
+	struct timeval patience = {.tv_sec = 10};
 	int on = 1;
 
 	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -148,9 +148,9 @@ static int connect_client(struct client *client)
 /* Returns false once the load is to stop. */
 static bool wait_until(const struct load *load, int64_t due_ns)
 {
-	struct pollfd stop = { .fd = load->stop_event, .events = POLLIN };
+	struct pollfd stop = {.fd = load->stop_event, .events = POLLIN};
 	int64_t left_ns = due_ns - now_ns();
-	struct timespec left = { 0 };
+	struct timespec left = {0};
 
 	if (left_ns > 0) {
 		left.tv_sec = left_ns / NS_PER_S;
@@ -238,14 +238,14 @@ static unsigned int number(const char *option, unsigned int min, unsigned int ma
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "port", required_argument, NULL, 'p' },
-		{ "connections", required_argument, NULL, 'c' },
-		{ "rate", required_argument, NULL, 'r' },
-		{ "duration", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"port", required_argument, NULL, 'p'},
+		{"connections", required_argument, NULL, 'c'},
+		{"rate", required_argument, NULL, 'r'},
+		{"duration", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
-	struct options options = { .connections = 16, .rate = 4000, .duration = 10 };
+	struct options options = {.connections = 16, .rate = 4000, .duration = 10};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -273,10 +273,10 @@ static struct options parse_options(int argc, char **argv)
 static void wait_for_end(struct load *load, const sigset_t *signals)
 {
 	struct pollfd fds[] = {
-		{ .fd = load->stop_event, .events = POLLIN },
-		{ .fd = signalfd(-1, signals, SFD_CLOEXEC), .events = POLLIN },
+		{.fd = load->stop_event, .events = POLLIN},
+		{.fd = signalfd(-1, signals, SFD_CLOEXEC), .events = POLLIN},
 	};
-	struct timespec duration = { .tv_sec = load->options.duration };
+	struct timespec duration = {.tv_sec = load->options.duration};
 
 	ppoll(fds, 2, load->options.duration ? &duration : NULL, NULL);
 	eventfd_write(load->stop_event, 1);
@@ -303,7 +303,7 @@ static void run(struct load *load, struct client *clients, const sigset_t *signa
 	int error = 0;
 
 	for (unsigned int i = 0; i < connections; i++) {
-		clients[i] = (struct client){ .load = load, .number = i, .seed = i + 1, .fd = -1 };
+		clients[i] = (struct client){.load = load, .number = i, .seed = i + 1, .fd = -1};
 		if (!atomic_load(&load->has_failed))
 			connect_client(&clients[i]);
 	}
@@ -331,7 +331,7 @@ static void run(struct load *load, struct client *clients, const sigset_t *signa
 
 int main(int argc, char **argv)
 {
-	struct load load = { .options = parse_options(argc, argv) };
+	struct load load = {.options = parse_options(argc, argv)};
 	struct client *clients = calloc(load.options.connections, sizeof(*clients));
 	sigset_t signals;
 

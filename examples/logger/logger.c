@@ -40,15 +40,15 @@ static unsigned int number(const char *option, unsigned int min, unsigned int ma
 static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "port", required_argument, NULL, 'p' },
-		{ "threads", required_argument, NULL, 't' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "buffered", no_argument, NULL, 'b' },
-		{ "duration", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"port", required_argument, NULL, 'p'},
+		{"threads", required_argument, NULL, 't'},
+		{"log", required_argument, NULL, 'l'},
+		{"buffered", no_argument, NULL, 'b'},
+		{"duration", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
-	struct options options = { .threads = 16, .log_mode = LOG_SYNC };
+	struct options options = {.threads = 16, .log_mode = LOG_SYNC};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {

@@ -106,7 +106,7 @@ static int handle_input(struct server *server, struct connection *connection, in
 
 static int watch(struct server *server, struct connection *connection, int fd)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection };
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
 
 	return epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -202,8 +202,8 @@ static int64_t now_ms(void)
 int server_run(struct server *server, int stop_fd, unsigned int seconds)
 {
 	struct pollfd fds[] = {
-		{ .fd = stop_fd, .events = POLLIN },
-		{ .fd = server->listener, .events = POLLIN },
+		{.fd = stop_fd, .events = POLLIN},
+		{.fd = server->listener, .events = POLLIN},
 	};
 	int64_t end = now_ms() + seconds * INT64_C(1000);
 
@@ -247,7 +247,7 @@ static int listen_on(struct server *server, unsigned int port)
 
 static int start_workers(struct server *server, unsigned int threads)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 	int error = 0;
 
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -290,7 +290,7 @@ struct server *server_start(unsigned int port, unsigned int threads, struct log 
 
 unsigned int server_port(const struct server *server)
 {
-	struct sockaddr_in address = { .sin_port = 0 };
+	struct sockaddr_in address = {.sin_port = 0};
 	socklen_t size = sizeof(address);
 
 	getsockname(server->listener, (struct sockaddr *)&address, &size);

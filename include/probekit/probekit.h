@@ -15,9 +15,10 @@
  *	probekit_session_snapshot()       a plain value: everything measured until now
  *	probekit_session_stop()           freeze the counts and detach
  *
- * Conventions. Functions return 0, or a negative errno and fill the caller's `struct probekit_error`
- * (which may be NULL); outputs are set on success only. The library never prints, exits, or installs
- * signal handlers. Times are nanoseconds (`_ns`). Objects are opaque and made by `_new`-like calls;
+ * Conventions. Functions return 0, or a negative errno and fill the caller's `struct
+ *probekit_error` (which may be NULL); outputs are set on success only. The library never prints,
+ *exits, or installs signal handlers. Times are nanoseconds (`_ns`). Objects are opaque and made by
+ *`_new`-like calls;
  * `_free(NULL)` is safe. A session, catalog or snapshot may be used from one thread at a time;
  * different objects from different threads. Should the process die, the kernel detaches everything.
  *
@@ -41,34 +42,34 @@ extern "C" {
 #define PROBEKIT_MUST_CHECK
 #endif
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 /* The values are exit codes, as the probekit command uses them. */
 enum probekit_error_kind {
-	PROBEKIT_ERROR_FAILED = 1,	/* no such file or process, not an ELF file, no probe, I/O */
-	PROBEKIT_ERROR_USAGE = 2,	/* the caller's arguments contradict each other */
-	PROBEKIT_ERROR_UNAVAILABLE = 3,	/* a privilege or a kernel feature is missing */
-	PROBEKIT_ERROR_CANNOT_RUN = 126,	/* the command is there, but cannot be executed */
-	PROBEKIT_ERROR_NOT_FOUND = 127,	/* there is no such command */
+	PROBEKIT_ERROR_FAILED = 1, /* no such file or process, not an ELF file, no probe, I/O */
+	PROBEKIT_ERROR_USAGE = 2,  /* the caller's arguments contradict each other */
+	PROBEKIT_ERROR_UNAVAILABLE = 3,	 /* a privilege or a kernel feature is missing */
+	PROBEKIT_ERROR_CANNOT_RUN = 126, /* the command is there, but cannot be executed */
+	PROBEKIT_ERROR_NOT_FOUND = 127,	 /* there is no such command */
 };
 
 /* What failed, on which object, why, and what to do. `text` is one line without a newline, in which
  * control characters of file and process names are escaped; `hint` may be empty. */
 struct probekit_error {
-	int code;			/* negative errno */
+	int code; /* negative errno */
 	enum probekit_error_kind kind;
 	char text[1024];
 	char hint[512];
 };
 
-/* ---- snapshots ------------------------------------------------------------------------------- */
+/* ---- snapshots ---- */
 
 enum probekit_kind {
-	PROBEKIT_KIND_SPAN,	/* scoped or explicit span of probe.h, or one side of a lock span */
-	PROBEKIT_KIND_USDT,	/* a pair of USDT probes named by the caller */
-	PROBEKIT_KIND_ASYNC,	/* a span joined by id, perhaps across threads */
+	PROBEKIT_KIND_SPAN,  /* scoped or explicit span of probe.h, or one side of a lock span */
+	PROBEKIT_KIND_USDT,  /* a pair of USDT probes named by the caller */
+	PROBEKIT_KIND_ASYNC, /* a span joined by id, perhaps across threads */
 	PROBEKIT_KIND_FUNCTION,
-	PROBEKIT_KIND_VALUE,	/* a histogram of a quantity without unit */
+	PROBEKIT_KIND_VALUE, /* a histogram of a quantity without unit */
 };
 
 /*
@@ -88,13 +89,13 @@ struct probekit_histogram {
 
 /* What a probe could not measure. All zero: count, sum, min and max are exact. */
 struct probekit_lost {
-	uint64_t unmatched_end;		/* ends whose begin was not seen */
-	uint64_t abandoned;		/* begins that can no longer end: longjmp, exec, thread exit */
-	uint64_t depth_overflow;	/* begins nested deeper than is recorded */
-	uint64_t state_unavailable;	/* the kernel refused per-thread memory */
-	uint64_t map_full;		/* async spans beyond the table */
-	uint64_t unreadable_argument;	/* key, id or value could not be read */
-	uint64_t out_of_range;		/* values counted in the histogram's last bucket */
+	uint64_t unmatched_end;	    /* ends whose begin was not seen */
+	uint64_t abandoned;	    /* begins that can no longer end: longjmp, exec, thread exit */
+	uint64_t depth_overflow;    /* begins nested deeper than is recorded */
+	uint64_t state_unavailable; /* the kernel refused per-thread memory */
+	uint64_t map_full;	    /* async spans beyond the table */
+	uint64_t unreadable_argument; /* key, id or value could not be read */
+	uint64_t out_of_range;	      /* values counted in the histogram's last bucket */
 };
 
 /* A span that had begun and not ended when the measurement stopped. */
@@ -107,68 +108,67 @@ struct probekit_open_span {
 
 /* One row: a probe, or one key of it. Strings and arrays belong to the snapshot. */
 struct probekit_probe {
-	const char *name;		/* "provider:name" */
+	const char *name; /* "provider:name" */
 	enum probekit_kind kind;
-	const char *object;		/* path of the binary or library; several are joined by ", " */
-	const char *build_id;		/* hexadecimal, or NULL */
+	const char *object;   /* path of the binary or library; several are joined by ", " */
+	const char *build_id; /* hexadecimal, or NULL */
 	uint32_t sites;
-	bool has_key;			/* this row is one key (or the overflow) of the row before */
-	bool is_key_overflow;		/* every key beyond the table */
+	bool has_key;	      /* this row is one key (or the overflow) of the row before */
+	bool is_key_overflow; /* every key beyond the table */
 	int64_t key;
 	uint64_t count;
-	int64_t sum;			/* ns; for kind VALUE without unit, as are min and max */
-	int64_t min;			/* 0 when count is 0 */
+	int64_t sum; /* ns; for kind VALUE without unit, as are min and max */
+	int64_t min; /* 0 when count is 0 */
 	int64_t max;
 	struct probekit_histogram histogram;
-	uint64_t in_flight_at_start;	/* ends of spans that began before the measurement */
-	uint64_t probe_cost_ns;		/* measured cost of one begin and end here; 0: unknown */
-	struct probekit_lost lost;	/* of the probe; zero in key rows */
+	uint64_t in_flight_at_start; /* ends of spans that began before the measurement */
+	uint64_t probe_cost_ns;	     /* measured cost of one begin and end here; 0: unknown */
+	struct probekit_lost lost;   /* of the probe; zero in key rows */
 	struct probekit_open_span *open;
 	size_t open_count;
 };
 
 struct probekit_snapshot_info {
-	int64_t started_unix_ns;	/* wall-clock time of attachment */
+	int64_t started_unix_ns; /* wall-clock time of attachment */
 	uint64_t duration_ns;
-	const char *target;		/* as the user would name it: path, "pid 42", or the command */
-	const pid_t *pids;		/* processes given by PID or started; pid_count elements */
+	const char *target; /* as the user would name it: path, "pid 42", or the command */
+	const pid_t *pids;  /* processes given by PID or started; pid_count elements */
 	size_t pid_count;
-	int32_t child_status;		/* exit status, 128 + signal; -1: no command, or still running */
-	uint64_t span_cost_ns;		/* one traced span of probe.h, begin and end; 0: not measured */
-	uint64_t usdt_cost_ns;		/* the same at a plain nop, as foreign USDT probes have; 0: no */
-	uint64_t floor_ns;		/* what an empty span of probe.h reads; 0: not measured */
+	int32_t child_status;  /* exit status, 128 + signal; -1: no command, or still running */
+	uint64_t span_cost_ns; /* one traced span of probe.h, begin and end; 0: not measured */
+	uint64_t usdt_cost_ns; /* the same at a plain nop, as foreign USDT probes have; 0: no */
+	uint64_t floor_ns;     /* what an empty span of probe.h reads; 0: not measured */
 	const char *tool_version;
-	const char *kernel;		/* release, as uname -r */
-	const char *attach;		/* "uprobe_multi" or "perf_event" */
-	const char *site;		/* attach point in our sites: "nop", "nop5", "nop10" */
+	const char *kernel; /* release, as uname -r */
+	const char *attach; /* "uprobe_multi" or "perf_event" */
+	const char *site;   /* attach point in our sites: "nop", "nop5", "nop10" */
 	uint32_t cpus;
 };
 
 struct probekit_snapshot;
 
 PROBEKIT_API void probekit_snapshot_free(struct probekit_snapshot *snapshot);
-PROBEKIT_API const struct probekit_snapshot_info *
-probekit_snapshot_info(const struct probekit_snapshot *snapshot);
+PROBEKIT_API const struct probekit_snapshot_info *probekit_snapshot_info(
+	const struct probekit_snapshot *snapshot);
 /* Rows in the order of first planning; a probe's key rows follow its own row. */
 PROBEKIT_API size_t probekit_snapshot_size(const struct probekit_snapshot *snapshot);
-PROBEKIT_API const struct probekit_probe *
-probekit_snapshot_probe(const struct probekit_snapshot *snapshot, size_t i);
+PROBEKIT_API const struct probekit_probe *probekit_snapshot_probe(
+	const struct probekit_snapshot *snapshot, size_t i);
 
 /* JSON text (docs/snapshot-format.md), without a newline inside when `compact`. The caller frees
  * `*text` with free(). Errors: -ENOMEM. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int
-probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool compact, char **text,
-			  struct probekit_error *err);
-/* Writes the JSON to `path` so that no other process sees a part of it: a temporary file in the same
- * folder is renamed over it. Nothing is left behind on error. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int
-probekit_snapshot_write(const struct probekit_snapshot *snapshot, const char *path,
-			struct probekit_error *err);
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_to_json(
+	const struct probekit_snapshot *snapshot, bool compact, char **text,
+	struct probekit_error *err);
+/* Writes the JSON to `path` so that no other process sees a part of it: a temporary file in the
+ * same folder is renamed over it. Nothing is left behind on error. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_write(
+	const struct probekit_snapshot *snapshot, const char *path, struct probekit_error *err);
 /* Reads what probekit_snapshot_write() wrote; "-" is standard input. A truncated, foreign or newer
  * file gets an error that says which. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int
-probekit_snapshot_read(const char *path, struct probekit_snapshot **snapshot,
-		       struct probekit_error *err);
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_read(const char *path,
+							    struct probekit_snapshot **snapshot,
+							    struct probekit_error *err);
 
 /* The ceil(q * count)-th smallest value's bucket, at its geometric middle, clamped to [min, max];
  * ns, or the value for kind VALUE. `q` in [0, 1]. 0 when the row is empty. */
@@ -177,7 +177,7 @@ PROBEKIT_API double probekit_probe_quantile(const struct probekit_probe *probe, 
 /* A peak of the distribution: where it is highest, and the share [0, 1] of all spans around it, up
  * to the valleys that part it from its neighbours. */
 struct probekit_mode {
-	double at;		/* ns, or the value for kind VALUE */
+	double at; /* ns, or the value for kind VALUE */
 	double from;
 	double to;
 	double share;
@@ -188,36 +188,36 @@ struct probekit_mode {
 PROBEKIT_API size_t probekit_probe_modes(const struct probekit_probe *probe,
 					 struct probekit_mode *modes, size_t capacity);
 
-/* Counts per power-of-two band of the histogram, exactly: band k is (2^k, 2^(k+1)] seconds (for kind
- * VALUE: units). `counts[i]` belongs to band `*first + i`; returns how many bands there are from the
- * first to the last that is not empty, of which at most `capacity` are filled. */
+/* Counts per power-of-two band of the histogram, exactly: band k is (2^k, 2^(k+1)] seconds (for
+ * kind VALUE: units). `counts[i]` belongs to band `*first + i`; returns how many bands there are
+ * from the first to the last that is not empty, of which at most `capacity` are filled. */
 PROBEKIT_API size_t probekit_probe_bands(const struct probekit_probe *probe, int32_t *first,
 					 uint64_t *counts, size_t capacity);
 
-/* ---- sessions -------------------------------------------------------------------------------- */
+/* ---- sessions ---- */
 
 struct probekit_session;
 
 enum probekit_log_level {
-	PROBEKIT_LOG_WARNING,	/* something is not measured as asked */
-	PROBEKIT_LOG_INFO,	/* what is attached, and how */
+	PROBEKIT_LOG_WARNING, /* something is not measured as asked */
+	PROBEKIT_LOG_INFO,    /* what is attached, and how */
 };
 
 /* Zero means the default everywhere; set `size` to sizeof(struct probekit_session_options). */
 struct probekit_session_options {
 	size_t size;
-	uint32_t max_keys;		/* keys kept apart per probe: 1 to 64 (64) */
-	bool key_only;			/* measure only spans whose key is `key` */
+	uint32_t max_keys; /* keys kept apart per probe: 1 to 64 (64) */
+	bool key_only;	   /* measure only spans whose key is `key` */
 	int64_t key;
-	bool command_stdout_to_stderr;	/* of a command that the session starts */
+	bool command_stdout_to_stderr; /* of a command that the session starts */
 	/* One line, escaped as errors are; called from within the session's functions. */
 	void (*log)(void *arg, enum probekit_log_level level, const char *line);
 	void *log_arg;
 };
 
-PROBEKIT_API PROBEKIT_MUST_CHECK int
-probekit_session_new(const struct probekit_session_options *options,
-		     struct probekit_session **session, struct probekit_error *err);
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_new(
+	const struct probekit_session_options *options, struct probekit_session **session,
+	struct probekit_error *err);
 /* Detaches and ends the command if need be. */
 PROBEKIT_API void probekit_session_free(struct probekit_session *session);
 
@@ -229,10 +229,10 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_path(struct probekit_s
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_pid(struct probekit_session *session,
 							      pid_t pid,
 							      struct probekit_error *err);
-/* Starts `argv` (NULL-terminated, copied; searched in PATH) held before its first instruction, to be
- * released by probekit_session_start(). At most one per session. Errors, here or from the start, when
- * it cannot be found or run: kinds NOT_FOUND and CANNOT_RUN with the errno of execve(2). It ends with
- * the session: probekit_session_stop() sends SIGTERM, and SIGKILL 5 s later. */
+/* Starts `argv` (NULL-terminated, copied; searched in PATH) held before its first instruction, to
+ * be released by probekit_session_start(). At most one per session. Errors, here or from the start,
+ * when it cannot be found or run: kinds NOT_FOUND and CANNOT_RUN with the errno of execve(2). It
+ * ends with the session: probekit_session_stop() sends SIGTERM, and SIGKILL 5 s later. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_command(struct probekit_session *session,
 								  char *const argv[],
 								  struct probekit_error *err);
@@ -240,8 +240,8 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_command(struct probeki
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_span(struct probekit_session *session,
 							       const char *glob,
 							       struct probekit_error *err);
-/* "PROVIDER:BEGIN,END": time from one USDT probe to another on the same thread. END may name several
- * as "A|B": whichever comes first. */
+/* "PROVIDER:BEGIN,END": time from one USDT probe to another on the same thread. END may name
+ * several as "A|B": whichever comes first. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_pair(struct probekit_session *session,
 							       const char *pair,
 							       struct probekit_error *err);
@@ -252,7 +252,7 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_start(struct probekit_sess
 							    struct probekit_error *err);
 
 enum probekit_event {
-	PROBEKIT_EVENT_TARGETS_ENDED = 1,	/* the command, or every PID, has ended */
+	PROBEKIT_EVENT_TARGETS_ENDED = 1, /* the command, or every PID, has ended */
 };
 
 /* Waits up to `timeout_ms`, sooner when a target ends or a signal arrives; attaches to what the
@@ -261,41 +261,41 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_poll(struct probekit_sessi
 							   int timeout_ms,
 							   struct probekit_error *err);
 /* Everything since the start. After probekit_session_stop() it includes the open spans. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int
-probekit_session_snapshot(struct probekit_session *session, struct probekit_snapshot **snapshot,
-			  struct probekit_error *err);
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_snapshot(struct probekit_session *session,
+							       struct probekit_snapshot **snapshot,
+							       struct probekit_error *err);
 /* What was added since the last call of this function, or since the start. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int
-probekit_session_interval(struct probekit_session *session, struct probekit_snapshot **snapshot,
-			  struct probekit_error *err);
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_interval(struct probekit_session *session,
+							       struct probekit_snapshot **snapshot,
+							       struct probekit_error *err);
 /* Freezes every count at this moment, notes the open spans, detaches. Idempotent. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_stop(struct probekit_session *session,
 							   struct probekit_error *err);
 /* Processes that ran the target when the session started; 0 for a path that nothing runs yet. */
 PROBEKIT_API size_t probekit_session_process_count(const struct probekit_session *session);
 
-/* ---- catalogs: what could be measured --------------------------------------------------------- */
+/* ---- catalogs: what could be measured ---- */
 
 struct probekit_catalog;
 
 /* One span, value, event or pair of probes, in one object. Strings belong to the catalog. */
 struct probekit_catalog_entry {
-	const char *name;	/* "provider:name"; for a pair "provider:begin,end" as -u takes it */
+	const char *name; /* "provider:name"; for a pair "provider:begin,end" as -u takes it */
 	enum probekit_catalog_kind {
-		PROBEKIT_CATALOG_SPAN,	/* scoped or explicit span of probe.h */
+		PROBEKIT_CATALOG_SPAN, /* scoped or explicit span of probe.h */
 		PROBEKIT_CATALOG_ASYNC,
 		PROBEKIT_CATALOG_LOCK,
 		PROBEKIT_CATALOG_VALUE,
 		PROBEKIT_CATALOG_PAIR,	/* two (or more) foreign probes whose names pair */
-		PROBEKIT_CATALOG_EVENT,	/* a single USDT probe */
+		PROBEKIT_CATALOG_EVENT, /* a single USDT probe */
 	} kind;
 	const char *object;
-	const char *arguments;	/* of its first site, as the note has them; "" when none */
-	uint32_t sites;		/* of begin; of the probe itself where there is one */
+	const char *arguments; /* of its first site, as the note has them; "" when none */
+	uint32_t sites;	       /* of begin; of the probe itself where there is one */
 	uint32_t end_sites;
 	bool has_key;
 	bool has_semaphore;
-	bool is_fast;		/* every site can be attached at the optimised instruction */
+	bool is_fast; /* every site can be attached at the optimised instruction */
 };
 
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_open_path(const char *path,
@@ -306,8 +306,8 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_open_pid(pid_t pid,
 							       struct probekit_error *err);
 PROBEKIT_API void probekit_catalog_free(struct probekit_catalog *catalog);
 PROBEKIT_API size_t probekit_catalog_size(const struct probekit_catalog *catalog);
-PROBEKIT_API const struct probekit_catalog_entry *
-probekit_catalog_entry(const struct probekit_catalog *catalog, size_t i);
+PROBEKIT_API const struct probekit_catalog_entry *probekit_catalog_entry(
+	const struct probekit_catalog *catalog, size_t i);
 /* Notes whose arguments or bytes could not be understood; they are listed all the same. */
 PROBEKIT_API size_t probekit_catalog_bad_notes(const struct probekit_catalog *catalog);
 

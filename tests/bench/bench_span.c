@@ -87,7 +87,7 @@ static double ns_per_span(struct target *target, long spans)
 	return (double)ns / (double)spans;
 }
 
-/* ---- probekit and the empty program -------------------------------------------------------------- */
+/* ---- probekit and the empty program ---- */
 
 static double run_session(struct target *target, bool is_fast)
 {
@@ -111,7 +111,8 @@ static double run_session(struct target *target, bool is_fast)
 
 static double run_empty(struct target *target, const char *path, enum point point)
 {
-	struct engine_options options = {.use_multi = true, .probes = 1, .rows = 1, .sites = 1, .key_limit = 1};
+	struct engine_options options = {
+		.use_multi = true, .probes = 1, .rows = 1, .sites = 1, .key_limit = 1};
 	struct attachment attachment = {.use_multi = true};
 	struct probekit_error err;
 	struct object *object;
@@ -124,8 +125,8 @@ static double run_empty(struct target *target, const char *path, enum point poin
 
 		placement_choose(&object->sites.sites[i], point, &placement);
 		if (attachment_add_site(&attachment, object, &placement,
-					object->sites.sites[i].semaphore_offset, PROGRAM_COUNT_HIT, 0,
-					target->pid))
+					object->sites.sites[i].semaphore_offset, PROGRAM_COUNT_HIT,
+					0, target->pid))
 			fail("cannot attach the empty program");
 	}
 	ns_per_span(target, SPANS / 10);
@@ -138,7 +139,7 @@ static double run_empty(struct target *target, const char *path, enum point poin
 	return ns;
 }
 
-/* ---- bpftrace --------------------------------------------------------------------------------------- */
+/* ---- bpftrace ---- */
 
 static double run_bpftrace(struct target *target, const char *path)
 {
@@ -150,11 +151,12 @@ static double run_bpftrace(struct target *target, const char *path)
 	FILE *from;
 	double ns;
 
-	snprintf(script, sizeof(script),
-		 "BEGIN { printf(\"ready\\n\"); } "
-		 "usdt:%s:bench:span__begin { @s[tid] = nsecs; } "
-		 "usdt:%s:bench:span__end /@s[tid]/ { @h = hist(nsecs - @s[tid]); delete(@s[tid]); }",
-		 path, path);
+	snprintf(
+		script, sizeof(script),
+		"BEGIN { printf(\"ready\\n\"); } "
+		"usdt:%s:bench:span__begin { @s[tid] = nsecs; } "
+		"usdt:%s:bench:span__end /@s[tid]/ { @h = hist(nsecs - @s[tid]); delete(@s[tid]); }",
+		path, path);
 	snprintf(pid, sizeof(pid), "%d", target->pid);
 	if (pipe(out))
 		fail("no pipe");
@@ -185,7 +187,7 @@ static double run_bpftrace(struct target *target, const char *path)
 	return ns;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------ */
+/* ---- rounds ---- */
 
 static double run_side(enum side side, struct target *target, const char *path)
 {
@@ -211,7 +213,8 @@ static void print_ratio(double ns[SIDES][MAX_ROUNDS], size_t rounds, enum side a
 	struct ratio ratio = ratio_of(ns[a], ns[b], rounds);
 
 	if (isnan(ratio.value))
-		printf("  %-26s / %-26s   no figure: bpftrace did not run\n", side_names[a], side_names[b]);
+		printf("  %-26s / %-26s   no figure: bpftrace did not run\n", side_names[a],
+		       side_names[b]);
 	else
 		printf("  %-26s / %-26s %6.3f  (%.3f .. %.3f)%s\n", side_names[a], side_names[b],
 		       ratio.value, ratio.low, ratio.high, aim);

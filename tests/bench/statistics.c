@@ -34,7 +34,8 @@ struct ratio ratio_of(const double *a, const double *b, size_t n)
 	for (size_t i = 0; i < n; i++)
 		squares += pow(log(a[i] / b[i]) - mean, 2);
 	half = student_t95(n - 1) * sqrt(squares / (double)(n - 1) / (double)n);
-	return (struct ratio){.value = exp(mean), .low = exp(mean - half), .high = exp(mean + half)};
+	return (struct ratio){
+		.value = exp(mean), .low = exp(mean - half), .high = exp(mean + half)};
 }
 
 static int ascending(const void *a, const void *b)

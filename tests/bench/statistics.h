@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 struct ratio {
-	double value;	/* geometric mean of a[i] / b[i] */
-	double low;	/* 95 % t interval of the mean log ratio */
+	double value; /* geometric mean of a[i] / b[i] */
+	double low;   /* 95 % t interval of the mean log ratio */
 	double high;
 };
 

@@ -68,13 +68,12 @@ void run_exception()
 		sink(2);
 	}
 }
-}
+} // namespace
 
 int check_cxx(void)
 {
 #define TEMPLATE "templated__begin template_event templated__end"
-	return check("templates", run_templates,
-		     TEMPLATE " " TEMPLATE " " TEMPLATE " " TEMPLATE) +
+	return check("templates", run_templates, TEMPLATE " " TEMPLATE " " TEMPLATE " " TEMPLATE) +
 	       check("methods and lambdas", run_methods,
 		     "anonymous__begin anonymous__end lambda__begin lambda__end "
 		     "constructor__begin constructor__end method__begin method__end") +

@@ -129,8 +129,8 @@ static void run_frames(void)
 	store(&one);
 	count_down(&three);
 	tail_call(one);
-	wrong_results += early_exit(&one, 3) != 6 || early_exit(NULL, 3) != 0 || one != 1 ||
-			 three != 0;
+	wrong_results +=
+		early_exit(&one, 3) != 6 || early_exit(NULL, 3) != 0 || one != 1 || three != 0;
 	wrong_results += grow(sizeof(int) * 25) != 5;
 }
 
@@ -248,16 +248,16 @@ int main(void)
 #endif
 #define TWICE(x) x " " x
 #define SPAN(name) name "__begin " name "__end"
-	failures += check("returns", run_returns,
-			  TWICE(SPAN("by_return")) " " TWICE(SPAN("by_goto")) " "
-			  SPAN("by_return"));
+	failures +=
+		check("returns", run_returns,
+		      TWICE(SPAN("by_return")) " " TWICE(SPAN("by_goto")) " " SPAN("by_return"));
 	failures += check("loop", run_loop, SPAN("loop") " " TWICE(SPAN("loop")));
 	failures += check("recursion", run_recursion,
 			  "recurse__begin recurse__begin recurse__begin "
 			  "recurse__end recurse__end recurse__end");
 	failures += check("frames", run_frames,
-			  SPAN("store") " " SPAN("count_down") " " SPAN("tail_call") " "
-			  TWICE(SPAN("early_exit")) " " SPAN("by_alloca"));
+			  SPAN("store") " " SPAN("count_down") " " SPAN("tail_call") " " TWICE(
+				  SPAN("early_exit")) " " SPAN("by_alloca"));
 	failures += check("shared", run_shared, TWICE(SPAN("shared")));
 	failures += check("pairs", run_pairs,
 			  "explicit_pair__start explicit_pair__stop "

@@ -59,7 +59,7 @@ static void on_breakpoint(int sig, siginfo_t *info, void *context)
 		if (!is_tracing)
 			stray_hits++;
 		else if (hit_count < MAX_HITS)
-			hits[hit_count++] = (struct hit){ &sites[i], (uintptr_t)regs[REG_RSP] };
+			hits[hit_count++] = (struct hit){&sites[i], (uintptr_t)regs[REG_RSP]};
 		return;
 	}
 	abort();
@@ -67,11 +67,11 @@ static void on_breakpoint(int sig, siginfo_t *info, void *context)
 
 /* The bytes by which probekit knows a site of probe.h: in a function, and as a thunk. */
 static const uint8_t inline_site[] = {
-	0x90, /* nop */
+	0x90,					     /* nop */
 	0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, /* nop10 */
-	0x48, 0x8d, 0x64, 0x24, 0x80, /* lea -128(%rsp), %rsp */
-	0x0f, 0x1f, 0x44, 0, 0, /* nop5 */
-	0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0, /* lea 128(%rsp), %rsp */
+	0x48, 0x8d, 0x64, 0x24, 0x80,		     /* lea -128(%rsp), %rsp */
+	0x0f, 0x1f, 0x44, 0,	0,		     /* nop5 */
+	0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0,	     /* lea 128(%rsp), %rsp */
 };
 static const uint8_t thunk_site[] = {
 	0x90, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x44, 0, 0, 0xc3 /* ret */
@@ -166,7 +166,7 @@ static int on_object(struct dl_phdr_info *info, size_t size, void *data)
 
 void trace_init(void)
 {
-	struct sigaction action = { .sa_sigaction = on_breakpoint, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = on_breakpoint, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGTRAP, &action, NULL);
 	dl_iterate_phdr(on_object, NULL);

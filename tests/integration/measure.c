@@ -98,7 +98,7 @@ struct probekit_snapshot *measure_stop(struct probekit_session *session)
 	return snapshot;
 }
 
-/* ---- commands -------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 static char *read_text(int fd)
 {
@@ -202,7 +202,7 @@ void run_done(struct run *run)
 	free(run->text);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 static const struct probekit_probe *find(const struct probekit_snapshot *snapshot, const char *name,
 					 bool has_key, bool is_overflow, int64_t key)
@@ -311,7 +311,7 @@ uint64_t count_above(const struct probekit_probe *row, uint64_t ns)
 	return above;
 }
 
-/* ---- expectations ---------------------------------------------------------------------------- */
+/* ---- expectations ---- */
 
 struct figure {
 	const char *name;

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-/* ---- where things are ------------------------------------------------------------------------ */
+/* ---- where things are ---- */
 
 /* Path of a measured program, or of anything below the build folder. Valid for the next 15
  * calls. */
@@ -36,7 +36,7 @@ uint64_t monotonic_ns(void);
  * sleeps a moment between. For polling what cannot be waited for. */
 bool keep_waiting(uint64_t *since, unsigned int seconds);
 
-/* ---- processes that talk --------------------------------------------------------------------- */
+/* ---- processes that talk ---- */
 
 /* A child whose stdin and stdout are pipes to the test; stderr is the test's. */
 struct child {
@@ -78,7 +78,7 @@ void run_captured(const char *const argv[], struct output *output);
 void run_cli(const char *const arguments[], struct output *output);
 void output_done(struct output *output);
 
-/* ---- measurements ---------------------------------------------------------------------------- */
+/* ---- measurements ---- */
 
 /* Whom and what: one of path, pid or command (or pid with path); NULL globs are every span. */
 struct measure {
@@ -110,7 +110,7 @@ void measure_program(const char *name, const char *mode, const char *count, stru
 int64_t run_truth(const struct run *run, const char *name);
 void run_done(struct run *run);
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 /* NULL when there is none. */
 const struct probekit_probe *find_row(const struct probekit_snapshot *snapshot, const char *name);

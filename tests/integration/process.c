@@ -17,7 +17,7 @@
 
 #define PATIENCE_SECONDS 60
 
-/* ---- where things are ------------------------------------------------------------------------ */
+/* ---- where things are ---- */
 
 static char *next_text(void)
 {
@@ -91,7 +91,7 @@ bool keep_waiting(uint64_t *since, unsigned int seconds)
 	return now - *since < seconds * 1000000000ull * test_scale();
 }
 
-/* ---- processes that talk --------------------------------------------------------------------- */
+/* ---- processes that talk ---- */
 
 /* Between fork and exec. A test that fails must not leave children behind. */
 static void become(const char *const argv[], int in, int out, int err)
@@ -218,7 +218,7 @@ void child_done(struct child *child)
 	*child = (struct child){.in = -1, .out = -1};
 }
 
-/* ---- truth ----------------------------------------------------------------------------------- */
+/* ---- truth ---- */
 
 static bool find_value(const char *text, const char *name, int64_t *value)
 {
@@ -252,7 +252,7 @@ int64_t run_truth(const struct run *run, const char *name)
 	return value;
 }
 
-/* ---- commands to their end ------------------------------------------------------------------- */
+/* ---- commands to their end ---- */
 
 static char *read_all(int fd)
 {

@@ -132,7 +132,7 @@ const struct scenario kind_scenarios[] = {
 
 /* clang-format on */
 
-/* ---- running them ---------------------------------------------------------------------------- */
+/* ---- running them ---- */
 
 static struct expected times(struct expected once, uint64_t rounds)
 {

@@ -2,9 +2,9 @@
 #ifndef PROBEKIT_TESTS_SUPPORT_H
 #define PROBEKIT_TESTS_SUPPORT_H
 /*
- * Starting programs with everything they write captured, and waiting for what they say. Whatever goes
- * wrong here fails the running test; no wait is longer than SUPPORT_DEADLINE_MS, which only a hang
- * reaches.
+ * Starting programs with everything they write captured, and waiting for what they say. Whatever
+ * goes wrong here fails the running test; no wait is longer than SUPPORT_DEADLINE_MS, which only a
+ * hang reaches.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -89,8 +89,8 @@ char *support_read_file(const char *path, size_t *size_bytes);
 char *support_join(const char *folder, const char *name);
 
 /*
- * What a tracer does to a process, read from its memory: whether the code of the file `path` is as in
- * the file, and the sum of its semaphores (its section .probes).
+ * What a tracer does to a process, read from its memory: whether the code of the file `path` is as
+ * in the file, and the sum of its semaphores (its section .probes).
  */
 struct support_image {
 	size_t changed_bytes;

@@ -46,7 +46,7 @@ static void a_glob_measures_what_it_names_and_nothing_else(void **state)
 	run_done(&run);
 }
 
-/* ---- intervals ------------------------------------------------------------------------------- */
+/* ---- intervals ---- */
 
 static const struct probekit_probe *same_row(const struct probekit_snapshot *snapshot,
 					     const struct probekit_probe *like)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ---- */
 
 static void threads_share_the_rows_of_their_keys(void **state)
 {
@@ -150,7 +150,7 @@ static void one_key_alone_is_measured_when_asked(void **state)
 	run_done(&run);
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static void assert_value(const struct probekit_probe *row, int64_t sum, int64_t min, int64_t max)
 {
@@ -252,7 +252,7 @@ static void values_keep_the_sign_and_width_of_their_type(void **state)
 	run_done(&run);
 }
 
-/* ---- events ---------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 #define TRANSACTION "kinds:transaction__start,transaction__commit|transaction__abort"
 

@@ -22,7 +22,7 @@ static struct probekit_snapshot *measure_by_path(const char *mode, uint64_t coun
 	return measure_stop(session);
 }
 
-/* ---- by path: every process ------------------------------------------------------------------ */
+/* ---- by path: every process ---- */
 
 static void a_process_that_starts_after_attachment_is_measured_whole(void **state)
 {
@@ -104,7 +104,7 @@ static void exec_from_a_thread_abandons_the_spans_of_all(void **state)
 	probekit_snapshot_free(snapshot);
 }
 
-/* ---- by command: that process, whatever it becomes ------------------------------------------- */
+/* ---- by command: that process, whatever it becomes ---- */
 
 static void a_commands_forked_children_are_not_measured(void **state)
 {
@@ -197,7 +197,7 @@ static void a_library_that_a_command_opens_is_measured(void **state)
 	run_done(&run);
 }
 
-/* ---- by PID ---------------------------------------------------------------------------------- */
+/* ---- by PID ---- */
 
 static void one_span_in_a_program_and_a_library_is_one_row(void **state)
 {
@@ -265,7 +265,7 @@ static void two_sessions_count_the_same_spans(void **state)
 	child_done(&child);
 }
 
-/* ---- still open ------------------------------------------------------------------------------ */
+/* ---- still open ---- */
 
 static const struct probekit_open_span *find_open(const struct probekit_probe *row, int64_t tid)
 {

@@ -7,7 +7,7 @@
 #define BUSY_THREADS 4
 #define CYCLES 10
 
-/* ---- in flight ------------------------------------------------------------------------------- */
+/* ---- in flight ---- */
 
 static uint64_t count_of(struct probekit_session *session, const char *name)
 {
@@ -98,7 +98,7 @@ static void pairs_open_at_the_start_are_in_flight_and_no_loss(void **state)
 	child_done(&child);
 }
 
-/* ---- the semaphore --------------------------------------------------------------------------- */
+/* ---- the semaphore ---- */
 
 static void assert_becomes_untraced(struct child *child)
 {
@@ -161,7 +161,7 @@ static void a_session_freed_without_stop_leaves_nothing(void **state)
 	child_done(&child);
 }
 
-/* ---- forked children of a target ------------------------------------------------------------- */
+/* ---- forked children of a target ---- */
 
 /* The child's memory is a copy of the parent's, semaphore included. */
 static void a_forked_child_of_a_target_is_untraced_after_the_stop(void **state)
@@ -196,7 +196,7 @@ static void a_forked_child_of_a_target_runs_through_its_spans(void **state)
 	child_done(&child);
 }
 
-/* ---- SIGKILL --------------------------------------------------------------------------------- */
+/* ---- SIGKILL ---- */
 
 /* `probekit latency` on `option` and `target` (or one of them), until its first interval: by then
  * all is attached. (SIGKILL while it attaches also cuts short the kernel's own clean-up.) */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Quantiles against the application's own timestamps, taken just inside and just outside of each span:
- * a span's latency lies between the two, so each quantile does too, give or take one bucket.
+ * Quantiles against the application's own timestamps, taken just inside and just outside of each
+ * span: a span's latency lies between the two, so each quantile does too, give or take one bucket.
  */
 #include "support.h"
 

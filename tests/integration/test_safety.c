@@ -64,8 +64,8 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Shared with the processes that attach: each has a target of its own, as detaching waits a long time
- * for the kernel, and only the last tracer that leaves a process restores its code. */
+/* Shared with the processes that attach: each has a target of its own, as detaching waits a long
+ * time for the kernel, and only the last tracer that leaves a process restores its code. */
 struct worker {
 	struct support_child target;
 	pid_t pid;

@@ -10,6 +10,7 @@ build=$(cd "$1" && pwd)
 shift
 . "$here/common.sh"
 
+# shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(kernel_names)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -44,7 +45,7 @@ for kernel; do
 	log="$results/$kernel"
 	echo "== Linux $kernel"
 	status=0
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2046,SC2086
 	"$here/run-in-vm.sh" --kernel "$kernel" --timeout 900 --dir "$build/tests/programs" \
 		--file "$build/probekit" --file "$build/examples/embed" --file "$results/run-tests" \
 		$(for test in $tests; do echo "--file $build/tests/$test"; done) \

@@ -32,7 +32,7 @@ static void run_threads(void *(*run)(void *), unsigned long count)
 			abort();
 }
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ---- */
 
 static NOINLINE void serve(long key)
 {
@@ -95,7 +95,7 @@ static void odd_keys(unsigned long count)
 	}
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static NOINLINE void sample(int64_t value)
 {
@@ -163,7 +163,7 @@ static void types(unsigned long count)
 		sample_types(200, -100, 60000, -2000000000, 4000000000u);
 }
 
-/* ---- events as ends of a pair ---------------------------------------------------------------- */
+/* ---- events as ends of a pair ---- */
 
 static NOINLINE void transact(unsigned long i)
 {
@@ -181,7 +181,7 @@ static void events(unsigned long count)
 		transact(i);
 }
 
-/* ---- explicit pairs -------------------------------------------------------------------------- */
+/* ---- explicit pairs ---- */
 
 static NOINLINE void open_pair(void)
 {
@@ -271,7 +271,7 @@ static void only_ends(unsigned long count)
 		close_pair();
 }
 
-/* ---- open when the measurement begins -------------------------------------------------------- */
+/* ---- open when the measurement begins ---- */
 
 static pthread_barrier_t opened;
 static pthread_barrier_t closing;

@@ -55,7 +55,7 @@ static void unlock(pthread_mutex_t *mutex)
 		abort();
 }
 
-/* ---- mutexes --------------------------------------------------------------------------------- */
+/* ---- mutexes ---- */
 
 /* Every thread takes every lock, one at a time, `count` times. */
 static void *run_contended(void *arg)
@@ -184,7 +184,7 @@ static void failing(unsigned long count)
 	unlock(&mutex);
 }
 
-/* ---- asynchronous spans: begun on one thread, ended on another ------------------------------- */
+/* ---- asynchronous spans: begun on one thread, ended on another ---- */
 
 static sem_t begun[THREADS];
 

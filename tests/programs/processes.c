@@ -36,7 +36,7 @@ static void reap(pid_t pid)
 		abort();
 }
 
-/* ---- fork ------------------------------------------------------------------------------------ */
+/* ---- fork ---- */
 
 /* The child leaves the parent's span, then makes two of its own. */
 static NOINLINE pid_t fork_inside(void)
@@ -103,7 +103,7 @@ static void spawns(unsigned long count)
 		spawn_inside();
 }
 
-/* ---- exec ------------------------------------------------------------------------------------ */
+/* ---- exec ---- */
 
 static void become(const char *program, const char *mode, unsigned long count)
 {
@@ -170,7 +170,7 @@ static void exec_thread(unsigned long count)
 	touch();
 }
 
-/* ---- a library opened later ------------------------------------------------------------------ */
+/* ---- a library opened later ---- */
 
 static void *find(void *library, const char *name)
 {

@@ -2,10 +2,10 @@
 /*
  * Spans whose latency the program measures itself, with the clock that probekit uses.
  *	quantiles uniform|bimodal|heavy COUNT
- * Two threads with COUNT spans each take the time just inside the span and just outside of it. Whatever
- * happens, inside <= the span's latency <= outside, and so for every order statistic. Prints, in ns, for
- * both "inside" and "outside": PREFIX_0.5, _0.9, _0.99, _0.999 (the ceil(qn)-th smallest), _min, _max,
- * _sum; and "count N".
+ * Two threads with COUNT spans each take the time just inside the span and just outside of it.
+ *Whatever happens, inside <= the span's latency <= outside, and so for every order statistic.
+ *Prints, in ns, for both "inside" and "outside": PREFIX_0.5, _0.9, _0.99, _0.999 (the ceil(qn)-th
+ *smallest), _min, _max, _sum; and "count N".
  */
 #include <probekit/probe.h>
 

@@ -11,7 +11,7 @@
 #define NOINLINE __attribute__((noinline))
 #define RECURSION 8
 
-/* ---- nesting and recursion ------------------------------------------------------------------- */
+/* ---- nesting and recursion ---- */
 
 static NOINLINE void inner(void)
 {
@@ -65,7 +65,7 @@ static void inlined(unsigned long count)
 		twice();
 }
 
-/* ---- ways to leave --------------------------------------------------------------------------- */
+/* ---- ways to leave ---- */
 
 static NOINLINE int leave_early(unsigned long i)
 {
@@ -155,7 +155,7 @@ static NOINLINE void pair_in_loop(unsigned long count)
 	}
 }
 
-/* ---- a stack pointer that moves inside a span ------------------------------------------------ */
+/* ---- a stack pointer that moves inside a span ---- */
 
 static NOINLINE void grow(unsigned long size)
 {
@@ -185,7 +185,7 @@ static void allocas(unsigned long count)
 		grow(16 + i % 4000);
 }
 
-/* ---- longjmp --------------------------------------------------------------------------------- */
+/* ---- longjmp ---- */
 
 static jmp_buf target;
 
@@ -218,7 +218,7 @@ static void longjmps(unsigned long count)
 		land();
 }
 
-/* ---- deeper than is recorded ----------------------------------------------------------------- */
+/* ---- deeper than is recorded ---- */
 
 static NOINLINE void descend(int depth)
 {
@@ -289,7 +289,7 @@ static void depth_jumps(unsigned long count)
 	}
 }
 
-/* ---- threads that end ------------------------------------------------------------------------ */
+/* ---- threads that end ---- */
 
 static NOINLINE void leave_thread(void)
 {

@@ -129,7 +129,7 @@ static void on_mapping(unsigned long count)
 	play(count, stacks + STACK_BYTES, stacks);
 }
 
-/* ---- on a thread whose own stack the kernel may have merged with theirs ---------------------- */
+/* ---- on a thread whose own stack the kernel may have merged with theirs ---- */
 
 static char *mapped;
 
@@ -151,7 +151,7 @@ static void beside_thread(unsigned long count)
 		abort();
 }
 
-/* ---- two coroutines of which one is always inside -------------------------------------------- */
+/* ---- two coroutines of which one is always inside ---- */
 
 static void run_chain(int self)
 {
@@ -176,7 +176,7 @@ static void chained(unsigned long count)
 	}
 }
 
-/* ---- coroutines that never come back --------------------------------------------------------- */
+/* ---- coroutines that never come back ---- */
 
 static NOINLINE void enter_for_ever(int self)
 {
@@ -198,7 +198,7 @@ static void dropped(unsigned long count)
 	}
 }
 
-/* ---- signals --------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 static sigjmp_buf landing;
 static int jumps;

@@ -42,7 +42,7 @@ static void join_workers(int threads)
 			abort();
 }
 
-/* ---- hot ------------------------------------------------------------------------------------- */
+/* ---- hot ---- */
 
 static void *run_hot(void *arg)
 {
@@ -61,7 +61,7 @@ static void hot(unsigned long count)
 	join_workers(THREADS);
 }
 
-/* ---- at work whenever one looks -------------------------------------------------------------- */
+/* ---- at work whenever one looks ---- */
 
 static atomic_bool is_over;
 
@@ -100,7 +100,7 @@ static void busy(unsigned long count)
 	start_workers(THREADS / 2, run_busy, count);
 }
 
-/* ---- open ------------------------------------------------------------------------------------ */
+/* ---- open ---- */
 
 static sem_t entered;
 static sem_t never;
@@ -150,7 +150,7 @@ static void stuck(unsigned long count)
 	}
 }
 
-/* ---- a child that was forked while traced ---------------------------------------------------- */
+/* ---- a child that was forked while traced ---- */
 
 /* From here on the child obeys; the parent ends after it. */
 static void fork_away(unsigned long count)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A program to be measured that does what the test says, and counts what it did. Modes:
- *	lines COUNT	"ready PID"; for each line of input COUNT spans `work`, then "did TOTAL"; to its end
- *	tick		"ready PID"; a span `work` a millisecond until SIGTERM, then "total N" and status 0
- *	end STATUS	100 spans, "total 100", then exits with STATUS
- *	killed SIGNAL	100 spans, "total 100", then raises SIGNAL
- *	open NAME	names its thread NAME, "ready PID"; a line of input opens a span `held`, then "open";
- *			until its input ends
- *	stubborn	ignores SIGTERM, "ready PID"; until its input ends
+ *	lines COUNT	"ready PID"; for each line of input COUNT spans `work`, then "did TOTAL"; to
+ *its end tick		"ready PID"; a span `work` a millisecond until SIGTERM, then "total N" and
+ *status 0 end STATUS	100 spans, "total 100", then exits with STATUS killed SIGNAL	100 spans,
+ *"total 100", then raises SIGNAL open NAME	names its thread NAME, "ready PID"; a line of input
+ *opens a span `held`, then "open"; until its input ends stubborn	ignores SIGTERM, "ready
+ *PID"; until its input ends
  */
 #include <probekit/probe.h>
 
