@@ -189,7 +189,7 @@ int async_begin(struct pt_regs *ctx)
 	__u64 task = bpf_get_current_pid_tgid();
 	struct async_key key = {.pid = task >> 32, .probe = cookie_probe(cookie)};
 	struct async_span span = {.pid = task >> 32, .tid = (__u32)task};
-	long result;
+	int result; /* before Linux 6.4 the upper half of what updates return is undefined */
 
 	if (is_silent(cookie))
 		return 0;
