@@ -13,7 +13,6 @@
 
 #include "../bpf/bucket.h"
 #include "histogram.h"
-#include "proc_maps.h"
 #include "process.h"
 
 #define WARM_UP 8
@@ -92,15 +91,9 @@ static int find_mapping(struct self *self, struct proc_maps *maps)
 static int find_self(struct self *self)
 {
 	struct proc_maps maps;
-	size_t size_bytes;
-	char *text;
 	int result;
 
-	if (process_read_maps(getpid(), &text, &size_bytes, NULL))
-		return -1;
-	result = proc_maps_parse(text, size_bytes, &maps);
-	free(text);
-	if (result)
+	if (process_read_maps(getpid(), &maps, NULL))
 		return -1;
 	result = find_mapping(self, &maps);
 	proc_maps_done(&maps);

@@ -14,8 +14,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "proc_maps.h"
-
 static int no_process(pid_t pid, struct probekit_error *err)
 {
 	error_failed(err, -ESRCH, "no process has PID %d", pid);
@@ -97,22 +95,28 @@ static int read_all(int fd, char **text, size_t *size_bytes)
 	return -ENOMEM;
 }
 
-int process_read_maps(pid_t pid, char **text, size_t *size_bytes, struct probekit_error *err)
+int process_read_maps(pid_t pid, struct proc_maps *maps, struct probekit_error *err)
 {
+	size_t size_bytes = 0;
 	char path[64];
+	char *text = NULL;
 	int result;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	result = fd < 0 ? -errno : read_all(fd, text, size_bytes);
+	result = fd < 0 ? -errno : read_all(fd, &text, &size_bytes);
 	if (fd >= 0)
 		close(fd);
 	if (result == -EACCES || result == -EPERM)
 		return no_access(pid, result, err);
 	if (result == -ENOENT || result == -ESRCH)
 		return no_process(pid, err);
-	return result ? error_errno(err, result, "cannot read '%s'", path) : 0;
+	if (result)
+		return error_errno(err, result, "cannot read '%s'", path);
+	result = proc_maps_parse(text, size_bytes, maps);
+	free(text);
+	return result ? error_no_memory(err) : 0;
 }
 
 static int open_checked(int fd, ino_t inode)
@@ -208,18 +212,11 @@ static int add_mapped(pid_t pid, const struct proc_maps *maps, struct objects *o
 int process_objects(pid_t pid, struct objects *objects, size_t *skipped, struct probekit_error *err)
 {
 	struct proc_maps maps;
-	size_t size_bytes;
-	char *text;
-	int result;
+	int result = process_read_maps(pid, &maps, err);
 
 	*skipped = 0;
-	result = process_read_maps(pid, &text, &size_bytes, err);
 	if (result)
 		return result;
-	result = proc_maps_parse(text, size_bytes, &maps);
-	free(text);
-	if (result)
-		return error_no_memory(err);
 	result = add_executable(pid, objects, err);
 	if (!result)
 		result = add_mapped(pid, &maps, objects, skipped, err);
@@ -231,16 +228,10 @@ int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
 		 struct probekit_error *err)
 {
 	struct proc_maps maps;
-	size_t size_bytes;
-	char *text;
-	int result = process_read_maps(pid, &text, &size_bytes, err);
+	int result = process_read_maps(pid, &maps, err);
 
 	if (result)
 		return result;
-	result = proc_maps_parse(text, size_bytes, &maps);
-	free(text);
-	if (result)
-		return error_no_memory(err);
 	*is_mapped = false;
 	for (size_t i = 0; i < maps.size && !*is_mapped; i++)
 		*is_mapped = maps.maps[i].is_executable && maps.maps[i].inode == object->inode;

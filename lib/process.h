@@ -5,12 +5,13 @@
 #include <sys/types.h>
 
 #include "object.h"
+#include "proc_maps.h"
 
 /* A descriptor that becomes readable when `pid` ends. -ESRCH and -EPERM come as clear errors. */
 int process_open(pid_t pid, int *pidfd, struct probekit_error *err);
 
-/* The text of /proc/PID/maps; free() it. */
-int process_read_maps(pid_t pid, char **text, size_t *size_bytes, struct probekit_error *err);
+/* /proc/PID/maps as it is now; proc_maps_done() it. */
+int process_read_maps(pid_t pid, struct proc_maps *maps, struct probekit_error *err);
 
 /* Adds every file that `pid` maps as code to `objects`, its executable first. Files are opened
  * inside the process's root directory; those that cannot be read, or are no ELF files, are skipped

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "proc_maps.h"
 #include "process.h"
 
 /* A command may execute and open objects that are known only then: room for their probes. */
@@ -439,20 +438,15 @@ static bool note_seen(struct probekit_session *session, const struct proc_map *m
 static bool has_news(struct probekit_session *session)
 {
 	struct proc_maps maps;
-	size_t size_bytes;
 	bool news = false;
-	char *text;
 
-	if (process_read_maps(session->command.pid, &text, &size_bytes, NULL))
+	if (process_read_maps(session->command.pid, &maps, NULL))
 		return false;
-	if (proc_maps_parse(text, size_bytes, &maps) == 0) {
-		for (size_t i = 0; i < maps.size; i++)
-			if (maps.maps[i].is_executable && maps.maps[i].path[0] == '/' &&
-			    !is_seen(session, &maps.maps[i]))
-				news |= note_seen(session, &maps.maps[i]);
-		proc_maps_done(&maps);
-	}
-	free(text);
+	for (size_t i = 0; i < maps.size; i++)
+		if (maps.maps[i].is_executable && maps.maps[i].path[0] == '/' &&
+		    !is_seen(session, &maps.maps[i]))
+			news |= note_seen(session, &maps.maps[i]);
+	proc_maps_done(&maps);
 	return news;
 }
 
