@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../bpf/bucket.h"
 #include "histogram.h"
 #include "process.h"
 
@@ -194,11 +193,10 @@ static bool survives_fork(void)
 static uint64_t median_ns(struct engine *engine, const struct row_sums *sums)
 {
 	struct probekit_probe probe = {.kind = PROBEKIT_KIND_FUNCTION};
-	int32_t scale = engine_scale(engine);
 	uint64_t median;
 
 	if (histogram_from_slots(sums->slots, engine_slots(engine),
-				 BUCKET_SLOT_BASE - (BUCKET_SECONDS_EXPONENT << scale), scale,
+				 engine_first_bucket(engine, true), engine_scale(engine),
 				 &probe.histogram))
 		return 0;
 	probe.count = histogram_total(&probe.histogram);

@@ -12,6 +12,7 @@
 
 #include "../bpf/bucket.h"
 #include "attach.h"
+#include "quiet.h"
 #include "spans.skel.h"
 
 #define MAX_SHARDS 16
@@ -35,12 +36,6 @@ struct engine {
 	struct ring_buffer *events;
 	int exec_events;
 };
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level, (void)format, (void)args;
-	return 0;
-}
 
 static uint32_t shard_count(void)
 {
@@ -188,7 +183,7 @@ int engine_new(const struct engine_options *options, struct engine **out,
 	engine->rows = options->rows;
 	engine->probes = options->probes;
 	choose_scale(engine);
-	print = libbpf_set_print(quiet);
+	print = quiet_begin();
 	result = load(engine, options, err);
 	libbpf_set_print(print);
 	if (result) {
@@ -292,6 +287,11 @@ uint64_t engine_hits(const struct engine *engine)
 size_t engine_slots(const struct engine *engine)
 {
 	return BUCKET_SLOTS(engine->scale);
+}
+
+int32_t engine_first_bucket(const struct engine *engine, bool is_duration)
+{
+	return BUCKET_SLOT_BASE - (is_duration ? BUCKET_SECONDS_EXPONENT << engine->scale : 0);
 }
 
 static void raise_to(uint64_t *at, uint64_t value)
@@ -403,7 +403,7 @@ int engine_visit_open(struct engine *engine,
 		      int (*visit)(const struct open_record *record, void *arg), void *arg,
 		      struct probekit_error *err)
 {
-	libbpf_print_fn_t print = libbpf_set_print(quiet);
+	libbpf_print_fn_t print = quiet_begin();
 	int result = visit_frames(engine, visit, arg);
 
 	libbpf_set_print(print);

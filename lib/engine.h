@@ -72,6 +72,8 @@ struct row_sums {
 	uint64_t *slots;
 };
 size_t engine_slots(const struct engine *engine);
+/* The histogram's bucket of slot 0: of durations in seconds, or of quantities. */
+int32_t engine_first_bucket(const struct engine *engine, bool is_duration);
 void engine_read_row(struct engine *engine, uint32_t row, struct row_sums *sums);
 void engine_read_counters(const struct engine *engine, uint32_t probe,
 			  struct probe_counters *counters);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "quiet.h"
 
 #define CAP_SYS_ADMIN_BIT 21
 #define CAP_PERFMON_BIT 38
@@ -205,16 +206,10 @@ static bool has_capability(int bit)
 	return effective >> bit & 1;
 }
 
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level, (void)format, (void)args;
-	return 0;
-}
-
 void features_detect(struct features *features)
 {
 	const char *disabled = getenv("PROBEKIT_DISABLE_FEATURES");
-	libbpf_print_fn_t print = libbpf_set_print(silent);
+	libbpf_print_fn_t print = quiet_begin();
 
 	for (int i = 0; i < FEATURE_COUNT; i++)
 		features->has[i] = !is_listed(disabled, table[i].name) && table[i].try();

@@ -8,7 +8,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../bpf/bucket.h"
 #include "histogram.h"
 #include "session.h"
 #include "snapshot.h"
@@ -103,8 +102,6 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	const struct extremes *extremes =
 		reader->is_interval ? &history->interval : &history->whole;
 	bool is_value = row->kind == PROBEKIT_KIND_VALUE;
-	int32_t scale = engine_scale(session->engine);
-	int32_t exponent = is_value ? 0 : BUCKET_SECONDS_EXPONENT;
 	int result;
 
 	engine_read_row(session->engine, ENGINE_ROW(index), sums);
@@ -112,8 +109,8 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	widen(&history->whole, &now);
 	widen(&history->interval, &now);
 	result = histogram_from_slots(sums->slots, engine_slots(session->engine),
-				      BUCKET_SLOT_BASE - (exponent << scale), scale,
-				      &row->histogram);
+				      engine_first_bucket(session->engine, !is_value),
+				      engine_scale(session->engine), &row->histogram);
 	if (result)
 		return result;
 	row->histogram.zero_count = sums->zero_count;
@@ -227,10 +224,7 @@ static int read_keys(struct reader *reader, uint32_t index, struct probekit_snap
 		if (result)
 			return result;
 		if (!row->count) {
-			free((char *)row->name);
-			free((char *)row->object);
-			free((char *)row->build_id);
-			histogram_done(&row->histogram);
+			snapshot_row_done(row);
 			*row = (struct probekit_probe){0};
 			snapshot->size--;
 		}

@@ -28,19 +28,21 @@ static void release(const void *owned)
 	free((void *)(uintptr_t)owned);
 }
 
+void snapshot_row_done(struct probekit_probe *probe)
+{
+	release(probe->name);
+	release(probe->object);
+	release(probe->build_id);
+	histogram_done(&probe->histogram);
+	free(probe->open);
+}
+
 void probekit_snapshot_free(struct probekit_snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	for (size_t i = 0; i < snapshot->size; i++) {
-		struct probekit_probe *probe = &snapshot->probes[i];
-
-		release(probe->name);
-		release(probe->object);
-		release(probe->build_id);
-		histogram_done(&probe->histogram);
-		free(probe->open);
-	}
+	for (size_t i = 0; i < snapshot->size; i++)
+		snapshot_row_done(&snapshot->probes[i]);
 	free(snapshot->probes);
 	release(snapshot->info.target);
 	release(snapshot->info.pids);

@@ -14,6 +14,8 @@ struct probekit_snapshot {
 
 /* An empty snapshot with room for `size` zeroed rows. NULL: no memory. */
 struct probekit_snapshot *snapshot_new(size_t size);
+/* Frees what a row owns. */
+void snapshot_row_done(struct probekit_probe *probe);
 
 /* JSON both ways without files; snapshot_write/read add those. `name` is what errors call the text.
  */
