@@ -64,16 +64,27 @@ void object_free(struct object *object)
 	free(object);
 }
 
+static ssize_t find(const struct objects *objects, dev_t device, ino_t inode)
+{
+	for (size_t i = 0; i < objects->size; i++)
+		if (objects->items[i]->device == device && objects->items[i]->inode == inode)
+			return (ssize_t)i;
+	return -1;
+}
+
+bool objects_have(const struct objects *objects, dev_t device, ino_t inode)
+{
+	return find(objects, device, inode) >= 0;
+}
+
 ssize_t objects_add(struct objects *objects, struct object *object)
 {
+	ssize_t known = find(objects, object->device, object->inode);
 	struct object **items;
 
-	for (size_t i = 0; i < objects->size; i++) {
-		if (objects->items[i]->device == object->device &&
-		    objects->items[i]->inode == object->inode) {
-			object_free(object);
-			return (ssize_t)i;
-		}
+	if (known >= 0) {
+		object_free(object);
+		return known;
 	}
 	items = reallocarray(objects->items, objects->size + 1, sizeof(*items));
 	if (!items) {

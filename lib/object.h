@@ -25,6 +25,7 @@ struct objects {
 	struct object **items;
 	size_t size;
 };
+bool objects_have(const struct objects *objects, dev_t device, ino_t inode);
 /* Takes `object` over; frees it where the file is there already, and on error. The index, or
  * -ENOMEM. */
 ssize_t objects_add(struct objects *objects, struct object *object);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static int no_process(pid_t pid, struct probekit_error *err)
@@ -196,7 +197,10 @@ static int add_mapped(pid_t pid, const struct proc_maps *maps, struct objects *o
 		struct object *object;
 		int fd;
 
-		if (!is_code_file(&maps->maps[i]))
+		/* Where a file system tells stat() another device, it is opened again, which is only slow. */
+		if (!is_code_file(&maps->maps[i]) ||
+		    objects_have(objects, makedev(maps->maps[i].dev_major, maps->maps[i].dev_minor),
+				 maps->maps[i].inode))
 			continue;
 		fd = open_mapped(pid, &maps->maps[i]);
 		if (fd < 0 || object_open(maps->maps[i].path, fd, &object, NULL)) {

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../bpf/bucket.h"
 #include "process.h"
 
 /* A command may execute and open objects that are known only then: room for their probes. */
@@ -241,10 +242,9 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 	}
 	if (!session->target)
 		return error_usage(err, "no target is given");
-	for (size_t i = 0; i < session->path_count; i++)
+	session->users_at_start = session->pid_count;
+	for (size_t i = 0; i < session->path_count && !session->pid_count; i++)
 		session->users_at_start += process_count_users(session->objects.items[i]);
-	if (session->pid_count)
-		session->users_at_start = session->pid_count;
 	for (size_t i = 0; i < session->pid_count && !result; i++) {
 		if (session->path_count)
 			result = check_maps_path(session, session->pids[i], err);
@@ -310,7 +310,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	result = engine_new(&options, &session->engine, err);
 	if (result)
 		return result;
-	if (engine_scale(session->engine) < 6)
+	if (engine_scale(session->engine) < BUCKET_SCALE)
 		session_log(
 			session, PROBEKIT_LOG_WARNING,
 			"%u histograms: resolution lowered to %d buckets an octave to bound memory",
@@ -355,12 +355,13 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 {
 	int result;
 
-	features_detect(&session->features);
 	result = find_objects(session, err);
 	if (!result)
 		result = make_plan(session, err);
-	if (!result)
+	if (!result) {
+		features_detect(&session->features);
 		result = features_require(&session->features, err);
+	}
 	if (!result)
 		result = load(session, err);
 	if (!result && session->command.argv) {
