@@ -247,8 +247,6 @@ struct end {
  * probe has begun on this thread since. */
 static __always_inline bool was_open(const struct end *end, struct thread *thread)
 {
-	if (!thread)
-		return true;
 	if (end->kind == FRAME_SCOPED && end->stack & STACK_NATIVE && !end->is_late) {
 		__u64 begin_sp = end->sp + CALL_BYTES;
 
@@ -266,7 +264,7 @@ static __always_inline void count_unmatched(const struct end *end, struct thread
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool is_older =
-		!(thread && thread->is_fresh) && BPF_CORE_READ(task, start_time) < measure_start_ns;
+		!thread->is_fresh && BPF_CORE_READ(task, start_time) < measure_start_ns;
 
 	if ((is_older || end->is_late) && was_open(end, thread))
 		COUNT(end->probe, in_flight_at_start);
@@ -360,8 +358,9 @@ static __always_inline bool pop(struct thread *thread, struct end *end, struct f
 	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
 	struct frame *frame;
 
+	/* Not "nothing has begun here": ends create the state too, so it was refused. */
 	if (!thread) {
-		count_unmatched(end, NULL);
+		COUNT(end->probe, state_unavailable);
 		return false;
 	}
 	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))

@@ -80,7 +80,7 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 	};
 	struct frame frame;
 
-	if (!is_silent(cookie) && pop(thread_current(false), &end, &frame))
+	if (!is_silent(cookie) && pop(thread_current(true), &end, &frame))
 		record_span(cookie_operand(cookie), end.probe, &frame, now);
 	return 0;
 }
@@ -146,7 +146,7 @@ static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 pro
 		COUNT(probe, unreadable_argument);
 		return 0;
 	}
-	if (pop(thread_current(false), &end, &frame))
+	if (pop(thread_current(true), &end, &frame))
 		record_span(probe_row(probe), probe, &frame, now);
 	return 0;
 }
@@ -279,10 +279,13 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	if (!is_recording)
 		return 0;
 	drop_all(thread);
+	if (thread) {
+		thread->seen = 0;
+		thread->outermost_sp = 0;
+		thread->is_fresh = true;
+	}
 	if (!is_command)
 		return 0;
-	if (thread)
-		thread->is_fresh = true;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (event) {
 		event->pid = task->tgid;

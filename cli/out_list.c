@@ -120,7 +120,8 @@ void out_list_text(FILE *out, bool has_colour, const struct list_view *view)
 			print_kind(out, has_colour, view, &kinds[k], view->entries[i]->object);
 	}
 	if (view->bad_notes)
-		fprintf(out, "\n%s could not be understood; such a site may not be measured\n",
+		fprintf(out,
+			"\n%s with unknown bytes (not listed) or arguments (no key, id or value)\n",
 			format_plural(view->bad_notes, "note", "notes").text);
 }
 

@@ -134,6 +134,7 @@ static int attach_object(struct attachment *attachment, uint32_t object, enum pr
 	const struct plan *plan = attachment->plan;
 	const struct object *file = attachment->objects->items[object];
 	size_t rounds = attachment->pid_count ? attachment->pid_count : 1;
+	size_t ended = 0;
 	int result;
 
 	group->count = 0;
@@ -151,6 +152,8 @@ static int attach_object(struct attachment *attachment, uint32_t object, enum pr
 		pid_t pid = attachment->pid_count ? attachment->pids[i] : 0;
 
 		result = attach_group(attachment, file, program, group, pid);
+		if (result == -ESRCH && ++ended < rounds)
+			continue; /* the others can still be measured */
 		if (result)
 			return refused(attachment, file, group, pid, result, err);
 	}

@@ -232,6 +232,7 @@ static int check_maps_path(const struct probekit_session *session, pid_t pid,
 static int find_objects(struct probekit_session *session, struct probekit_error *err)
 {
 	size_t skipped = 0;
+	size_t ended = 0;
 	int result = 0;
 
 	if (session->command.argv) {
@@ -251,6 +252,8 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 		else
 			result =
 				process_objects(session->pids[i], &session->objects, &skipped, err);
+		if (result == -ESRCH && ++ended < session->pid_count)
+			result = 0; /* the others can still be measured */
 	}
 	if (skipped)
 		session_log(session, PROBEKIT_LOG_WARNING,

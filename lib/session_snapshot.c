@@ -14,6 +14,19 @@
 
 /* ---- open spans ---- */
 
+/* Records carry the first PID namespace's numbers; in another one they are not kill()'s. The number
+ * is the namespace's for good (PROC_PID_INIT_INO). */
+static bool is_first_pid_namespace(void)
+{
+	char name[32];
+	ssize_t length = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+
+	if (length < 0)
+		return false;
+	name[length] = '\0';
+	return strcmp(name, "pid:[4026531836]") == 0;
+}
+
 static int note_one(const struct open_record *record, void *arg)
 {
 	struct probekit_session *session = arg;
@@ -32,7 +45,7 @@ static int note_one(const struct open_record *record, void *arg)
 	open[session->open_count].comm[sizeof(record->comm) - 1] = '\0';
 	/* An async span outlives its thread, but not its process. */
 	if (session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC &&
-	    kill((pid_t)record->pid, 0) && errno == ESRCH)
+	    is_first_pid_namespace() && kill((pid_t)record->pid, 0) && errno == ESRCH)
 		open[session->open_count].pid = 0;
 	session->open_count++;
 	return 0;

@@ -44,7 +44,8 @@
  *
  * Names. Provider and name are C identifiers, written without quotes; a macro is expanded, so that
  * `#define PROVIDER logger` works. One (provider, name) is one thing however many sites it has: the
- * same span may stand in several files, inline functions and templates.
+ * same span may stand in several files, inline functions and templates. The semaphore's name joins
+ * the two by an underscore, so (a_b, c) and (a, b_c) share one: tracing either raises both.
  *
  * Where it works. gcc and clang (tested: 12 and 14), C11 and C++11 and newer, GNU assembler syntax
  * (not -masm=intel), on x86-64 and arm64; elsewhere the macros compile as with PROBEKIT_DISABLE.
@@ -70,7 +71,8 @@
  * and, in C without -fexceptions, pthread_exit and thread cancellation, and a C++ exception passing
  * through. After fork, a span open in the parent ends there as ever; its end in the child has no
  * begin and is counted as unmatched. Do not hold one across co_await or a user-level context
- * switch that may resume on another thread: that is an async span.
+ * switch that may resume on another thread: that is an async span. Beside setjmp() in one function,
+ * gcc's -Wclobbered may name the macro's hidden variable: it is written once, before the call.
  */
 #define PROBEKIT_SPAN(provider, name) PROBEKIT_PRIV_SPAN(provider, name)
 

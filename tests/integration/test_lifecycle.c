@@ -246,6 +246,31 @@ static void of_two_processes_only_the_named_one_is_measured(void **state)
 	child_done(&other);
 }
 
+static void a_process_that_ends_before_the_start_does_not_stop_the_others(void **state)
+{
+	uint64_t each = scaled(5000, 100);
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct child staying;
+	struct child leaving;
+
+	(void)state;
+	child_start_program(&leaving, "processes", "repeat", each);
+	child_start_program(&staying, "processes", "repeat", each);
+	assert_int_equal(probekit_session_new(NULL, &session, NULL), 0);
+	assert_int_equal(probekit_session_add_pid(session, leaving.pid, NULL), 0);
+	assert_int_equal(probekit_session_add_pid(session, staying.pid, NULL), 0);
+	child_go(&leaving);
+	assert_int_equal(child_end(&leaving), 0);
+	assert_int_equal(probekit_session_start(session, NULL), 0);
+	child_go(&staying);
+	snapshot = measure_stop(session);
+	assert_row(snapshot, "processes:work", .count = each);
+	probekit_snapshot_free(snapshot);
+	child_done(&staying);
+	child_done(&leaving);
+}
+
 static void two_sessions_count_the_same_spans(void **state)
 {
 	uint64_t each = scaled(5000, 100);
@@ -369,6 +394,7 @@ int main(void)
 		cmocka_unit_test(a_library_that_a_command_opens_is_measured),
 		cmocka_unit_test(one_span_in_a_program_and_a_library_is_one_row),
 		cmocka_unit_test(of_two_processes_only_the_named_one_is_measured),
+		cmocka_unit_test(a_process_that_ends_before_the_start_does_not_stop_the_others),
 		cmocka_unit_test(two_sessions_count_the_same_spans),
 		cmocka_unit_test(spans_open_at_the_end_are_listed_with_thread_and_age),
 		cmocka_unit_test(an_async_span_open_at_the_end_is_listed),

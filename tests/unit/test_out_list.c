@@ -95,7 +95,7 @@ static void text_is_grouped_by_object_and_kind(void **state)
 			    "USDT probes\n"
 			    "  db:\"\\\\x1b\\xff\xc3\xbc           1 site\n"
 			    "\n"
-			    "2 notes could not be understood; such a site may not be measured\n");
+			    "2 notes with unknown bytes (not listed) or arguments (no key, id or value)\n");
 	free(text);
 }
 
