@@ -263,8 +263,7 @@ static __always_inline bool was_open(const struct end *end, struct thread *threa
 static __always_inline void count_unmatched(const struct end *end, struct thread *thread)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	bool is_older =
-		!thread->is_fresh && BPF_CORE_READ(task, start_time) < measure_start_ns;
+	bool is_older = !thread->is_fresh && BPF_CORE_READ(task, start_time) < measure_start_ns;
 
 	if ((is_older || end->is_late) && was_open(end, thread))
 		COUNT(end->probe, in_flight_at_start);
@@ -358,11 +357,10 @@ static __always_inline bool pop(struct thread *thread, struct end *end, struct f
 	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
 	struct frame *frame;
 
-	/* Not "nothing has begun here": ends create the state too, so it was refused. */
-	if (!thread) {
-		COUNT(end->probe, state_unavailable);
+	/* Ends create the state too, so this is not "nothing has begun here": it was refused. So was
+	 * the begin, which has been counted, or its frame will be, as abandoned. */
+	if (!thread)
 		return false;
-	}
 	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))
 		return false;
 	frame = frame_at(thread, thread->depth - 1);

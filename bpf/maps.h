@@ -17,6 +17,8 @@ const volatile __u32 key_limit = KEY_SLOTS;
 const volatile bool filter_key; /* record only spans with only_key */
 const volatile __s64 only_key;
 
+const volatile bool never;
+
 /* ---- set while running ---- */
 
 bool is_recording;	/* only while all probes are attached */
@@ -80,6 +82,25 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } probe_rows SEC(".maps"); /* a probe's first row, where the cookie has no room for it */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} no_programs SEC(".maps");
+
+/*
+ * Linux 6.13 (commit a76ab5731e32) gives programs with much stack one for each CPU, and relies on a
+ * check for recursion that uprobes lack: a thread that is preempted inside would find the next
+ * one's values. A program with a tail call keeps the thread's own stack; that none is ever made
+ * the verifier sees later, and takes the call out.
+ */
+static __always_inline void keep_own_stack(void *ctx)
+{
+	if (never)
+		bpf_tail_call(ctx, &no_programs, 0);
+}
 
 static __always_inline __u32 probe_row(__u32 probe)
 {

@@ -88,24 +88,28 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 SEC("?uprobe")
 int span_begin(struct pt_regs *ctx)
 {
+	keep_own_stack(ctx);
 	return begin(ctx, bpf_get_attach_cookie(ctx), FRAME_SCOPED);
 }
 
 SEC("?uprobe")
 int span_end(struct pt_regs *ctx)
 {
+	keep_own_stack(ctx);
 	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_SCOPED);
 }
 
 SEC("?uprobe")
 int pair_begin(struct pt_regs *ctx)
 {
+	keep_own_stack(ctx);
 	return begin(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
 }
 
 SEC("?uprobe")
 int pair_end(struct pt_regs *ctx)
 {
+	keep_own_stack(ctx);
 	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
 }
 
@@ -156,6 +160,7 @@ int lock_wait_begin(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
+	keep_own_stack(ctx);
 	return is_silent(cookie) ? 0 : lock_begin(ctx, cookie, cookie_probe(cookie));
 }
 
@@ -165,6 +170,7 @@ int lock_acquired(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
+	keep_own_stack(ctx);
 	if (is_silent(cookie))
 		return 0;
 	lock_end(ctx, cookie, cookie_probe(cookie), now);
@@ -177,6 +183,7 @@ int lock_released(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 
+	keep_own_stack(ctx);
 	return is_silent(cookie) ? 0 : lock_end(ctx, cookie, cookie_probe(cookie) + 1, now);
 }
 
@@ -191,6 +198,7 @@ int async_begin(struct pt_regs *ctx)
 	struct async_span span = {.pid = task >> 32, .tid = (__u32)task};
 	int result; /* before Linux 6.4 the upper half of what updates return is undefined */
 
+	keep_own_stack(ctx);
 	if (is_silent(cookie))
 		return 0;
 	if (read_argument(ctx, cookie_operand(cookie), (__s64 *)&key.id)) {
@@ -222,6 +230,7 @@ int async_end(struct pt_regs *ctx)
 	struct async_span *span;
 	__u64 begin_ns;
 
+	keep_own_stack(ctx);
 	if (is_silent(cookie))
 		return 0;
 	if (read_argument(ctx, cookie_operand(cookie), (__s64 *)&key.id)) {
@@ -248,6 +257,7 @@ int value(struct pt_regs *ctx)
 	__u32 probe = cookie_probe(cookie);
 	__s64 amount;
 
+	keep_own_stack(ctx);
 	if (is_silent(cookie))
 		return 0;
 	if (read_argument(ctx, cookie_operand(cookie), &amount))

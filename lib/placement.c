@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <sys/user.h>
 
+#define PAGE_BYTES 4096 /* of x86-64, which alone has these instructions */
+#define NOP10_BYTES 10
+
 const char *point_name(enum point point)
 {
 	static const char *const names[POINT_COUNT] = {
@@ -79,6 +82,13 @@ static struct argument argument_of(const struct sdt_arg *arg)
 	}
 }
 
+/* The kernel optimises no instruction that crosses a page. A nop5 then is an ordinary probe, but a
+ * nop10 is refused, for its prefix: silently where nobody runs the file yet. */
+static bool crosses_page(uint64_t offset, uint64_t size_bytes)
+{
+	return offset % PAGE_BYTES + size_bytes > PAGE_BYTES;
+}
+
 void placement_choose(const struct sdt_site *site, enum point point, struct placement *placement)
 {
 	bool has_argument = site->arg_count > 0;
@@ -93,7 +103,8 @@ void placement_choose(const struct sdt_site *site, enum point point, struct plac
 	if (site->form == SDT_FORM_FOREIGN || point == POINT_NOP)
 		return;
 	if (point == POINT_NOP10) {
-		placement->offset += SDT_NOP10_OFFSET;
+		if (!crosses_page(site->offset + SDT_NOP10_OFFSET, NOP10_BYTES))
+			placement->offset += SDT_NOP10_OFFSET;
 		return;
 	}
 	if (site->form == SDT_FORM_THUNK) {
