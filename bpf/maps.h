@@ -9,6 +9,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#define SPARE_THREADS 4096
+
 /* ---- configuration, frozen at load ---- */
 
 const volatile __u32 shard_mask; /* shards - 1; shards are a power of two */
@@ -25,6 +27,7 @@ bool is_recording;	/* only while all probes are attached */
 __u64 measure_start_ns; /* since when */
 __u32 command_pid;	/* report what this process executes; 0: none */
 __u64 hits;		/* of count_hit */
+bool has_spare_threads; /* some thread's state is in spare_threads */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -32,6 +35,16 @@ struct {
 	__type(key, int);
 	__type(value, struct thread);
 } threads SEC(".maps");
+
+/* State of threads that task storage refused, by task_struct. Before Linux 7.0 it does so while
+ * another thread is preempted inside it on the same CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SPARE_THREADS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct thread);
+} spare_threads SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

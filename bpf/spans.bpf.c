@@ -273,9 +273,12 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct thread *thread = thread_current(false);
+	__u64 key = (__u64)task;
 
 	if (is_recording)
 		drop_all(thread);
+	if (has_spare_threads)
+		bpf_map_delete_elem(&spare_threads, &key);
 	return 0;
 }
 
@@ -313,7 +316,7 @@ int list_open(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	thread = thread_of(task);
 	if (!thread)
 		return 0;
 	for (__u32 i = 0; i < MAX_DEPTH; i++) {
