@@ -333,23 +333,14 @@ static int run_from(const struct options *options)
 	return code;
 }
 
-static int run(const struct command *self, int argc, char **argv)
+static int run(void *values, const struct opt_operands *operands)
 {
-	struct options options = {0};
-	struct opt_operands operands;
+	struct options *options = values;
 	struct probekit_error err;
-	int code = 0;
 
-	if (opts_parse(self, argc, argv, &options, &operands, &err))
-		code = report_error(&err);
-	else if (operands.help)
-		opts_print_help(stdout, self);
-	else if (check_usage(&options, &operands, &err))
-		code = report_error(&err);
-	else
-		code = options.from ? run_from(&options) : run_live(&options, &operands);
-	opts_done(self, &options);
-	return code;
+	if (check_usage(options, operands, &err))
+		return report_error(&err);
+	return options->from ? run_from(options) : run_live(options, operands);
 }
 
 const struct command command_latency = {
@@ -382,5 +373,6 @@ const struct command command_latency = {
 					  "Queries of a PostgreSQL that was not modified:"},
 					 {NULL, NULL}},
 	.takes_command = true,
+	.options_size = sizeof(struct options),
 	.run = run,
 };

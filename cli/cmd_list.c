@@ -49,8 +49,9 @@ static int print_catalog(const struct options *options, const struct probekit_ca
 	return 0;
 }
 
-static int list(const struct options *options, const struct opt_operands *operands)
+static int run(void *values, const struct opt_operands *operands)
 {
+	const struct options *options = values;
 	struct probekit_catalog *catalog;
 	struct probekit_error err;
 	const char *target = operands->target;
@@ -73,23 +74,6 @@ static int list(const struct options *options, const struct opt_operands *operan
 	return code;
 }
 
-static int run(const struct command *self, int argc, char **argv)
-{
-	struct options options = {0};
-	struct opt_operands operands;
-	struct probekit_error err;
-	int code = 0;
-
-	if (opts_parse(self, argc, argv, &options, &operands, &err))
-		code = report_error(&err);
-	else if (operands.help)
-		opts_print_help(stdout, self);
-	else
-		code = list(&options, &operands);
-	opts_done(self, &options);
-	return code;
-}
-
 const struct command command_list = {
 	.name = "list",
 	.summary = "what could be measured in a binary, library or process",
@@ -108,5 +92,6 @@ const struct command command_list = {
 					 {"probekit list -p 4242 --json",
 					  "The same for a process with its libraries, as JSON:"},
 					 {NULL, NULL}},
+	.options_size = sizeof(struct options),
 	.run = run,
 };

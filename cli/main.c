@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns the table of commands, and what is said when none of them is meant. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
 
-static const struct command *const commands[] = {&command_latency, &command_list, NULL};
+static const struct command *const commands[] = {&command_latency, &command_list, &command_doctor,
+						 NULL};
 
 static const struct command *find_command(const char *name)
 {
@@ -50,6 +52,28 @@ static int print_for(const char *name, void (*print)(FILE *, const struct comman
 	return 0;
 }
 
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	void *options = calloc(1, command->options_size);
+	struct opt_operands operands;
+	struct probekit_error err;
+	int code = 0;
+
+	if (!options) {
+		fputs("probekit: cannot allocate memory\n", stderr);
+		return PROBEKIT_ERROR_FAILED;
+	}
+	if (opts_parse(command, argc, argv, options, &operands, &err))
+		code = report_error(&err);
+	else if (operands.help)
+		opts_print_help(stdout, command);
+	else
+		code = command->run(options, &operands);
+	opts_done(command, options);
+	free(options);
+	return code;
+}
+
 static int run(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
@@ -62,7 +86,7 @@ static int run(int argc, char **argv)
 	}
 	command = find_command(word);
 	if (command)
-		return command->run(command, argc - 1, argv + 1);
+		return run_command(command, argc - 1, argv + 1);
 	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return print_for(name, opts_print_help, opts_print_overview);
 	/* For the build, not for the user: absent from the help. */

@@ -51,6 +51,12 @@ struct example {
 	const char *text;
 };
 
+struct opt_operands {
+	const char *target; /* NULL: none given */
+	char **command;	    /* what stands after "--", NULL-terminated; NULL: none */
+	bool help;
+};
+
 struct command {
 	const char *name;
 	const char *summary;		/* one line, no full stop */
@@ -58,14 +64,10 @@ struct command {
 	const char *const *description; /* paragraphs */
 	const struct opt *options;
 	const struct example *examples;
-	bool takes_command; /* "-- CMD ARGS" */
-	int (*run)(const struct command *self, int argc, char **argv);
-};
-
-struct opt_operands {
-	const char *target; /* NULL: none given */
-	char **command;	    /* what stands after "--", NULL-terminated; NULL: none */
-	bool help;
+	bool takes_command;  /* "-- CMD ARGS" */
+	size_t options_size; /* of the struct that `options` fill */
+	/* Does it, with that struct filled; the exit code. */
+	int (*run)(void *options, const struct opt_operands *operands);
 };
 
 /* Fills `values` and `operands` from argv[1] on. Texts point into argv. -EINVAL or -ENOMEM fill

@@ -2,180 +2,259 @@
 /* Owns the table of what can be missing, how that is found out, and what to tell the user. */
 #include "features.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
-#include <stdio.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "attach.h"
+#include "privilege.h"
 #include "quiet.h"
 
-#define CAP_SYS_ADMIN_BIT 21
-#define CAP_PERFMON_BIT 38
-#define CAP_BPF_BIT 39
+#define NOTHING_WORKS "nothing can be measured"
+#define TOO_OLD "Linux 6.1 or newer is needed"
 
-static int load_return_zero(uint32_t expected_attach_type)
-{
-	const struct bpf_insn code[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = expected_attach_type);
-
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probekit_test", "Dual BSD/GPL", code, 2,
-			     &options);
-}
-
-static bool try_btf(void)
-{
-	return access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-}
-
-static bool try_bpf(void)
-{
-	int fd = load_return_zero(0);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* Atomic exchange (Linux 5.12, commit 5ffa25502b5a): the programs cannot be loaded without. */
-static bool try_atomics(void)
-{
-	const struct bpf_insn code[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_STX | BPF_MEM | BPF_DW,
-		 .dst_reg = BPF_REG_10,
-		 .src_reg = BPF_REG_0,
-		 .off = -8},
-		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
-		 .dst_reg = BPF_REG_10,
-		 .src_reg = BPF_REG_0,
-		 .off = -8,
-		 .imm = BPF_CMPXCHG},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int fd =
-		bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probekit_test", "Dual BSD/GPL", code, 4, NULL);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-static bool has_helper(enum bpf_func_id helper)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL) == 1;
-}
-
-static bool try_task_storage(void)
-{
-	return has_helper(BPF_FUNC_task_storage_get) && has_helper(BPF_FUNC_get_current_task_btf);
-}
-
-static bool try_cookie(void)
-{
-	return has_helper(BPF_FUNC_get_attach_cookie);
-}
-
-static bool try_find_vma(void)
-{
-	return has_helper(BPF_FUNC_find_vma);
-}
-
-static bool try_loop(void)
-{
-	return has_helper(BPF_FUNC_loop);
-}
-
-/* A link on "/" can be no uprobe; what the kernel objects to tells how far it understood. Kernels
- * whose PID filter took in only one thread (before 46ba0e49b642) look for the process first; fixed
- * ones refuse the PID -1 before they look at the path. */
-static int try_multi_link(pid_t pid)
-{
-	const uint64_t zero = 0;
-	const struct attach_sites sites = {
-		.path = "/",
-		.count = 1,
-		.offsets = &zero,
-		.semaphore_offsets = &zero,
-		.cookies = &zero,
-		.pid = pid,
-	};
-	int program = load_return_zero(ATTACH_TYPE_UPROBE_MULTI);
-	int fd = -1;
-	int result;
-
-	if (program < 0)
-		return program;
-	result = attach_multi(program, &sites, &fd);
-	if (fd >= 0)
-		close(fd);
-	close(program);
-	return result;
-}
-
-static bool try_uprobe_multi(void)
-{
-	return try_multi_link(0) == -EBADF;
-}
-
-static bool try_uprobe_multi_pid(void)
-{
-	return try_multi_link(-1) == -EINVAL;
-}
-
-static bool try_perf_uprobe(void)
-{
-	return attach_perf_type() >= 0;
-}
-
-static bool is_worth_trying(void)
-{
-#ifdef __x86_64__
-	return true;
-#else
-	return false;
-#endif
-}
-
-static const struct {
-	const char *name;
-	bool (*try)(void);
-	const char *missing; /* NULL: there is another way */
-	const char *hint;
-} table[FEATURE_COUNT] = {
+static const struct feature_info table[FEATURE_COUNT] = {
 	[FEATURE_BTF] =
-		{"btf", try_btf,
-		 "the kernel has no readable type information (BTF) at /sys/kernel/btf/vmlinux",
-		 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' are since 2021"},
-	[FEATURE_BPF] = {"bpf", try_bpf, "the kernel refuses to load BPF programs",
-			 "run as root, or grant CAP_BPF and CAP_PERFMON"},
-	[FEATURE_ATOMICS] = {"atomics", try_atomics,
-			     "the kernel is too old: BPF atomic operations are missing",
-			     "Linux 6.1 or newer is needed"},
-	[FEATURE_TASK_STORAGE] = {"task_storage", try_task_storage,
-				  "the kernel is too old: BPF task storage is missing",
-				  "Linux 6.1 or newer is needed"},
-	[FEATURE_COOKIE] = {"cookie", try_cookie, "the kernel is too old: BPF cookies are missing",
-			    "Linux 6.1 or newer is needed"},
-	[FEATURE_FIND_VMA] = {"find_vma", try_find_vma,
-			      "the kernel is too old: bpf_find_vma() is missing",
-			      "Linux 6.1 or newer is needed"},
-	[FEATURE_LOOP] = {"loop", try_loop, "the kernel is too old: bpf_loop() is missing",
-			  "Linux 6.1 or newer is needed"},
-	[FEATURE_UPROBE_MULTI] = {"uprobe_multi", try_uprobe_multi, NULL, NULL},
-	[FEATURE_UPROBE_MULTI_PID] = {"uprobe_multi_pid", try_uprobe_multi_pid, NULL, NULL},
-	[FEATURE_PERF_UPROBE] = {"perf_uprobe", try_perf_uprobe, NULL, NULL},
-	[FEATURE_NOP5] = {"nop5", is_worth_trying, NULL, NULL},
-	[FEATURE_NOP10] = {"nop10", is_worth_trying, NULL, NULL},
-	[FEATURE_FORK_CHECK] = {"fork_check", is_worth_trying, NULL, NULL},
+		{
+			.name = "btf",
+			.title = "kernel types (BTF)",
+			.try = trial_btf,
+			.is_required = true,
+			.missing =
+				"the kernel has no readable type information (BTF) at /sys/kernel/btf/vmlinux",
+			.cost = NOTHING_WORKS,
+			.advice =
+				"use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' are since 2021",
+		},
+	[FEATURE_BPF] =
+		{
+			.name = "bpf",
+			.title = "BPF programs",
+			.try = trial_bpf,
+			.is_required = true,
+			.found = "may be loaded",
+			.missing = "the kernel refuses to load BPF programs",
+			.cost = NOTHING_WORKS,
+			.advice = "run as root, or grant CAP_BPF and CAP_PERFMON",
+		},
+	[FEATURE_ATOMICS] =
+		{
+			.name = "atomics",
+			.title = "BPF atomic operations",
+			.try = trial_atomics,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "compare-and-exchange in programs",
+			.missing = "the kernel is too old: BPF atomic operations are missing",
+			.cost = NOTHING_WORKS,
+			.advice = TOO_OLD,
+		},
+	[FEATURE_TASK_STORAGE] =
+		{
+			.name = "task_storage",
+			.title = "BPF task storage",
+			.try = trial_task_storage,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "per-thread memory in uprobe programs",
+			.missing = "the kernel is too old: BPF task storage is missing",
+			.cost = NOTHING_WORKS,
+			.advice = TOO_OLD,
+		},
+	[FEATURE_COOKIE] =
+		{
+			.name = "cookie",
+			.title = "BPF cookies",
+			.try = trial_cookie,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "one program serves all sites",
+			.missing = "the kernel is too old: BPF cookies are missing",
+			.cost = NOTHING_WORKS,
+			.advice = TOO_OLD,
+		},
+	[FEATURE_FIND_VMA] =
+		{
+			.name = "find_vma",
+			.title = "bpf_find_vma()",
+			.try = trial_find_vma,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "stacks are told apart",
+			.missing = "the kernel is too old: bpf_find_vma() is missing",
+			.cost = NOTHING_WORKS,
+			.advice = TOO_OLD,
+		},
+	[FEATURE_LOOP] =
+		{
+			.name = "loop",
+			.title = "bpf_loop()",
+			.try = trial_loop,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "loops in programs",
+			.missing = "the kernel is too old: bpf_loop() is missing",
+			.cost = NOTHING_WORKS,
+			.advice = TOO_OLD,
+		},
+	[FEATURE_TP_BTF] =
+		{
+			.name = "tp_btf",
+			.title = "tracepoints with types",
+			.try = trial_tp_btf,
+			.needs_types = true,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "a program at sched_switch was attached",
+			.missing = "no BPF program can be attached to sched_switch (tp_btf)",
+			.cost = NOTHING_WORKS ": the end of threads would go unseen",
+			.advice =
+				"use a kernel with CONFIG_DEBUG_INFO_BTF=y and CONFIG_BPF_EVENTS=y",
+		},
+	[FEATURE_KERNEL_READS] =
+		{
+			.name = "kernel_reads",
+			.title = "reads of kernel memory",
+			.try = trial_kernel_reads,
+			.is_required = true,
+			.needs_bpf = true,
+			.found = "programs may read the kernel's memory",
+			.missing =
+				"BPF programs may not read the kernel's memory: lockdown is at confidentiality",
+			.cost = NOTHING_WORKS,
+			.advice =
+				"boot with lockdown=integrity or without lockdown: it cannot be lowered later",
+		},
+	[FEATURE_UPROBE_MULTI] =
+		{
+			.name = "uprobe_multi",
+			.title = "uprobe_multi links",
+			.try = trial_uprobe_multi,
+			.needs_bpf = true,
+			.found = "all sites are attached at once",
+			.missing = "the kernel has no uprobe_multi links",
+			.cost = "perf events stand in: only root can measure, many sites attach slowly",
+			.advice = "Linux 6.6 and newer have them",
+		},
+	[FEATURE_UPROBE_MULTI_PID] =
+		{
+			.name = "uprobe_multi_pid",
+			.title = "uprobe_multi by PID",
+			.try = trial_uprobe_multi_pid,
+			.needs_bpf = true,
+			.found = "the filter takes in every thread of a process",
+			.missing = "no filter that takes in every thread of a process",
+			.cost = "processes given by PID are measured through perf events, by root only",
+			.advice = "Linux 6.10 and newer have it; by path nothing is lost",
+		},
+	[FEATURE_PERF_UPROBE] =
+		{
+			.name = "perf_uprobe",
+			.title = "perf uprobes",
+			.try = trial_perf_uprobe,
+			.found = "the kernel has them",
+			.missing = "there is no /sys/bus/event_source/devices/uprobe",
+			.cost = "nothing stands in where uprobe_multi is missing",
+			.advice =
+				"use a kernel built with CONFIG_UPROBE_EVENTS=y, with sysfs mounted at /sys",
+		},
+	[FEATURE_PERF_UPROBE_ALLOWED] =
+		{
+			.name = "perf_uprobe_allowed",
+			.title = "right to perf uprobes",
+			.try = trial_perf_uprobe_allowed,
+			.needs_bpf = true,
+			.found = "this user may attach them",
+			.missing = "they cannot be attached",
+			.cost = "nothing stands in where uprobe_multi is missing",
+			.advice = "run as root",
+		},
+	[FEATURE_SESSION] =
+		{
+			.name = "session",
+			.title = "uprobe sessions",
+			.try = trial_session,
+			.needs_types = true,
+			.needs_bpf = true,
+			.found = "there, and not used",
+			.missing = "not there",
+			.cost = "nothing: probekit does not use them",
+		},
+	[FEATURE_NOP5] = {.name = "nop5", .try = trial_optimised_site},
+	[FEATURE_NOP10] = {.name = "nop10", .try = trial_optimised_site},
+	[FEATURE_FORK_CHECK] = {.name = "fork_check", .try = trial_optimised_site},
+	[FEATURE_TASK_FROM_PID] =
+		{
+			.name = "task_from_pid",
+			.title = "bpf_task_from_pid()",
+			.try = trial_task_from_pid,
+			.needs_types = true,
+			.needs_bpf = true,
+			.found = "tasks can be found by number",
+			.missing = "the kernel has no bpf_task_from_pid()",
+			.cost = "lock holders that have no open span themselves cannot be named",
+			.advice = "Linux 6.2 and newer have it",
+		},
+	[FEATURE_THROTTLED] =
+		{
+			.name = "throttled",
+			.title = "CPU quota state",
+			.try = trial_throttled,
+			.needs_types = true,
+			.missing = "the kernel tells of no task whether a quota holds it back",
+			.cost = "waits for a CPU quota count as waits for a CPU",
+			.partly = "some waits for a CPU are taken for waits for a quota",
+			.advice = "use a kernel built with CONFIG_CFS_BANDWIDTH=y",
+		},
+	[FEATURE_IN_IOWAIT] =
+		{
+			.name = "in_iowait",
+			.title = "disk wait state",
+			.try = trial_in_iowait,
+			.needs_types = true,
+			.missing = "the kernel has no task_struct.in_iowait",
+			.cost = "waits for disks cannot be told from other waits in the kernel",
+		},
+	[FEATURE_RUN_DELAY] =
+		{
+			.name = "run_delay",
+			.title = "run-queue wait time",
+			.try = trial_run_delay,
+			.needs_types = true,
+			.missing = "the kernel does not account waits for a CPU",
+			.cost = "waits for a CPU cannot be told from sleeping",
+			.advice =
+				"use a kernel built with CONFIG_SCHED_INFO=y (by CONFIG_TASK_DELAY_ACCT or CONFIG_SCHEDSTATS)",
+		},
+	[FEATURE_JIT] =
+		{
+			.name = "bpf_jit",
+			.title = "BPF compiler",
+			.try = trial_jit,
+			.is_required = true,
+			.needs_bpf = true,
+			.missing = "BPF programs are interpreted, which ours cannot be",
+			.cost = NOTHING_WORKS,
+			.advice = "where the kernel has a compiler (CONFIG_BPF_JIT=y), turn it on:",
+			.command = "sudo sysctl net.core.bpf_jit_enable=1",
+		},
+	[FEATURE_MEMORY_BY_CGROUP] =
+		{
+			.name = "memlock",
+			.title = "BPF memory by cgroup",
+			.try = trial_memory_by_cgroup,
+			.needs_bpf = true,
+			.found = "RLIMIT_MEMLOCK does not matter",
+			.missing = "BPF memory counts against RLIMIT_MEMLOCK",
+			.cost = "measurements of many probes can fail for want of memory",
+			.command = "ulimit -l unlimited",
+		},
 };
+
+const struct feature_info *features_info(enum feature feature)
+{
+	return &table[feature];
+}
 
 static bool is_listed(const char *list, const char *name)
 {
@@ -191,37 +270,33 @@ static bool is_listed(const char *list, const char *name)
 	return false;
 }
 
-static bool has_capability(int bit)
+bool features_is_disabled(enum feature feature)
 {
-	FILE *file = fopen("/proc/self/status", "re");
-	unsigned long long effective = 0;
-	char line[256];
-
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "CapEff: %llx", &effective) == 1)
-			break;
-	fclose(file);
-	return effective >> bit & 1;
+	return is_listed(getenv("PROBEKIT_DISABLE_FEATURES"), table[feature].name);
 }
 
 void features_detect(struct features *features)
 {
-	const char *disabled = getenv("PROBEKIT_DISABLE_FEATURES");
 	libbpf_print_fn_t print = quiet_begin();
+	struct trial trial;
 
-	for (int i = 0; i < FEATURE_COUNT; i++)
-		features->has[i] = !is_listed(disabled, table[i].name) && table[i].try();
+	trial_init(&trial);
+	*features = (struct features){0};
+	for (int i = 0; i < FEATURE_START_COUNT; i++)
+		features->has[i] =
+			!features_is_disabled((enum feature)i) && table[i].try(&trial) >= 0;
+	trial_done(&trial);
 	libbpf_set_print(print);
 }
 
 static int missing_privilege(struct probekit_error *err)
 {
-	bool admin = has_capability(CAP_SYS_ADMIN_BIT);
-	bool bpf = admin || has_capability(CAP_BPF_BIT);
-	bool perfmon = admin || has_capability(CAP_PERFMON_BIT);
+	struct privilege privilege;
+	bool bpf, perfmon;
 
+	privilege_read(&privilege);
+	bpf = privilege_allows(&privilege, CAP_BPF);
+	perfmon = privilege_allows(&privilege, CAP_PERFMON);
 	if (bpf && perfmon)
 		return error_unavailable(
 			err, -EPERM,
@@ -229,18 +304,18 @@ static int missing_privilege(struct probekit_error *err)
 			table[FEATURE_BPF].missing);
 	error_unavailable(err, -EPERM, "not enough privilege: %s%s%s missing", bpf ? "" : "CAP_BPF",
 			  bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
-	return error_hint(err, -EPERM, "%s", table[FEATURE_BPF].hint);
+	return error_hint(err, -EPERM, "%s", table[FEATURE_BPF].advice);
 }
 
 int features_require(const struct features *features, struct probekit_error *err)
 {
-	for (int i = 0; i < FEATURE_COUNT; i++) {
-		if (features->has[i] || !table[i].missing)
+	for (int i = 0; i < FEATURE_START_COUNT; i++) {
+		if (features->has[i] || !table[i].is_required)
 			continue;
 		if (i == FEATURE_BPF)
 			return missing_privilege(err);
 		error_unavailable(err, -EOPNOTSUPP, "%s", table[i].missing);
-		return error_hint(err, -EOPNOTSUPP, "%s", table[i].hint);
+		return error_hint(err, -EOPNOTSUPP, "%s", table[i].advice);
 	}
 	return 0;
 }
@@ -255,7 +330,5 @@ int features_choose_attach(const struct features *features, bool with_pid, bool 
 	error_unavailable(err, -EOPNOTSUPP,
 			  "the kernel has neither uprobe_multi links%s nor perf uprobes",
 			  with_pid ? " that can be limited to a process" : "");
-	return error_hint(
-		err, -EOPNOTSUPP,
-		"use a kernel built with CONFIG_UPROBE_EVENTS=y, with sysfs mounted at /sys");
+	return error_hint(err, -EOPNOTSUPP, "%s", table[FEATURE_PERF_UPROBE].advice);
 }
