@@ -222,6 +222,7 @@ static bool measure_span(struct attachment *attachment, const struct features *f
 	struct engine *engine = attachment->engine;
 	struct row_sums sums = {.slots = calloc(engine_slots(engine), sizeof(uint64_t))};
 	struct sites sites;
+	bool may_be_nop10 = true;
 	bool done = false;
 
 	if (!sums.slots || !find_sites(self, "calibrate__begin", "calibrate__end", &sites)) {
@@ -230,12 +231,15 @@ static bool measure_span(struct attachment *attachment, const struct features *f
 	}
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order) && !done; i++) {
 		if ((order[i] == POINT_NOP5 && !features->has[FEATURE_NOP5]) ||
-		    (order[i] == POINT_NOP10 && !features->has[FEATURE_NOP10]))
+		    (order[i] == POINT_NOP10 && (!features->has[FEATURE_NOP10] || !may_be_nop10)))
 			continue;
-		done = attach(attachment, self, &sites, order[i]) == 0 &&
-		       (order[i] == POINT_NOP ||
-			(is_optimised(engine, self, &sites, order[i], &sums) &&
-			 (!features->has[FEATURE_FORK_CHECK] || survives_fork())));
+		done = attach(attachment, self, &sites, order[i]) == 0;
+		if (done && order[i] != POINT_NOP) {
+			done = is_optimised(engine, self, &sites, order[i], &sums);
+			/* A kernel optimises one of the two, and a refusal costs 50 to 90 ms. */
+			may_be_nop10 = !done;
+			done = done && (!features->has[FEATURE_FORK_CHECK] || survives_fork());
+		}
 		calibration->point = order[i];
 		if (!done)
 			attach_links_close(&attachment->links, 0);

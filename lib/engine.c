@@ -62,6 +62,25 @@ static void choose_scale(struct engine *engine)
 	engine->row_bytes = row_bytes(engine->scale);
 }
 
+static struct bpf_program *program_of(const struct spans_bpf *bpf, enum program program)
+{
+	struct bpf_program *const programs[PROGRAM_COUNT] = {
+		[PROGRAM_SPAN_BEGIN] = bpf->progs.span_begin,
+		[PROGRAM_PAIR_BEGIN] = bpf->progs.pair_begin,
+		[PROGRAM_ASYNC_BEGIN] = bpf->progs.async_begin,
+		[PROGRAM_LOCK_WAIT_BEGIN] = bpf->progs.lock_wait_begin,
+		[PROGRAM_VALUE] = bpf->progs.value,
+		[PROGRAM_LOCK_ACQUIRED] = bpf->progs.lock_acquired,
+		[PROGRAM_SPAN_END] = bpf->progs.span_end,
+		[PROGRAM_PAIR_END] = bpf->progs.pair_end,
+		[PROGRAM_ASYNC_END] = bpf->progs.async_end,
+		[PROGRAM_LOCK_RELEASED] = bpf->progs.lock_released,
+		[PROGRAM_COUNT_HIT] = bpf->progs.count_hit,
+	};
+
+	return programs[program];
+}
+
 static void configure(struct engine *engine, const struct engine_options *options)
 {
 	struct spans_bpf *bpf = engine->bpf;
@@ -84,6 +103,9 @@ static void configure(struct engine *engine, const struct engine_options *option
 		if (options->use_multi && bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
 			bpf_program__set_expected_attach_type(program, ATTACH_TYPE_UPROBE_MULTI);
 	}
+	for (int i = 0; i < PROGRAM_COUNT; i++)
+		if (options->leaves_out[i])
+			bpf_program__set_autoload(program_of(bpf, (enum program)i), false);
 }
 
 static int map_memory(struct bpf_map *map, size_t entry_bytes, void **memory, size_t *bytes)
@@ -211,21 +233,7 @@ void engine_free(struct engine *engine)
 
 int engine_program_fd(const struct engine *engine, enum program program)
 {
-	struct bpf_program *const programs[PROGRAM_COUNT] = {
-		[PROGRAM_SPAN_BEGIN] = engine->bpf->progs.span_begin,
-		[PROGRAM_PAIR_BEGIN] = engine->bpf->progs.pair_begin,
-		[PROGRAM_ASYNC_BEGIN] = engine->bpf->progs.async_begin,
-		[PROGRAM_LOCK_WAIT_BEGIN] = engine->bpf->progs.lock_wait_begin,
-		[PROGRAM_VALUE] = engine->bpf->progs.value,
-		[PROGRAM_LOCK_ACQUIRED] = engine->bpf->progs.lock_acquired,
-		[PROGRAM_SPAN_END] = engine->bpf->progs.span_end,
-		[PROGRAM_PAIR_END] = engine->bpf->progs.pair_end,
-		[PROGRAM_ASYNC_END] = engine->bpf->progs.async_end,
-		[PROGRAM_LOCK_RELEASED] = engine->bpf->progs.lock_released,
-		[PROGRAM_COUNT_HIT] = engine->bpf->progs.count_hit,
-	};
-
-	return bpf_program__fd(programs[program]);
+	return bpf_program__fd(program_of(engine->bpf, program));
 }
 
 int32_t engine_scale(const struct engine *engine)

@@ -28,7 +28,9 @@ enum program {
 struct engine;
 
 struct engine_options {
-	bool use_multi;	 /* programs are loaded for uprobe_multi links, else for perf events */
+	bool use_multi; /* programs are loaded for uprobe_multi links, else for perf events */
+	/* Programs that will not be attached: the kernel takes milliseconds to verify each. */
+	bool leaves_out[PROGRAM_COUNT];
 	uint32_t probes; /* numbers 0 .. probes - 1 */
 	uint32_t rows;
 	uint32_t sites;

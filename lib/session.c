@@ -285,6 +285,15 @@ static bool has_kind(const struct plan *plan, enum probekit_kind kind)
 	return false;
 }
 
+/* What a command executes and opens later may need any of them; calibration needs those of spans. */
+static void leave_out_programs(const struct plan *plan, bool leaves_out[static PROGRAM_COUNT])
+{
+	for (int i = 0; i < PROGRAM_COUNT; i++)
+		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END;
+	for (uint32_t i = 0; i < plan->site_count; i++)
+		leaves_out[plan->sites[i].program] = false;
+}
+
 static int load(struct probekit_session *session, struct probekit_error *err)
 {
 	struct plan *plan = &session->plan;
@@ -304,6 +313,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	options.probes = ENGINE_PROBE(plan->max_probes);
 	options.rows = ENGINE_ROW(plan->max_rows);
 	options.sites = ENGINE_SITE(plan->max_sites);
+	if (!may_grow)
+		leave_out_programs(plan, options.leaves_out);
 	result = features_choose_attach(&session->features, with_pid, &options.use_multi, err);
 	if (result)
 		return result;

@@ -23,7 +23,8 @@ struct extremes {
 struct row_history {
 	struct extremes whole;
 	struct extremes interval;
-	uint64_t counted; /* at the end of the last interval that counted any */
+	struct extremes last; /* of the last interval that counted any */
+	uint64_t counted;     /* at its end */
 };
 
 /* A file that the command has mapped as code, and that was planned if it could be. */

@@ -115,6 +115,7 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	const struct extremes *extremes =
 		reader->is_interval ? &history->interval : &history->whole;
 	bool is_value = row->kind == PROBEKIT_KIND_VALUE;
+	bool is_counted;
 	int result;
 
 	engine_read_row(session->engine, ENGINE_ROW(index), sums);
@@ -131,14 +132,19 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	row->count = histogram_total(&row->histogram);
 	row->sum = (int64_t)sums->sum;
 	*beyond += sums->out_of_range;
+	is_counted = reader->is_interval && row->count > history->counted;
+	if (is_counted && !(extremes->inverted_min && extremes->max))
+		widen(&history->interval, &history->last);
 	if (row->count && extremes->inverted_min | extremes->max) {
 		row->min = unbias(~extremes->inverted_min, is_value);
 		row->max = unbias(extremes->max, is_value);
 	}
 	/* A span that ended while the row was read may show its duration now and be counted in the
-	 * next interval: an interval in which nothing was counted leaves the extremes to that one. */
-	if (reader->is_interval && row->count > history->counted) {
+	 * next interval: an interval in which nothing was counted leaves the extremes to that one, and
+	 * one that has none of its own takes the last one's, which bound that span. */
+	if (is_counted) {
 		history->counted = row->count;
+		history->last = history->interval;
 		history->interval = (struct extremes){0};
 	}
 	return 0;
