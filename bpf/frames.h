@@ -11,42 +11,9 @@
  * its probe at or above its sp; probe.h promises that the two differ by the call of the thunk and
  * alloca() alone. Pairs may begin and end in different functions: the newest of the probe ends.
  */
-#include "maps.h"
+#include "clock_read.h"
 
 #define CALL_BYTES 8 /* a begin inline and its end in a called thunk differ by the return address */
-
-static const struct thread empty_thread;
-
-static __always_inline struct thread *thread_create(struct task_struct *task)
-{
-	struct thread *thread =
-		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u64 key = (__u64)task;
-
-	if (thread)
-		return thread;
-	bpf_map_update_elem(&spare_threads, &key, &empty_thread, BPF_NOEXIST);
-	has_spare_threads = true;
-	return bpf_map_lookup_elem(&spare_threads, &key);
-}
-
-static __always_inline struct thread *thread_of(struct task_struct *task)
-{
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	__u64 key = (__u64)task;
-
-	if (!thread && has_spare_threads)
-		thread = bpf_map_lookup_elem(&spare_threads, &key);
-	return thread;
-}
-
-static __always_inline struct thread *thread_current(bool create)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = thread_of(task);
-
-	return thread || !create ? thread : thread_create(task);
-}
 
 /* ---- stacks ---- */
 
@@ -201,6 +168,8 @@ static long move_down(__u32 i, struct compaction *compaction)
 	if (from->kind == FRAME_HOLE)
 		return 0;
 	*to = *from;
+	compaction->thread->before[compaction->to & (MAX_DEPTH - 1)] =
+		compaction->thread->before[i & (MAX_DEPTH - 1)];
 	compaction->to++;
 	return 0;
 }
@@ -252,9 +221,14 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 	}
 	thread->overflow = 0; /* they were deeper than anything that is left */
 	thread->pair_overflow = 0;
+	if (depth == 0)
+		thread->wait_count = 0;
 	thread->depth = depth + 1;
 	thread->frames[depth] = *begin;
-	thread->frames[depth].begin_ns = bpf_ktime_get_ns();
+	barrier(); /* the clock runs from here on */
+	thread->frames[depth].begin_ns =
+		has_breakdown ? clock_read(thread, bpf_ktime_get_ns(), &thread->before[depth])
+			      : bpf_ktime_get_ns();
 }
 
 /* ---- ends ---- */
@@ -377,9 +351,9 @@ static __always_inline bool is_of_overflow(struct thread *thread, const struct e
 	return false;
 }
 
-/* Closes the span that `end` belongs to and copies it to `closed`; false when there is none, which
- * is counted. */
-static __always_inline bool pop(struct thread *thread, struct end *end, struct frame *closed)
+/* Closes the span that `end` belongs to and returns its frame's index, at which it can be read until
+ * the next begin; MAX_DEPTH when there is none, which is counted. */
+static __always_inline __u32 pop(struct thread *thread, struct end *end)
 {
 	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
 	struct frame *frame;
@@ -387,16 +361,13 @@ static __always_inline bool pop(struct thread *thread, struct end *end, struct f
 	/* Ends create the state too, so this is not "nothing has begun here": it was refused. So was
 	 * the begin, which has been counted, or its frame will be, as abandoned. */
 	if (!thread)
-		return false;
+		return MAX_DEPTH;
 	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))
-		return false;
+		return MAX_DEPTH;
 	frame = frame_at(thread, thread->depth - 1);
 	if (frame && frame->probe == end->probe && frame->kind == FRAME_SCOPED &&
-	    end->kind == FRAME_SCOPED && frame->sp - end->sp <= CALL_BYTES && !thread->holes) {
-		*closed = *frame;
-		thread->depth--;
-		return true;
-	}
+	    end->kind == FRAME_SCOPED && frame->sp - end->sp <= CALL_BYTES && !thread->holes)
+		return --thread->depth;
 	if (end->kind == FRAME_SCOPED)
 		end->stack = stack_of(thread, end->sp);
 	match.thread = thread;
@@ -404,11 +375,10 @@ static __always_inline bool pop(struct thread *thread, struct end *end, struct f
 	frame = frame_at(thread, match.found);
 	if (!frame) {
 		count_unmatched(end, thread);
-		return false;
+		return MAX_DEPTH;
 	}
-	*closed = *frame;
 	take_out(thread, match.found, frame);
-	return true;
+	return match.found;
 }
 
 static long abandon_one(__u32 i, struct thread **context)

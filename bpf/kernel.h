@@ -19,6 +19,8 @@ struct pt_regs {
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
 #define REGS_SP(regs) ((regs)->sp)
+#define REGS_SYSCALL(regs) ((__s64)(regs)->orig_ax) /* negative: not in a system call */
+#define REGS_ARGUMENT(regs) ((regs)->di)
 
 struct thread_struct {
 	unsigned long fsbase;
@@ -26,9 +28,12 @@ struct thread_struct {
 #define THREAD_POINTER(task) BPF_CORE_READ(task, thread.fsbase)
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
-	unsigned long regs[31], sp, pc, pstate;
+	unsigned long regs[31], sp, pc, pstate, orig_x0;
+	int syscallno;
 };
 #define REGS_SP(regs) ((regs)->sp)
+#define REGS_SYSCALL(regs) ((__s64)(regs)->syscallno)
+#define REGS_ARGUMENT(regs) ((regs)->orig_x0)
 
 struct thread_struct {
 	struct {
@@ -49,6 +54,74 @@ struct vm_area_struct {
 	unsigned long vm_end;
 } CORE;
 
+/* ---- scheduler ---- */
+
+struct sched_info {
+	unsigned long long run_delay;
+	unsigned long long last_arrival;
+	unsigned long long last_queued;
+} CORE;
+
+struct rq {
+	__u64 clock;
+} CORE;
+
+struct cfs_rq {
+	struct rq *rq;
+	int throttle_count;
+} CORE;
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+} CORE;
+
+/* ---- files ---- */
+
+struct inode {
+	unsigned short i_mode;
+} CORE;
+
+struct qstr {
+	const unsigned char *name;
+} CORE;
+
+struct dentry {
+	struct qstr d_name;
+} CORE;
+
+struct path {
+	struct dentry *dentry;
+} CORE;
+
+struct file {
+	struct inode *f_inode;
+	struct path f_path;
+	void *private_data;
+} CORE;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} CORE;
+
+struct files_struct {
+	struct fdtable *fdt;
+} CORE;
+
+struct sock_common {
+	unsigned short skc_family;
+} CORE;
+
+struct sock {
+	struct sock_common __sk_common;
+} CORE;
+
+struct socket {
+	struct sock *sk;
+} CORE;
+
+/* ---- tasks ---- */
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -56,6 +129,12 @@ struct task_struct {
 	struct mm_struct *mm;
 	char comm[16];
 	struct thread_struct thread;
+	struct sched_info sched_info;
+	struct sched_entity se;
+	struct files_struct *files;
+	unsigned in_iowait : 1;
+	unsigned in_memstall : 1;
+	bool throttled; /* since Linux 6.18 */
 } CORE;
 
 struct linux_binprm;

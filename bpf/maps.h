@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #ifndef PROBEKIT_MAPS_H
 #define PROBEKIT_MAPS_H
-/* Maps and configuration of spans.bpf.c. Sizes of 1 are set by user space before the load. */
+/* Maps and configuration of all programs. Sizes of 1 are set by user space before the load. */
 #include "kernel.h"
 #include "shared.h"
 
@@ -11,30 +11,35 @@
 
 #define SPARE_THREADS 4096
 
+/* Both sources are linked into one object, in which each of these stands once. */
+#define WEAK __attribute__((weak))
+
 /* ---- configuration, frozen at load ---- */
 
-const volatile __u32 shard_mask; /* shards - 1; shards are a power of two */
-const volatile __u32 scale;
-const volatile __u32 key_limit = KEY_SLOTS;
-const volatile bool filter_key; /* record only spans with only_key */
-const volatile __s64 only_key;
+WEAK const volatile __u32 shard_mask; /* shards - 1; shards are a power of two */
+WEAK const volatile __u32 scale;
+WEAK const volatile __u32 key_limit = KEY_SLOTS;
+WEAK const volatile bool filter_key; /* record only spans with only_key */
+WEAK const volatile __s64 only_key;
+WEAK const volatile bool has_breakdown;
+WEAK const volatile __u8 syscall_kinds[MAX_SYSCALLS]; /* enum syscall_kind */
 
-const volatile bool never;
+WEAK const volatile bool never;
 
 /* ---- set while running ---- */
 
-bool is_recording;	/* only while all probes are attached */
-__u64 measure_start_ns; /* since when */
-__u32 command_pid;	/* report what this process executes; 0: none */
-__u64 hits;		/* of count_hit */
-bool has_spare_threads; /* some thread's state is in spare_threads */
+WEAK bool is_recording;	     /* only while all probes are attached */
+WEAK __u64 measure_start_ns; /* since when */
+WEAK __u32 command_pid;	     /* report what this process executes; 0: none */
+WEAK __u64 hits;	     /* of count_hit */
+WEAK bool has_spare_threads; /* some thread's state is in spare_threads */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct thread);
-} threads SEC(".maps");
+} threads WEAK SEC(".maps");
 
 /* State of threads that task storage refused, by task_struct. Before Linux 7.0 it does so while
  * another thread is preempted inside it on the same CPU. */
@@ -44,7 +49,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct thread);
-} spare_threads SEC(".maps");
+} spare_threads WEAK SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -52,7 +57,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct row)); /* plus BUCKET_SLOTS(scale) counts */
-} rows SEC(".maps");
+} rows WEAK SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -60,7 +65,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct probe_counters);
-} counters SEC(".maps");
+} counters WEAK SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -68,40 +73,54 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct key_table);
-} key_tables SEC(".maps"); /* by probe */
+} key_tables WEAK SEC(".maps"); /* by probe */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct argument);
-} arguments SEC(".maps"); /* by site */
+} arguments WEAK SEC(".maps"); /* by site */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct async_key);
 	__type(value, struct async_span);
-} async_spans SEC(".maps");
+} async_spans WEAK SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_RELATIONS);
+	__type(key, struct relation_key);
+	__type(value, struct relation);
+} relations WEAK SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CAUSES);
+	__type(key, struct cause_key);
+	__type(value, struct cause);
+} causes WEAK SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
-} events SEC(".maps");
+} events WEAK SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} probe_rows SEC(".maps"); /* a probe's first row, where the cookie has no room for it */
+} probe_rows WEAK SEC(".maps"); /* a probe's first row, where the cookie has no room for it */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
-} no_programs SEC(".maps");
+} no_programs WEAK SEC(".maps");
 
 /*
  * Linux 6.13 (commit a76ab5731e32) gives programs with much stack one for each CPU, and relies on a

@@ -6,8 +6,7 @@
  * lookup and the add only in theory, so every update is atomic and a shard merely spreads the cache
  * lines.
  */
-#include "bucket.h"
-#include "maps.h"
+#include "clock_read.h"
 
 #define RAISE_TRIES 64 /* each lost race means that another CPU raised it */
 
@@ -38,20 +37,67 @@ static __always_inline void row_count(struct row *row, __u32 slot)
 		__sync_fetch_and_add(&row->slots[slot], 1);
 }
 
-static __always_inline void row_add_ns(__u32 index, __u64 ns)
+struct adding {
+	struct row *row;
+	const struct off_time *off;
+	__u64 left_ns;
+	__u32 band;
+};
+
+/* A callback, as those in frames.h are. */
+static long add_class(__u32 i, struct adding *adding)
+{
+	__u32 time_class = i + 1;
+	__u64 share;
+
+	if (time_class >= CLASS_COUNT || adding->band >= BUCKET_OCTAVES)
+		return 1;
+	share = adding->off->ns[time_class];
+	if (share > adding->left_ns)
+		share = adding->left_ns;
+	if (share)
+		__sync_fetch_and_add(&adding->row->bands[adding->band][time_class], share);
+	adding->left_ns -= share;
+	return 0;
+}
+
+/* `off` is what of `ns` was off-CPU; NULL: nothing. Every ns is in one class. */
+static __always_inline void row_add_classes(struct row *row, __u32 band, __u64 ns,
+					    const struct off_time *off)
+{
+	struct adding adding = {.row = row, .off = off, .left_ns = ns, .band = band};
+
+	if (band >= BUCKET_OCTAVES)
+		return;
+	if (off)
+		bpf_loop(CLASS_COUNT, add_class, &adding, 0);
+	__sync_fetch_and_add(&row->bands[band][CLASS_ONCPU], adding.left_ns);
+}
+
+/* A function of its own, so that the verifier walks it once. */
+__noinline int row_add_ns(__u32 index, __u64 ns, const struct off_time *off, bool is_explained)
 {
 	struct row *row = row_shard(index);
+	__u32 slot;
 
 	if (!row)
-		return;
+		return 0;
 	__sync_fetch_and_add(&row->sum, ns);
 	raise_to(&row->max, ns);
 	raise_to(&row->inverted_min, ~ns);
 	if (ns == 0) {
 		__sync_fetch_and_add(&row->zero_count, 1);
-		return;
+		return 0;
 	}
-	row_count(row, bucket_slot_of_ns(ns, scale));
+	slot = bucket_slot_of_ns(ns, scale);
+	row_count(row, slot);
+	if (!has_breakdown)
+		return 0;
+	if (is_explained)
+		row_add_classes(row, (slot + BUCKET_SLOT_BASE) >> scale, ns, off);
+	else
+		__sync_fetch_and_add(&row->unexplained_ns, ns);
+	return 0;
 }
 
 static __always_inline void row_add_value(__u32 index, __s64 value)
@@ -96,16 +142,118 @@ __noinline __u32 key_row(__u32 probe, __s64 key)
 	return KEY_SLOTS + 1;
 }
 
-static __always_inline void record_span(__u32 row, __u32 probe, const struct frame *frame,
+static __always_inline void charge(const struct cause_key *key, const struct wait *wait)
+{
+	struct cause *cause = bpf_map_lookup_elem(&causes, key);
+	const struct cause none = {0};
+
+	if (!cause) {
+		bpf_map_update_elem(&causes, key, &none, BPF_NOEXIST);
+		cause = bpf_map_lookup_elem(&causes, key);
+	}
+	if (!cause)
+		return;
+	__sync_fetch_and_add(&cause->ns, wait->ns);
+	__sync_fetch_and_add(&cause->waits, wait->count);
+	__sync_fetch_and_add(&cause->spans, 1);
+}
+
+struct charging {
+	const struct thread *thread;
+	__u64 begin_ns;
+	struct cause_key key;
+};
+
+static long charge_one(__u32 i, struct charging *charging)
+{
+	const struct wait *wait = &charging->thread->waits[i & (MAX_WAITS - 1)];
+
+	if (i >= charging->thread->wait_count)
+		return 1;
+	if (wait->first_ns <= charging->begin_ns)
+		return 0;
+	charging->key.address = wait->address;
+	charging->key.pid = wait->address ? bpf_get_current_pid_tgid() >> 32 : 0;
+	charging->key.syscall = wait->syscall;
+	charging->key.time_class = wait->time_class;
+	charge(&charging->key, wait);
+	return 0;
+}
+
+/* Charges the waits since `begin_ns` to the probe. */
+static __always_inline void charge_waits(const struct thread *thread, __u64 begin_ns, __u32 probe,
+					 __u64 ns)
+{
+	struct charging charging = {.thread = thread, .begin_ns = begin_ns};
+
+	charging.key.probe = probe;
+	charging.key.band = (bucket_slot_of_ns(ns ? ns : 1, scale) + BUCKET_SLOT_BASE) >> scale;
+	bpf_loop(MAX_WAITS, charge_one, &charging, 0);
+}
+
+static __always_inline void relate(__u32 parent, __u32 child, __u64 ns)
+{
+	struct relation_key key = {.parent = parent, .child = child};
+	struct relation *relation = bpf_map_lookup_elem(&relations, &key);
+	const struct relation none = {0};
+
+	if (!relation) {
+		bpf_map_update_elem(&relations, &key, &none, BPF_NOEXIST);
+		relation = bpf_map_lookup_elem(&relations, &key);
+	}
+	if (!relation) {
+		COUNT(child, map_full);
+		return;
+	}
+	__sync_fetch_and_add(&relation->count, 1);
+	__sync_fetch_and_add(&relation->ns, ns);
+}
+
+/* Tells the span that the ended one, frame `at`, was directly in. A span inside one of its own name
+ * is already part of that. */
+static __always_inline void relate_to_parent(const struct thread *thread, __u32 at, __u32 child,
+					     __u64 ns)
+{
+	__u32 parent = thread->depth - 1;
+
+	if (parent >= MAX_DEPTH || parent >= at)
+		return;
+	if (thread->frames[parent].kind != FRAME_HOLE && thread->frames[parent].probe != child)
+		relate(thread->frames[parent].probe, child, ns);
+}
+
+/* What of the span that began with `before` was off-CPU; its end may move on from `now` while we
+ * look. Without a switch in between there is nothing to read. */
+static __always_inline bool was_off(struct thread *thread, __u64 begin_ns,
+				    const struct off_time *before, __u64 *now, struct off_time *off)
+{
+	if (!has_breakdown ||
+	    (*(volatile __u64 *)&thread->arrived_ns < begin_ns && !thread->left_ns))
+		return false;
+	*now = clock_read(thread, *now, off);
+	for (int i = CLASS_ONCPU + 1; i < CLASS_COUNT; i++)
+		off->ns[i] -= before->ns[i];
+	return true;
+}
+
+/* Records the span of frame `at`, which has been closed but not yet overwritten. */
+static __always_inline void record_span(__u32 row, __u32 probe, struct thread *thread, __u32 at,
 					__u64 now)
 {
-	__s64 key = frame->key;
+	const struct frame *frame = &thread->frames[at & (MAX_DEPTH - 1)];
+	struct off_time off;
+	bool is_off;
 
-	if (filter_key && !(frame->has_key && key == only_key))
+	if (filter_key && !(frame->has_key && frame->key == only_key))
 		return;
+	is_off =
+		was_off(thread, frame->begin_ns, &thread->before[at & (MAX_DEPTH - 1)], &now, &off);
 	if (frame->has_key)
-		row += key_row(probe, key);
-	row_add_ns(row, now - frame->begin_ns);
+		row += key_row(probe, frame->key);
+	row_add_ns(row, now - frame->begin_ns, is_off ? &off : NULL, true);
+	relate_to_parent(thread, at, probe, now - frame->begin_ns);
+	if (is_off)
+		charge_waits(thread, frame->begin_ns, probe, now - frame->begin_ns);
 }
 
 #endif

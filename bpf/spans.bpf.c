@@ -78,10 +78,15 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		.kind = kind,
 		.is_late = cookie_flags(cookie) & COOKIE_LATE,
 	};
-	struct frame frame;
+	struct thread *thread;
+	__u32 at;
 
-	if (!is_silent(cookie) && pop(thread_current(true), &end, &frame))
-		record_span(cookie_operand(cookie), end.probe, &frame, now);
+	if (is_silent(cookie))
+		return 0;
+	thread = thread_current(true);
+	at = pop(thread, &end);
+	if (thread && at < MAX_DEPTH)
+		record_span(cookie_operand(cookie), end.probe, thread, at, now);
 	return 0;
 }
 
@@ -144,14 +149,17 @@ static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 pro
 		.kind = FRAME_LOCK,
 		.is_late = cookie_flags(cookie) & COOKIE_LATE,
 	};
-	struct frame frame;
+	struct thread *thread;
+	__u32 at;
 
 	if (read_argument(ctx, cookie_operand(cookie), &end.key)) {
 		COUNT(probe, unreadable_argument);
 		return 0;
 	}
-	if (pop(thread_current(true), &end, &frame))
-		record_span(probe_row(probe), probe, &frame, now);
+	thread = thread_current(true);
+	at = pop(thread, &end);
+	if (thread && at < MAX_DEPTH)
+		record_span(probe_row(probe), probe, thread, at, now);
 	return 0;
 }
 
@@ -196,6 +204,7 @@ int async_begin(struct pt_regs *ctx)
 	__u64 task = bpf_get_current_pid_tgid();
 	struct async_key key = {.pid = task >> 32, .probe = cookie_probe(cookie)};
 	struct async_span span = {.pid = task >> 32, .tid = (__u32)task};
+	struct thread *thread;
 	int result; /* before Linux 6.4 the upper half of what updates return is undefined */
 
 	keep_own_stack(ctx);
@@ -206,7 +215,15 @@ int async_begin(struct pt_regs *ctx)
 		return 0;
 	}
 	bpf_get_current_comm(span.comm, sizeof(span.comm));
-	span.begin_ns = bpf_ktime_get_ns();
+	thread = has_breakdown ? thread_current(true) : NULL;
+	if (thread) {
+		thread->has_async = true;
+		barrier(); /* the clock runs from here on */
+		span.is_timed = true;
+		span.begin_ns = clock_read(thread, bpf_ktime_get_ns(), &span.before);
+	} else {
+		span.begin_ns = bpf_ktime_get_ns();
+	}
 	result = bpf_map_update_elem(&async_spans, &key, &span, BPF_NOEXIST);
 	if (result == -EEXIST) {
 		/* What began with this id first can no longer be told apart. */
@@ -215,6 +232,23 @@ int async_begin(struct pt_regs *ctx)
 	}
 	if (result)
 		COUNT(key.probe, map_full);
+	return 0;
+}
+
+/* What a span waited for is known where it ends on the thread that began it. */
+static __noinline int record_async(__u32 probe, struct async_span *span, __u64 now)
+{
+	struct thread *thread = NULL;
+	struct off_time off;
+	bool is_off = false;
+
+	if (!span)
+		return 0;
+	if (span->is_timed && span->tid == (__u32)bpf_get_current_pid_tgid())
+		thread = thread_current(false);
+	if (thread)
+		is_off = was_off(thread, span->begin_ns, &span->before, &now, &off);
+	row_add_ns(probe_row(probe), now - span->begin_ns, is_off ? &off : NULL, thread != NULL);
 	return 0;
 }
 
@@ -227,8 +261,8 @@ int async_end(struct pt_regs *ctx)
 		.pid = bpf_get_current_pid_tgid() >> 32,
 		.probe = cookie_probe(cookie),
 	};
-	struct async_span *span;
-	__u64 begin_ns;
+	struct async_span *found;
+	struct async_span span;
 
 	keep_own_stack(ctx);
 	if (is_silent(cookie))
@@ -237,14 +271,15 @@ int async_end(struct pt_regs *ctx)
 		COUNT(key.probe, unreadable_argument);
 		return 0;
 	}
-	span = bpf_map_lookup_elem(&async_spans, &key);
-	begin_ns = span ? span->begin_ns : 0;
+	found = bpf_map_lookup_elem(&async_spans, &key);
+	if (found)
+		span = *found;
 	/* Of two ends at once only the one that deletes counts. */
-	if (!span || bpf_map_delete_elem(&async_spans, &key)) {
+	if (!found || bpf_map_delete_elem(&async_spans, &key)) {
 		COUNT(key.probe, unmatched_end);
 		return 0;
 	}
-	row_add_ns(probe_row(key.probe), now - begin_ns);
+	record_async(key.probe, &span, now);
 	return 0;
 }
 

@@ -33,6 +33,8 @@
 #define HOST_DATA ELFDATA2MSB
 #endif
 
+#define PAGE_BYTES 4096 /* what segments are aligned to, at least */
+
 /* File bytes of a PT_LOAD. */
 struct segment {
 	uint64_t address;
@@ -283,6 +285,14 @@ int elf_file_offset(const struct elf_file *file, uint64_t address, uint32_t flag
 	return 0;
 }
 
+uint64_t elf_file_base(const struct elf_file *file)
+{
+	for (size_t i = 0; i < file->segment_count; i++)
+		if (file->segments[i].offset < PAGE_BYTES)
+			return file->segments[i].address & ~(uint64_t)(PAGE_BYTES - 1);
+	return 0;
+}
+
 /* ---- opening ---- */
 
 /* `file` has its bytes; reads the headers and hands it out, or frees it. */
@@ -457,55 +467,89 @@ static int copy_names(struct elf_file *file, const char *names, size_t size_byte
 	return 0;
 }
 
+/* The name without its version; NULL when it is empty or too long. */
+static const char *symbol_name(struct elf_file *file, const Elf64_Sym *raw)
+{
+	char *name = file->names + raw->st_name;
+	size_t length = strnlen(name, ELF_NAME_MAX + 1);
+	char *version = memchr(name, '@', length);
+
+	if (version) {
+		*version = '\0';
+		length = (size_t)(version - name);
+	}
+	return length > 0 && length <= ELF_NAME_MAX ? name : NULL;
+}
+
 /* False when it is no function, or has no usable name or bytes. */
 static bool read_symbol(struct elf_file *file, const Elf64_Sym *raw, struct elf_symbol *symbol)
 {
 	unsigned int type = ELF64_ST_TYPE(raw->st_info);
-	size_t length;
-	char *version;
-	char *name;
 
 	if ((type != STT_FUNC && type != STT_GNU_IFUNC) || raw->st_shndx == SHN_UNDEF ||
 	    raw->st_name >= file->names_bytes ||
 	    elf_file_offset(file, raw->st_value, PF_X, &symbol->offset))
 		return false;
-	name = file->names + raw->st_name;
-	length = strnlen(name, ELF_NAME_MAX + 1);
-	version = memchr(name, '@', length);
-	if (version) {
-		*version = '\0';
-		length = (size_t)(version - name);
-	}
-	symbol->name = name;
+	symbol->name = symbol_name(file, raw);
 	symbol->address = raw->st_value;
 	symbol->size_bytes = raw->st_size;
-	return length > 0 && length <= ELF_NAME_MAX;
+	return symbol->name;
+}
+
+/* The symbols of .symtab, or of .dynsym where there is none; *count is 0 where there is neither. */
+static int symbols_of(struct elf_file *file, const unsigned char **symbols, size_t *count)
+{
+	const char *names;
+	size_t names_bytes;
+
+	*count = 0;
+	if (!find_symbols(file, SHT_SYMTAB, symbols, count, &names, &names_bytes) &&
+	    !find_symbols(file, SHT_DYNSYM, symbols, count, &names, &names_bytes))
+		return 0;
+	return copy_names(file, names, names_bytes);
 }
 
 int elf_file_functions(struct elf_file *file,
 		       int (*visit)(const struct elf_symbol *symbol, void *arg), void *arg)
 {
 	const unsigned char *symbols;
-	const char *names;
-	size_t names_bytes;
 	size_t count;
+	int code = symbols_of(file, &symbols, &count);
 
-	if (!find_symbols(file, SHT_SYMTAB, &symbols, &count, &names, &names_bytes) &&
-	    !find_symbols(file, SHT_DYNSYM, &symbols, &count, &names, &names_bytes))
-		return 0;
-	if (copy_names(file, names, names_bytes))
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && !code; i++) {
 		struct elf_symbol symbol;
 		Elf64_Sym raw;
-		int code;
 
 		memcpy(&raw, symbols + i * sizeof(raw), sizeof(raw));
-		if (!read_symbol(file, &raw, &symbol))
-			continue;
-		code = visit(&symbol, arg);
-		if (code)
-			return code;
+		if (read_symbol(file, &raw, &symbol))
+			code = visit(&symbol, arg);
 	}
-	return 0;
+	return code;
+}
+
+int elf_file_data(struct elf_file *file, uint64_t address, const char **name, uint64_t *into)
+{
+	const unsigned char *symbols;
+	size_t count;
+	int code = symbols_of(file, &symbols, &count);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < count; i++) {
+		const char *found;
+		Elf64_Sym raw;
+
+		memcpy(&raw, symbols + i * sizeof(raw), sizeof(raw));
+		if (ELF64_ST_TYPE(raw.st_info) != STT_OBJECT || raw.st_shndx == SHN_UNDEF ||
+		    raw.st_name >= file->names_bytes || address < raw.st_value ||
+		    address - raw.st_value >= raw.st_size)
+			continue;
+		found = symbol_name(file, &raw);
+		if (!found)
+			continue;
+		*name = found;
+		*into = address - raw.st_value;
+		return 0;
+	}
+	return -ENOENT;
 }

@@ -42,6 +42,9 @@ const void *elf_file_section(struct elf_file *file, const char *name, size_t *si
  * segments overlap, the one that begins first counts. */
 int elf_file_offset(const struct elf_file *file, uint64_t address, uint32_t flags,
 		    uint64_t *offset);
+/* The address that the file's first page is for: where that page is mapped, less this, is what
+ * addresses are off by in a process. */
+uint64_t elf_file_base(const struct elf_file *file);
 /* Bytes at a file offset, or NULL unless all `size_bytes` lie in the file. */
 const void *elf_file_bytes(const struct elf_file *file, uint64_t offset, size_t size_bytes);
 
@@ -63,5 +66,8 @@ struct elf_symbol {
  * non-zero, which is returned. -ENOMEM. */
 int elf_file_functions(struct elf_file *file,
 		       int (*visit)(const struct elf_symbol *symbol, void *arg), void *arg);
+/* The variable that `address` lies in, and how many bytes from its start. The name lives as long as
+ * the file. -ENOENT: none; -ENOMEM. */
+int elf_file_data(struct elf_file *file, uint64_t address, const char **name, uint64_t *into);
 
 #endif

@@ -12,8 +12,9 @@
 
 #include "../bpf/bucket.h"
 #include "attach.h"
+#include "probekit.skel.h"
 #include "quiet.h"
-#include "spans.skel.h"
+#include "syscalls.h"
 
 #define MAX_SHARDS 16
 #define MEMORY_BUDGET_BYTES (64ull << 20)
@@ -21,7 +22,7 @@
 #define MAX_ASYNC_SPANS 65536
 
 struct engine {
-	struct spans_bpf *bpf;
+	struct probekit_bpf *bpf;
 	uint32_t shards;
 	int32_t scale;
 	size_t row_bytes;
@@ -62,7 +63,7 @@ static void choose_scale(struct engine *engine)
 	engine->row_bytes = row_bytes(engine->scale);
 }
 
-static struct bpf_program *program_of(const struct spans_bpf *bpf, enum program program)
+static struct bpf_program *program_of(const struct probekit_bpf *bpf, enum program program)
 {
 	struct bpf_program *const programs[PROGRAM_COUNT] = {
 		[PROGRAM_SPAN_BEGIN] = bpf->progs.span_begin,
@@ -83,7 +84,7 @@ static struct bpf_program *program_of(const struct spans_bpf *bpf, enum program 
 
 static void configure(struct engine *engine, const struct engine_options *options)
 {
-	struct spans_bpf *bpf = engine->bpf;
+	struct probekit_bpf *bpf = engine->bpf;
 	struct bpf_program *program;
 
 	bpf->rodata->shard_mask = engine->shards - 1;
@@ -91,6 +92,8 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->key_limit = options->key_limit;
 	bpf->rodata->filter_key = options->filter_key;
 	bpf->rodata->only_key = options->only_key;
+	bpf->rodata->has_breakdown = options->has_breakdown;
+	syscalls_fill_kinds(bpf->rodata->syscall_kinds);
 	bpf_map__set_value_size(bpf->maps.rows, (uint32_t)engine->row_bytes);
 	bpf_map__set_max_entries(bpf->maps.rows, options->rows * engine->shards);
 	bpf_map__set_max_entries(bpf->maps.counters, options->probes);
@@ -106,6 +109,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	for (int i = 0; i < PROGRAM_COUNT; i++)
 		if (options->leaves_out[i])
 			bpf_program__set_autoload(program_of(bpf, (enum program)i), false);
+	bpf_program__set_autoload(bpf->progs.on_switch, options->has_breakdown);
 }
 
 static int map_memory(struct bpf_map *map, size_t entry_bytes, void **memory, size_t *bytes)
@@ -131,7 +135,7 @@ static int on_event(void *context, void *data, size_t size)
 
 static int map_aggregates(struct engine *engine)
 {
-	struct spans_bpf *bpf = engine->bpf;
+	struct probekit_bpf *bpf = engine->bpf;
 	int result;
 
 	result = map_memory(bpf->maps.rows, engine->row_bytes, (void **)&engine->row_memory,
@@ -153,13 +157,18 @@ static int map_aggregates(struct engine *engine)
 
 static int attach_hooks(struct engine *engine)
 {
-	struct spans_bpf *bpf = engine->bpf;
+	struct probekit_bpf *bpf = engine->bpf;
 
 	bpf->links.on_exit = bpf_program__attach(bpf->progs.on_exit);
 	if (!bpf->links.on_exit)
 		return -errno;
 	bpf->links.on_exec = bpf_program__attach(bpf->progs.on_exec);
-	return bpf->links.on_exec ? 0 : -errno;
+	if (!bpf->links.on_exec)
+		return -errno;
+	if (!bpf->rodata->has_breakdown)
+		return 0;
+	bpf->links.on_switch = bpf_program__attach(bpf->progs.on_switch);
+	return bpf->links.on_switch ? 0 : -errno;
 }
 
 static int load(struct engine *engine, const struct engine_options *options,
@@ -167,11 +176,11 @@ static int load(struct engine *engine, const struct engine_options *options,
 {
 	int result;
 
-	engine->bpf = spans_bpf__open();
+	engine->bpf = probekit_bpf__open();
 	if (!engine->bpf)
 		return error_errno(err, -errno, "cannot open the BPF object");
 	configure(engine, options);
-	result = spans_bpf__load(engine->bpf);
+	result = probekit_bpf__load(engine->bpf);
 	if (result == -EPERM || result == -EACCES)
 		return error_unavailable(err, result,
 					 "the kernel refuses to load the BPF programs: %s",
@@ -187,8 +196,9 @@ static int load(struct engine *engine, const struct engine_options *options,
 		return error_errno(err, result, "cannot map the BPF maps");
 	result = attach_hooks(engine);
 	if (result)
-		return error_unavailable(err, result, "cannot attach to process exit and exec: %s",
-					 strerror(-result));
+		return error_unavailable(
+			err, result, "cannot attach to process exit, exec and the scheduler: %s",
+			strerror(-result));
 	return 0;
 }
 
@@ -227,7 +237,7 @@ void engine_free(struct engine *engine)
 		munmap(engine->counters, engine->counters_bytes);
 	if (engine->keys)
 		munmap(engine->keys, engine->keys_bytes);
-	spans_bpf__destroy(engine->bpf);
+	probekit_bpf__destroy(engine->bpf);
 	free(engine);
 }
 
@@ -308,6 +318,14 @@ static void raise_to(uint64_t *at, uint64_t value)
 		*at = value;
 }
 
+static void add_bands(struct row_sums *sums, const struct row *row)
+{
+	for (uint32_t band = 0; band < BUCKET_OCTAVES; band++)
+		for (int i = 0; i < CLASS_COUNT; i++)
+			sums->bands[band][i] +=
+				__atomic_load_n(&row->bands[band][i], __ATOMIC_RELAXED);
+}
+
 void engine_read_row(struct engine *engine, uint32_t index, struct row_sums *sums)
 {
 	size_t slots = engine_slots(engine);
@@ -323,6 +341,8 @@ void engine_read_row(struct engine *engine, uint32_t index, struct row_sums *sum
 		sums->zero_count += __atomic_load_n(&row->zero_count, __ATOMIC_RELAXED);
 		sums->negative_count += __atomic_load_n(&row->negative_count, __ATOMIC_RELAXED);
 		sums->out_of_range += __atomic_load_n(&row->out_of_range, __ATOMIC_RELAXED);
+		sums->unexplained_ns += __atomic_load_n(&row->unexplained_ns, __ATOMIC_RELAXED);
+		add_bands(sums, row);
 		for (size_t i = 0; i < slots; i++)
 			into[i] += __atomic_load_n((uint64_t *)&row->slots[i], __ATOMIC_ACQUIRE);
 		/* after the counts: what is counted has raised its extremes before */
@@ -340,6 +360,40 @@ void engine_read_counters(const struct engine *engine, uint32_t probe,
 
 	for (size_t i = 0; i < sizeof(*counters) / sizeof(*to); i++)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+int engine_visit_relations(const struct engine *engine,
+			   int (*visit)(const struct relation_key *key,
+					const struct relation *relation, void *arg),
+			   void *arg)
+{
+	int map = bpf_map__fd(engine->bpf->maps.relations);
+	struct relation_key key;
+	struct relation relation;
+	int result = 0;
+
+	for (int more = bpf_map_get_next_key(map, NULL, &key); more == 0 && !result;
+	     more = bpf_map_get_next_key(map, &key, &key))
+		if (bpf_map_lookup_elem(map, &key, &relation) == 0)
+			result = visit(&key, &relation, arg);
+	return result;
+}
+
+int engine_visit_causes(const struct engine *engine,
+			int (*visit)(const struct cause_key *key, const struct cause *cause,
+				     void *arg),
+			void *arg)
+{
+	int map = bpf_map__fd(engine->bpf->maps.causes);
+	struct cause_key key;
+	struct cause cause;
+	int result = 0;
+
+	for (int more = bpf_map_get_next_key(map, NULL, &key); more == 0 && !result;
+	     more = bpf_map_get_next_key(map, &key, &key))
+		if (bpf_map_lookup_elem(map, &key, &cause) == 0)
+			result = visit(&key, &cause, arg);
+	return result;
 }
 
 int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i)

@@ -35,6 +35,7 @@ struct engine_options {
 	uint32_t rows;
 	uint32_t sites;
 	bool has_async;
+	bool has_breakdown;
 	uint32_t key_limit;
 	bool filter_key;
 	int64_t only_key;
@@ -71,6 +72,8 @@ struct row_sums {
 	uint64_t out_of_range;
 	uint64_t max;	       /* as in struct row; since the last call for this row */
 	uint64_t inverted_min; /* likewise; both are 0 when nothing came since */
+	uint64_t unexplained_ns;
+	uint64_t bands[BUCKET_OCTAVES][CLASS_COUNT];
 	uint64_t *slots;
 };
 size_t engine_slots(const struct engine *engine);
@@ -79,6 +82,15 @@ int32_t engine_first_bucket(const struct engine *engine, bool is_duration);
 void engine_read_row(struct engine *engine, uint32_t row, struct row_sums *sums);
 void engine_read_counters(const struct engine *engine, uint32_t probe,
 			  struct probe_counters *counters);
+/* Calls `visit` for each pair of probes whose spans were in one another. */
+int engine_visit_relations(const struct engine *engine,
+			   int (*visit)(const struct relation_key *key,
+					const struct relation *relation, void *arg),
+			   void *arg);
+int engine_visit_causes(const struct engine *engine,
+			int (*visit)(const struct cause_key *key, const struct cause *cause,
+				     void *arg),
+			void *arg);
 /* KEY_EMPTY where slot `i` is free. */
 int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i);
 

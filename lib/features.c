@@ -183,6 +183,18 @@ static const struct feature_info table[FEATURE_COUNT] = {
 	[FEATURE_NOP5] = {.name = "nop5", .try = trial_optimised_site},
 	[FEATURE_NOP10] = {.name = "nop10", .try = trial_optimised_site},
 	[FEATURE_FORK_CHECK] = {.name = "fork_check", .try = trial_optimised_site},
+	[FEATURE_BREAKDOWN] =
+		{
+			.name = "breakdown",
+			.title = "where time goes",
+			.try = trial_breakdown,
+			.needs_types = true,
+			.found = "the scheduler's statistics are there",
+			.missing = "the kernel has no scheduler statistics of tasks",
+			.cost = "latencies are measured, but not what the spans waited for",
+			.advice =
+				"use a kernel built with CONFIG_SCHED_INFO=y and CONFIG_FAIR_GROUP_SCHED=y",
+		},
 	[FEATURE_TASK_FROM_PID] =
 		{
 			.name = "task_from_pid",

@@ -19,6 +19,7 @@ enum feature {
 	FEATURE_NOP5,	    /* attach at the nop5 of our sites; tested by running one */
 	FEATURE_NOP10,	    /* the same for the nop10 */
 	FEATURE_FORK_CHECK, /* ... used only where a forked child survives it */
+	FEATURE_BREAKDOWN,  /* where the time went */
 	/* From here on: not tried when a measurement starts, as nothing there depends on them or
 	 * loading the programs tells as well. */
 	FEATURE_PERF_UPROBE_ALLOWED,
@@ -61,8 +62,8 @@ bool features_is_disabled(enum feature feature);
 /*
  * Fills the table up to FEATURE_START_COUNT. Features named in the environment variable
  * PROBEKIT_DISABLE_FEATURES (a list parted by commas: "uprobe_multi", "uprobe_multi_pid", "nop5",
- * "nop10", "fork_check") are taken as missing, so that fallbacks can be tested and measured where
- * the kernel needs none. FEATURE_NOP5 and _NOP10 say only whether they may be tried. Without
+ * "nop10", "breakdown", "fork_check") are taken as missing, so that fallbacks can be tested and
+ * measured where the kernel needs none. FEATURE_NOP5 and _NOP10 say only whether they may be tried. Without
  * "fork_check" an optimised site is used even where it kills forked children: for benchmarks of
  * targets that do not fork.
  */

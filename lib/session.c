@@ -89,6 +89,7 @@ void probekit_session_free(struct probekit_session *session)
 	free(session->history);
 	free(session->seen);
 	free(session->open);
+	session_forget_locks(session);
 	free(session->target);
 	free(session);
 }
@@ -302,6 +303,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.key_limit = session->options.max_keys,
 		.filter_key = session->options.key_only,
 		.only_key = session->options.key,
+		.has_breakdown = session->features.has[FEATURE_BREAKDOWN],
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
 	};
 	bool with_pid = session->pid_count || may_grow;
@@ -461,7 +463,12 @@ static bool has_news(struct probekit_session *session)
 		if (maps.maps[i].is_executable && maps.maps[i].path[0] == '/' &&
 		    !is_seen(session, &maps.maps[i]))
 			news |= note_seen(session, &maps.maps[i]);
-	proc_maps_done(&maps);
+	if (maps.size == 0) { /* it has just ended */
+		proc_maps_done(&maps);
+		return false;
+	}
+	proc_maps_done(&session->command_maps);
+	session->command_maps = maps;
 	return news;
 }
 
@@ -578,6 +585,8 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	session->stopped_ns = session_now_ns();
 	session->state = SESSION_STOPPED;
 	result = session_note_open(session, err);
+	if (!result && session_name_locks(session))
+		result = error_no_memory(err);
 	attach_links_close(&session->attachment.links, 0);
 	command_reap(&session->command);
 	if (session->command.pid > 0 && session->command.status < 0)

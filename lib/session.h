@@ -7,6 +7,8 @@
 #include "command.h"
 #include "features.h"
 #include "plan.h"
+#include "proc_maps.h"
+#include "snapshot.h"
 
 struct watched_process {
 	int pidfd;
@@ -41,6 +43,14 @@ enum session_state {
 	SESSION_FAILED,
 };
 
+/* What a lock's address in a process is called; NULLs where that is not known. */
+struct named_lock {
+	pid_t pid;
+	uint64_t address;
+	char *symbol;
+	char *place;
+};
+
 struct probekit_session {
 	struct probekit_session_options options;
 	enum session_state state;
@@ -66,6 +76,9 @@ struct probekit_session {
 	uint64_t last_scan_ns;
 	struct seen_file *seen;
 	size_t seen_count;
+	struct proc_maps command_maps; /* when they were last looked at */
+	struct named_lock *locks;
+	size_t lock_count;
 
 	struct row_history *history;	    /* by row of the plan; max_rows of them */
 	struct probekit_snapshot *previous; /* the whole at the last interval */
@@ -77,6 +90,18 @@ struct probekit_session {
 uint64_t session_now_ns(void);
 void session_log(const struct probekit_session *session, enum probekit_log_level level,
 		 const char *format, ...) ERROR_PRINTF(3, 4);
+/* The rows of a snapshot while it is made. */
+struct session_rows {
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+};
+/* The row of a probe itself (the kernel's number), not of a key; NULL for the calibration's. */
+struct probekit_probe *session_own_row(const struct session_rows *rows, uint32_t probe);
+/* Fills the rows' waits. -ENOMEM. */
+int session_add_waits(struct session_rows *rows);
+/* Names the locks that were waited for while their processes are still there. -ENOMEM. */
+int session_name_locks(struct probekit_session *session);
+void session_forget_locks(struct probekit_session *session);
 /* Reads the open spans into session->open. */
 int session_note_open(struct probekit_session *session, struct probekit_error *err);
 

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "breakdown.h"
 #include "histogram.h"
 #include "session.h"
 #include "snapshot.h"
@@ -131,6 +132,10 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	row->histogram.negative_count = sums->negative_count;
 	row->count = histogram_total(&row->histogram);
 	row->sum = (int64_t)sums->sum;
+	if (!is_value && session->features.has[FEATURE_BREAKDOWN])
+		result = breakdown_from_row(sums, row);
+	if (result)
+		return result;
 	*beyond += sums->out_of_range;
 	is_counted = reader->is_interval && row->count > history->counted;
 	if (is_counted && !(extremes->inverted_min && extremes->max))
@@ -160,7 +165,9 @@ static int add_row(struct probekit_probe *total, const struct probekit_probe *ro
 		total->max = row->max;
 	total->count += row->count;
 	total->sum += row->sum;
-	return histogram_add(&total->histogram, &row->histogram);
+	return histogram_add(&total->histogram, &row->histogram) || breakdown_add(total, row)
+		       ? -ENOMEM
+		       : 0;
 }
 
 static const char *copy(const char *text)
@@ -202,6 +209,7 @@ static void read_losses(const struct probekit_session *session, uint32_t index,
 	row->lost.state_unavailable = counters.state_unavailable;
 	row->lost.map_full = counters.map_full;
 	row->lost.unreadable_argument = counters.unreadable_argument;
+	row->lost.sched_repaired = counters.sched_repaired;
 }
 
 static int by_key(const void *a, const void *b)
@@ -270,6 +278,38 @@ static int read_probe(struct reader *reader, uint32_t index, struct probekit_sna
 	return result;
 }
 
+/* ---- spans in spans ---- */
+
+struct probekit_probe *session_own_row(const struct session_rows *rows, uint32_t probe)
+{
+	const struct plan *plan = &rows->session->plan;
+
+	if (probe == 0 || probe > plan->probe_count)
+		return NULL;
+	for (size_t i = 0; i < rows->snapshot->size; i++) {
+		struct probekit_probe *row = &rows->snapshot->probes[i];
+
+		if (!row->has_key && strcmp(row->name, plan->probes[probe - 1].name) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static int add_relation(const struct relation_key *key, const struct relation *relation, void *arg)
+{
+	struct probekit_probe *parent = session_own_row(arg, key->parent);
+	struct probekit_probe *child = session_own_row(arg, key->child);
+
+	if (!parent || !child)
+		return 0;
+	if (breakdown_relate(&parent->children, &parent->child_count, child->name, relation->count,
+			     relation->ns) ||
+	    breakdown_relate(&child->parents, &child->parent_count, parent->name, relation->count,
+			     relation->ns))
+		return -ENOMEM;
+	return 0;
+}
+
 static int fill_info(const struct probekit_session *session, struct probekit_snapshot *snapshot)
 {
 	struct probekit_snapshot_info *info = &snapshot->info;
@@ -303,13 +343,14 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 static int read_snapshot(struct probekit_session *session, bool is_interval,
 			 struct probekit_snapshot **out, struct probekit_error *err)
 {
-	size_t rows = (size_t)session->plan.row_count + session->plan.probe_count;
-	struct probekit_snapshot *snapshot = snapshot_new(rows);
+	struct probekit_snapshot *snapshot =
+		snapshot_new((size_t)session->plan.row_count + session->plan.probe_count);
 	struct reader reader = {
 		.session = session,
 		.sums = {.slots = calloc(engine_slots(session->engine), sizeof(uint64_t))},
 		.is_interval = is_interval,
 	};
+	struct session_rows rows = {.session = session, .snapshot = snapshot};
 	int result = snapshot && reader.sums.slots ? 0 : -ENOMEM;
 
 	if (!result) {
@@ -318,6 +359,10 @@ static int read_snapshot(struct probekit_session *session, bool is_interval,
 	}
 	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)
 		result = read_probe(&reader, i, snapshot);
+	if (!result)
+		result = engine_visit_relations(session->engine, add_relation, &rows);
+	if (!result)
+		result = session_add_waits(&rows);
 	free(reader.sums.slots);
 	if (result) {
 		probekit_snapshot_free(snapshot);
@@ -373,32 +418,59 @@ static int subtract_row(struct probekit_probe *row, const struct probekit_probe 
 	row->histogram = delta;
 	row->count = histogram_total(&delta);
 	row->sum -= before->sum;
+	breakdown_subtract(row, before);
 	row->in_flight_at_start -= before->in_flight_at_start;
 	for (size_t i = 0; i < sizeof(row->lost) / sizeof(*now); i++)
 		now[i] -= then[i];
 	return 0;
 }
 
-/* What the next interval subtracts: the rows' identity and sums, without the rest. */
+static int copy_relations(const struct probekit_relation *from, size_t count,
+			  struct probekit_relation **into, size_t *into_count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (breakdown_relate(into, into_count, from[i].name, from[i].count,
+				     from[i].time_ns))
+			return -ENOMEM;
+	return 0;
+}
+
+/* Identity and sums. */
+static int copy_row(const struct probekit_probe *from, struct probekit_probe *row)
+{
+	*row = (struct probekit_probe){
+		.name = copy(from->name),
+		.kind = from->kind,
+		.has_key = from->has_key,
+		.is_key_overflow = from->is_key_overflow,
+		.key = from->key,
+		.sum = from->sum,
+		.lost = from->lost,
+		.in_flight_at_start = from->in_flight_at_start,
+		.histogram.scale = from->histogram.scale,
+	};
+	if (!row->name || histogram_add(&row->histogram, &from->histogram) ||
+	    breakdown_add(row, from))
+		return -ENOMEM;
+	for (size_t i = 0; i < from->wait_count; i++)
+		if (breakdown_add_wait(row, &from->waits[i]))
+			return -ENOMEM;
+	return copy_relations(from->children, from->child_count, &row->children,
+			      &row->child_count) ||
+			       copy_relations(from->parents, from->parent_count, &row->parents,
+					      &row->parent_count)
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* What the next interval subtracts. */
 static int copy_rows(const struct probekit_snapshot *from, struct probekit_snapshot **out)
 {
 	struct probekit_snapshot *copied = snapshot_new(from->size);
 	int result = copied ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !result && i < from->size; i++) {
-		struct probekit_probe *row = &copied->probes[i];
-
-		*row = from->probes[i];
-		row->name = copy(from->probes[i].name);
-		row->object = NULL;
-		row->build_id = NULL;
-		row->open = NULL;
-		row->open_count = 0;
-		row->histogram =
-			(struct probekit_histogram){.scale = from->probes[i].histogram.scale};
-		result = row->name ? histogram_add(&row->histogram, &from->probes[i].histogram)
-				   : -ENOMEM;
-	}
+	for (size_t i = 0; !result && i < from->size; i++)
+		result = copy_row(&from->probes[i], &copied->probes[i]);
 	if (result) {
 		probekit_snapshot_free(copied);
 		return result;

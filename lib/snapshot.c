@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "breakdown.h"
 #include "histogram.h"
 
 struct probekit_snapshot *snapshot_new(size_t size)
@@ -34,6 +35,7 @@ void snapshot_row_done(struct probekit_probe *probe)
 	release(probe->object);
 	release(probe->build_id);
 	histogram_done(&probe->histogram);
+	breakdown_done(probe);
 	free(probe->open);
 }
 

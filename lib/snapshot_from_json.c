@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "../bpf/bucket.h"
+#include "breakdown_json.h"
 #include "histogram.h"
 #include "json_read.h"
 #include "snapshot.h"
@@ -228,6 +229,7 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 		PROBE_FIELD("map_full", lost.map_full, FIELD_U64, false),
 		PROBE_FIELD("unreadable_argument", lost.unreadable_argument, FIELD_U64, false),
 		PROBE_FIELD("out_of_range", lost.out_of_range, FIELD_U64, false),
+		PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
 	};
 	int ret = JSON_READ_FIELDS(r, object, common, probe);
 
@@ -261,6 +263,8 @@ static int read_probe(struct json_reader *r, const json_t *object, struct probek
 		ret = read_histogram(r, object, probe);
 	if (!ret && histogram_total(&probe->histogram) != probe->count)
 		ret = json_malformed(r, "count", "is not what the histogram holds");
+	if (!ret)
+		ret = breakdown_from_json(r, object, probe);
 	if (!ret)
 		ret = read_open(r, object, probe);
 	return ret;
@@ -421,12 +425,13 @@ static int read_root(struct json_reader *r, const json_t *root, struct probekit_
 	return 0;
 }
 
-/* A text cut inside a number or a word ends in an invalid token instead of too early. */
+/* A text cut inside a number, a word or an escape ends in an invalid one instead of too early. */
 static bool is_truncated(const json_error_t *error, size_t size_bytes)
 {
 	return json_error_code(error) == json_error_premature_end_of_input ||
 	       ((size_t)error->position >= size_bytes &&
-		strncmp(error->text, "invalid token", strlen("invalid token")) == 0);
+		(strncmp(error->text, "invalid token", strlen("invalid token")) == 0 ||
+		 strncmp(error->text, "invalid escape", strlen("invalid escape")) == 0));
 }
 
 static int not_json(const struct json_reader *r, const json_error_t *error, size_t size_bytes)

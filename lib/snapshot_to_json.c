@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "breakdown_json.h"
 #include "histogram.h"
 #include "json_text.h"
 #include "snapshot.h"
@@ -61,7 +62,7 @@ static void lost(struct json_text *json, const struct probekit_lost *counts)
 	json_text_unsigned(json, "abandoned", counts->abandoned);
 	json_text_unsigned(json, "depth_overflow", counts->depth_overflow);
 	json_text_unsigned(json, "state_unavailable", counts->state_unavailable);
-	json_text_null(json, "sched_repaired");
+	json_text_unsigned(json, "sched_repaired", counts->sched_repaired);
 	json_text_unsigned(json, "map_full", counts->map_full);
 	json_text_unsigned(json, "unreadable_argument", counts->unreadable_argument);
 	json_text_unsigned(json, "out_of_range", counts->out_of_range);
@@ -170,7 +171,7 @@ static void bands(struct json_text *json, const struct probekit_probe *probe)
 			json_text_rounded(json, "to_ns", histogram_upper(band, 0) * NS_PER_S);
 		}
 		json_text_unsigned(json, "count", count);
-		json_text_null(json, "time_ns");
+		breakdown_band_to_json(json, probe, band);
 		json_text_close(json, '}');
 	}
 	json_text_close(json, ']');
@@ -217,18 +218,13 @@ static void row(struct json_text *json, const struct probekit_probe *probe, uint
 	json_text_string(json, "build_id", probe->build_id);
 	json_text_unsigned(json, "sites", probe->sites);
 	key_of_row(json, probe);
-	empty_list(json, "parents");
 	totals(json, probe);
 	json_text_unsigned(json, "in_flight_at_start", probe->in_flight_at_start);
 	histogram(json, probe);
 	modes(json, probe);
 	probing(json, probe, duration_ns);
-	json_text_null(json, "time_ns");
-	empty_list(json, "syscalls");
-	empty_list(json, "children");
+	breakdown_to_json(json, probe);
 	bands(json, probe);
-	json_text_null(json, "tail");
-	empty_list(json, "causes");
 	empty_list(json, "slowest");
 	open_spans(json, probe);
 	if (probe->has_key)
@@ -281,6 +277,7 @@ static void add_lost(struct probekit_lost *sum, const struct probekit_lost *coun
 	sum->map_full += counts->map_full;
 	sum->unreadable_argument += counts->unreadable_argument;
 	sum->out_of_range += counts->out_of_range;
+	sum->sched_repaired += counts->sched_repaired;
 }
 
 int probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool compact, char **text,

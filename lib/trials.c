@@ -425,3 +425,10 @@ int trial_run_delay(struct trial *trial)
 
 	return result ? result : find_member(trial, "sched_info", "run_delay");
 }
+
+int trial_breakdown(struct trial *trial)
+{
+	int result = trial_run_delay(trial);
+
+	return result ? result : find_member(trial, "sched_entity", "cfs_rq");
+}

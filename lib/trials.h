@@ -33,6 +33,7 @@ int trial_uprobe_multi(struct trial *trial);
 int trial_uprobe_multi_pid(struct trial *trial);
 int trial_perf_uprobe(struct trial *trial);	    /* the kernel has them */
 int trial_perf_uprobe_allowed(struct trial *trial); /* -EACCES: not for this user */
+int trial_breakdown(struct trial *trial);	    /* all that tells where time went */
 int trial_optimised_site(struct trial *trial);	    /* whether it is worth attaching to one */
 int trial_session(struct trial *trial);
 int trial_tp_btf(struct trial *trial);

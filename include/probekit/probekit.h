@@ -87,6 +87,59 @@ struct probekit_histogram {
 	uint64_t *count;
 };
 
+/*
+ * What a thread was doing while a span was open. Every nanosecond is in one class; where several
+ * fit, the order is stopped, throttled, runqueue, pagefault, memory, lock, disk, io, ipc, network,
+ * poll, sleep, other.
+ */
+enum probekit_class {
+	PROBEKIT_CLASS_ONCPU,	  /* running, in user space or in the kernel */
+	PROBEKIT_CLASS_RUNQUEUE,  /* runnable, without a CPU */
+	PROBEKIT_CLASS_THROTTLED, /* the same, for want of cgroup CPU quota */
+	PROBEKIT_CLASS_LOCK,	  /* futex, file lock, or behind another task inside the kernel */
+	PROBEKIT_CLASS_DISK,	  /* storage */
+	PROBEKIT_CLASS_NETWORK,	  /* a socket, other than of the Unix domain */
+	PROBEKIT_CLASS_IPC,	  /* another process: pipe, Unix socket, eventfd, wait4 */
+	PROBEKIT_CLASS_IO,	  /* io_uring */
+	PROBEKIT_CLASS_SLEEP,
+	PROBEKIT_CLASS_POLL,	  /* poll, select, epoll */
+	PROBEKIT_CLASS_PAGEFAULT, /* with the disk that a major fault reads */
+	PROBEKIT_CLASS_MEMORY,	  /* reclaim, memory.high */
+	PROBEKIT_CLASS_STOPPED,	  /* by a signal or a debugger */
+	PROBEKIT_CLASS_OTHER,
+	PROBEKIT_CLASS_COUNT,
+};
+
+/* The class's name in snapshots, "oncpu". NULL: there is no such class. */
+PROBEKIT_API const char *probekit_class_name(enum probekit_class time_class);
+
+/* Time of the spans in (2^exponent, 2^(exponent + 1)] seconds, as of probekit_probe_bands(). */
+struct probekit_band {
+	int32_t exponent;
+	uint64_t time_ns[PROBEKIT_CLASS_COUNT];
+};
+
+/* Waits of one cause in the spans of one band. */
+struct probekit_wait {
+	int32_t exponent; /* of the band */
+	enum probekit_class time_class;
+	const char *syscall; /* in which it waited; NULL: in none */
+	pid_t pid;	     /* of the process that the lock's address is in; 0: no lock */
+	uint64_t address;    /* of the lock (a futex); 0: none */
+	const char *symbol;  /* the lock's variable, "log_mutex" or "pool+16"; NULL: not known */
+	const char *place;   /* file and address in it, "logger+0x4050"; NULL: not known */
+	uint64_t time_ns;
+	uint64_t count;
+	uint64_t spans; /* that had such waits */
+};
+
+/* Spans of one probe that ended right inside spans of another, on one thread. */
+struct probekit_relation {
+	const char *name; /* of the other probe */
+	uint64_t count;	  /* of the inner spans */
+	uint64_t time_ns;
+};
+
 /* What a probe could not measure. All zero: count, sum, min and max are exact. */
 struct probekit_lost {
 	uint64_t unmatched_end;	    /* ends whose begin was not seen */
@@ -96,6 +149,7 @@ struct probekit_lost {
 	uint64_t map_full;	    /* async spans beyond the table */
 	uint64_t unreadable_argument; /* key, id or value could not be read */
 	uint64_t out_of_range;	      /* values counted in the histogram's last bucket */
+	uint64_t sched_repaired;      /* times off-CPU whose begin or end was not seen in time */
 };
 
 /* A span that had begun and not ended when the measurement stopped. */
@@ -121,6 +175,19 @@ struct probekit_probe {
 	int64_t min; /* 0 when count is 0 */
 	int64_t max;
 	struct probekit_histogram histogram;
+	bool has_time; /* time_ns, unexplained_ns and bands are known; never of kind VALUE */
+	uint64_t time_ns[PROBEKIT_CLASS_COUNT]; /* with unexplained_ns it adds up to sum */
+	uint64_t unexplained_ns;		/* of async spans that ended on another thread */
+	struct probekit_band *bands;		/* that hold time; ascending */
+	size_t band_count;
+	/* By cause, of which the kernel keeps a bounded number: what is in time_ns and not in here is
+	 * of no known cause. None in key rows. */
+	struct probekit_wait *waits;
+	size_t wait_count;
+	struct probekit_relation *children; /* spans inside this one's; none in key rows */
+	size_t child_count;
+	struct probekit_relation *parents; /* spans that this one's were in; none in key rows */
+	size_t parent_count;
 	uint64_t in_flight_at_start; /* ends of spans that began before the measurement */
 	uint64_t probe_cost_ns;	     /* measured cost of one begin and end here; 0: unknown */
 	struct probekit_lost lost;   /* of the probe; zero in key rows */
@@ -193,6 +260,41 @@ PROBEKIT_API size_t probekit_probe_modes(const struct probekit_probe *probe,
  * from the first to the last that is not empty, of which at most `capacity` are filled. */
 PROBEKIT_API size_t probekit_probe_bands(const struct probekit_probe *probe, int32_t *first,
 					 uint64_t *counts, size_t capacity);
+
+/* The slow spans: those above the valley before the slowest mode, where there are several modes,
+ * else the slowest hundredth; both rounded down to the edge of a band. */
+struct probekit_tail {
+	int32_t exponent; /* of the first band */
+	uint64_t from_ns;
+	uint64_t count;
+	double share_of_spans; /* [0, 1] */
+	double share_of_time;
+	uint64_t time_ns[PROBEKIT_CLASS_COUNT];
+};
+
+/* False when nothing took time, or when it is not known where it went. */
+PROBEKIT_API bool probekit_probe_tail(const struct probekit_probe *probe,
+				      struct probekit_tail *tail);
+
+/* One cause of the slow spans' time: its waits in the spans of the tail. Texts belong to the probe. */
+struct probekit_cause {
+	enum probekit_class time_class;
+	const char *syscall;
+	pid_t pid; /* as in struct probekit_wait; a named lock may be in several processes */
+	uint64_t address;
+	const char *symbol;
+	const char *place;
+	uint64_t time_ns;
+	double share; /* of the tail's time, [0, 1] */
+	uint64_t count; /* waits; 0: of no known cause, and what the class has beyond those that are */
+	uint64_t spans;
+};
+
+/* All causes, most time first; together they are the tail's time. The caller frees *causes, which
+ * is NULL where there is no tail. Errors: -ENOMEM. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_probe_causes(const struct probekit_probe *probe,
+							   struct probekit_cause **causes,
+							   size_t *size);
 
 /* ---- sessions ---- */
 

@@ -348,7 +348,7 @@ static void losses_are_told_in_words_only_when_there_are_any(void **state)
 	make_flush(&row);
 	assert_lacks(report(&row), "not counted");
 	assert_lacks(text, "still open");
-	row.probe.lost = (struct probekit_lost){1, 2, 3000, 4, 5, 6, 7};
+	row.probe.lost = (struct probekit_lost){1, 2, 3000, 4, 5, 6, 7, 8};
 	row.probe.in_flight_at_start = 8;
 	report(&row);
 	assert_has(text, "not counted: 1 end whose begin was not seen\n");

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "samples.h"
+#include "breakdown.h"
 #include "snapshot.h"
 
 static char *copy(const char *text)
@@ -44,6 +45,29 @@ static void add_open_span(struct probekit_probe *probe)
 	probe->open_count = 1;
 	probe->open[0] = (struct probekit_open_span){.pid = 42, .tid = 43, .age_ns = 5000000000};
 	memset(probe->open[0].comm, '\xff', 15);
+}
+
+/* In the i-th band that is not empty class c has 1000 i + c + 1 ns. */
+static void add_times(struct probekit_probe *probe)
+{
+	static struct row_sums sums;
+	uint64_t counts[BUCKET_OCTAVES];
+	int32_t first;
+	size_t n = probekit_probe_bands(probe, &first, counts, BUCKET_OCTAVES);
+	size_t full = 0;
+
+	sums = (struct row_sums){.unexplained_ns = 77};
+	for (size_t i = 0; i < n; i++) {
+		if (!counts[i])
+			continue;
+		for (size_t c = 0; c < CLASS_COUNT; c++)
+			sums.bands[(size_t)(first + BUCKET_SECONDS_EXPONENT) + i][c] =
+				1000 * full + c + 1;
+		full++;
+	}
+	assert_int_equal(breakdown_from_row(&sums, probe), 0);
+	assert_int_equal(
+		breakdown_relate(&probe->children, &probe->child_count, "logger:lock", 5, 500), 0);
 }
 
 static struct probekit_snapshot *new_example(void)
@@ -79,8 +103,9 @@ static struct probekit_snapshot *new_example(void)
 	probe->build_id = copy("00ff");
 	probe->probe_cost_ns = 500;
 	probe->in_flight_at_start = 3;
-	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7};
+	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8};
 	add_open_span(probe);
+	add_times(probe);
 	for (size_t i = 1; i < 3; i++) {
 		samples_init(&s, PROBEKIT_KIND_SPAN, i);
 		samples_add(&s, 1e6);
@@ -234,8 +259,17 @@ static void text_has_the_fields_of_the_contract(void **state)
 	assert_true(json_is_null(at(root, "probes/0/key")));
 	assert_int_equal(json_integer_value(at(root, "probes/1/key")), -7);
 	assert_string_equal(json_string_value(at(root, "probes/2/key")), "other");
-	assert_true(json_is_null(at(root, "probes/0/time_ns")));
-	assert_true(json_is_null(at(root, "probes/0/tail")));
+	assert_int_equal(json_integer_value(at(root, "probes/0/bands/1/time_ns/other")), 1014);
+	assert_int_equal(json_integer_value(at(root, "probes/0/unexplained_ns")), 77);
+	assert_string_equal(json_string_value(at(root, "probes/0/children/0/name")), "logger:lock");
+	assert_int_equal(json_integer_value(at(root, "probes/0/children/0/time_ns")), 500);
+	assert_int_equal(json_array_size(at(root, "probes/0/parents")), 0);
+	assert_true(json_is_null(at(root, "probes/3/time_ns")));
+	/* one in 33 is around 17 ms */
+	assert_true(json_integer_value(at(root, "probes/0/tail/from_ns")) > 1900);
+	assert_true(json_integer_value(at(root, "probes/0/tail/from_ns")) < 17000000);
+	assert_int_equal(json_integer_value(at(root, "probes/0/tail/count")), 10000 / 33 + 1);
+	assert_true(json_is_null(at(root, "probes/3/tail")));
 	assert_int_equal(json_array_size(at(root, "probes/0/modes")), 2);
 	assert_true(json_real_value(at(root, "probes/0/probing/share_of_cpu")) == 0.0005);
 	assert_string_equal(json_string_value(at(root, "probes/0/histogram/unit")), "s");
@@ -255,12 +289,17 @@ static void bands_hold_all_that_lies_in_buckets(void **state)
 {
 	json_t *root = example_tree();
 	json_int_t sum = 0;
+	json_int_t lock_ns = 0;
 	json_t *bands = at(root, "probes/0/bands");
 
 	(void)state;
-	for (size_t i = 0; i < json_array_size(bands); i++)
+	for (size_t i = 0; i < json_array_size(bands); i++) {
 		sum += json_integer_value(json_object_get(json_array_get(bands, i), "count"));
+		lock_ns += json_integer_value(at(json_array_get(bands, i), "time_ns/lock"));
+	}
 	assert_int_equal(sum, 10000);
+	assert_true(lock_ns > 0);
+	assert_int_equal(json_integer_value(at(root, "probes/0/time_ns/lock")), lock_ns);
 	json_decref(root);
 }
 
@@ -299,7 +338,7 @@ static void losses_add_up_at_the_top(void **state)
 	assert_int_equal(json_integer_value(at(root, "lost/unmatched_end")), 1);
 	assert_int_equal(json_integer_value(at(root, "lost/abandoned")), 12);
 	assert_int_equal(json_integer_value(at(root, "lost/out_of_range")), 7);
-	assert_true(json_is_null(at(root, "lost/sched_repaired")));
+	assert_int_equal(json_integer_value(at(root, "lost/sched_repaired")), 8);
 	json_decref(root);
 }
 
@@ -365,7 +404,7 @@ static void unknown_fields_are_ignored(void **state)
 
 	(void)state;
 	json_object_set_new(root, "novelty", json_pack("[{s:i}]", "a", 1));
-	json_object_set_new(at(root, "probes/0"), "time_ns", json_pack("{s:i}", "oncpu", 5));
+	json_object_set_new(at(root, "probes/0"), "mood", json_pack("{s:i}", "oncpu", 5));
 	json_object_set_new(at(root, "probes/0/histogram"), "exemplars", json_array());
 	json_object_set_new(at(root, "lost"), "other_reason", json_integer(9));
 	text = json_dumps(root, 0);
@@ -439,6 +478,12 @@ static void wrong_values_are_refused_with_their_place(void **state)
 		{"probes/0", "kind", "\"lock\"", "probes[0].kind is none of"},
 		{"probes/0", "name", "null", "probes[0].name is missing"},
 		{"probes/3", "sum", "\"5\"", "probes[3].sum is not an integer"},
+		{"probes/0", "time_ns", "7", "probes[0].time_ns is not an object"},
+		{"probes/0/time_ns", "lock", "-1", "probes[0].time_ns.lock is out of range"},
+		{"probes/0", "bands", "[]", "probes[0].bands does not have every band"},
+		{"probes/0/bands/1", "time_ns", "null", "probes[0].bands[1].time_ns is missing"},
+		{"probes/0", "children", "[3]", "probes[0].children[0]. is not an object"},
+		{"probes/0/children/0", "name", "null", "probes[0].children[0].name is missing"},
 		{"probes/0", "count", "9", "probes[0].count is not what the histogram holds"},
 		{"probes/0", "min_ns", "99999999999", "has a minimum above its maximum"},
 		{"probes/1", "key", "\"another\"", "probes[1].key is neither"},

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lock_names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct proc_map *map_of(const struct proc_maps *maps, uint64_t address)
+{
+	for (size_t i = 0; i < maps->size; i++)
+		if (address >= maps->maps[i].start && address < maps->maps[i].end)
+			return &maps->maps[i];
+	return NULL;
+}
+
+/* The file whose memory `map` is: its own, or, as zeroed data beyond the file is anonymous, that of
+ * the mapping that ends where it begins. */
+static const struct proc_map *file_of(const struct proc_maps *maps, const struct proc_map *map)
+{
+	while (map > maps->maps && !map->inode && map->path[0] == '\0' && map[-1].end == map->start)
+		map--;
+	return map->inode ? map : NULL;
+}
+
+/* Where the file's first byte is mapped. */
+static const struct proc_map *first_of(const struct proc_maps *maps, const struct proc_map *file)
+{
+	const struct proc_map *first = file;
+
+	while (first > maps->maps && (!first[-1].inode || first[-1].inode == file->inode)) {
+		first--;
+		if (first->inode)
+			file = first;
+	}
+	return file;
+}
+
+static const struct object *object_of(const struct objects *objects, const struct proc_map *file)
+{
+	for (size_t i = 0; i < objects->size; i++)
+		if (objects->items[i]->inode == file->inode)
+			return objects->items[i];
+	return NULL;
+}
+
+int lock_name(const struct proc_maps *maps, const struct objects *objects, uint64_t address,
+	      char **symbol, char **place)
+{
+	const struct proc_map *map = map_of(maps, address);
+	const struct proc_map *file = map ? file_of(maps, map) : NULL;
+	const struct object *object;
+	const char *base;
+	const char *name;
+	uint64_t bias;
+	uint64_t into;
+
+	*symbol = NULL;
+	*place = NULL;
+	if (!file) {
+		if (map && map->path[0] == '[' && !(*place = strdup(map->path)))
+			return -ENOMEM;
+		return 0;
+	}
+	file = first_of(maps, file);
+	object = object_of(objects, file);
+	bias = file->start - (object ? elf_file_base(object->elf) : 0);
+	base = strrchr(file->path, '/');
+	if (asprintf(place, "%s+0x%llx", base ? base + 1 : file->path,
+		     (unsigned long long)(address - bias)) < 0) {
+		*place = NULL;
+		return -ENOMEM;
+	}
+	if (!object || elf_file_data(object->elf, address - bias, &name, &into))
+		return 0;
+	if (into ? asprintf(symbol, "%s+%llu", name, (unsigned long long)into) < 0
+		 : !(*symbol = strdup(name))) {
+		*symbol = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_LOCK_NAMES_H
+#define PROBEKIT_LOCK_NAMES_H
+/* Which variable of a process an address lies in: "log_mutex". */
+#include "object.h"
+#include "proc_maps.h"
+
+/* Finds the data symbol at `address` of a process with these maps, in one of `objects`. "name" or
+ * "name+8" in *symbol (malloc'ed), and where the address lies, "logger+0x4050", in *place. Either is
+ * NULL when it is not known. -ENOMEM. */
+int lock_name(const struct proc_maps *maps, const struct objects *objects, uint64_t address,
+	      char **symbol, char **place);
+
+#endif

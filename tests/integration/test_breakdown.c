@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the time of spans goes, against the kernel's own accounts of the thread: its CPU clock and
+ * its run delay, read by the measured programs just inside and just outside of each span, between
+ * which the truth lies. What of the wall time is neither was waited, for the one cause that the
+ * program injects.
+ */
+#include "measure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define US 1000ll
+#define MS 1000000ll
+/* From the interrupt that wakes a thread on an idle CPU to the switch the kernel's clock stands
+ * still: it counts that as running, and we as waiting. */
+#define WAKE_NS (20 * US)
+/* Choosing the next thread: the kernel counts that as the next one's running, we as the last one's. */
+#define SWITCH_NS (5 * US)
+#define RUNS 4
+
+/* A program that injects one cause, and the class that it must be in. */
+struct cause {
+	const char *name; /* as a test's name: what it claims */
+	const char *program;
+	const char *mode;
+	uint64_t rounds;
+	enum probekit_class time_class;
+	const char *row;  /* NULL: waits:round */
+	const char *pair; /* NULL: spans of probe.h */
+};
+
+#define EVENTS "waits:work__start,work__done"
+
+/* clang-format off */
+static const struct cause causes[] = {
+	{"nanosleep_is_sleep", "waits", "sleep", 20, PROBEKIT_CLASS_SLEEP, NULL, NULL},
+	{"a_read_timer_is_sleep", "waits", "timer", 20, PROBEKIT_CLASS_SLEEP, NULL, NULL},
+	{"a_held_mutex_is_lock", "waits", "mutex", 20, PROBEKIT_CLASS_LOCK, NULL, NULL},
+	{"a_held_rwlock_is_lock", "waits", "rwlock", 20, PROBEKIT_CLASS_LOCK, NULL, NULL},
+	{"a_condition_variable_is_lock", "waits", "condition", 20, PROBEKIT_CLASS_LOCK, NULL, NULL},
+	{"flock_of_another_process_is_lock", "waits", "flock", 20, PROBEKIT_CLASS_LOCK, NULL, NULL},
+	{"a_record_lock_of_another_process_is_lock", "waits", "record_lock", 20,
+	 PROBEKIT_CLASS_LOCK, NULL, NULL},
+	{"a_slow_pipe_is_ipc", "waits", "pipe", 20, PROBEKIT_CLASS_IPC, NULL, NULL},
+	{"a_slow_unix_socket_is_ipc", "waits", "unix_socket", 20, PROBEKIT_CLASS_IPC, NULL, NULL},
+	{"an_event_descriptor_is_ipc", "waits", "eventfd", 20, PROBEKIT_CLASS_IPC, NULL, NULL},
+	{"an_awaited_child_is_ipc", "waits", "child", 20, PROBEKIT_CLASS_IPC, NULL, NULL},
+	{"a_slow_tcp_peer_is_network", "waits", "tcp", 20, PROBEKIT_CLASS_NETWORK, NULL, NULL},
+	{"poll_is_poll", "waits", "poll", 20, PROBEKIT_CLASS_POLL, NULL, NULL},
+	{"epoll_wait_is_poll", "waits", "epoll", 20, PROBEKIT_CLASS_POLL, NULL, NULL},
+	{"computing_is_oncpu", "resources", "burn", 10, PROBEKIT_CLASS_ONCPU, NULL, NULL},
+	{"a_shared_cpu_is_runqueue", "resources", "rival", 10, PROBEKIT_CLASS_RUNQUEUE, NULL, NULL},
+	{"a_span_preempted_often_is_runqueue", "resources", "yield", 10, PROBEKIT_CLASS_RUNQUEUE,
+	 NULL, NULL},
+	{"a_cpu_quota_is_throttled", "resources", "throttle", 10, PROBEKIT_CLASS_THROTTLED, NULL,
+	 NULL},
+	{"a_stopped_process_is_stopped", "resources", "stop", 20, PROBEKIT_CLASS_STOPPED, NULL, NULL},
+	{"fsync_is_disk", "resources", "sync", 10, PROBEKIT_CLASS_DISK, NULL, NULL},
+	{"a_major_fault_is_pagefault", "resources", "fault", 10, PROBEKIT_CLASS_PAGEFAULT, NULL,
+	 NULL},
+	{"io_uring_is_io", "resources", "ring", 20, PROBEKIT_CLASS_IO, NULL, NULL},
+	{"recursive_spans_each_have_all_that_is_inside", "shapes", "recursion", 10,
+	 PROBEKIT_CLASS_SLEEP, NULL, NULL},
+	{"an_explicit_pair_has_a_breakdown", "shapes", "pair", 20, PROBEKIT_CLASS_SLEEP,
+	 "waits:pair", NULL},
+	{"a_foreign_pair_has_a_breakdown", "shapes", "events", 20, PROBEKIT_CLASS_SLEEP, EVENTS,
+	 EVENTS},
+	{"an_async_span_of_one_thread_has_a_breakdown", "shapes", "async", 20, PROBEKIT_CLASS_SLEEP,
+	 "waits:request", NULL},
+	{"keyed_spans_have_a_breakdown", "shapes", "keys", 20, PROBEKIT_CLASS_SLEEP, "waits:keyed",
+	 NULL},
+	{"waits_between_spans_are_in_none", "shapes", "between", 20, PROBEKIT_CLASS_ONCPU, NULL,
+	 NULL},
+	{.name = NULL},
+};
+/* clang-format on */
+
+/* ---- what holds of every row ---- */
+
+static int64_t sum_of(const uint64_t times[static PROBEKIT_CLASS_COUNT])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
+		sum += times[i];
+	return (int64_t)sum;
+}
+
+/* Neither below nor above what its count allows, to the ns that edges are rounded to. */
+static void check_band(const struct probekit_band *band, uint64_t count, bool is_explained)
+{
+	double low = 1e9;
+	double sum = (double)sum_of(band->time_ns);
+
+	for (int i = 0; i > band->exponent; i--)
+		low /= 2;
+	for (int i = 0; i < band->exponent; i++)
+		low *= 2;
+	assert_true(sum <= (double)count * (2 * low + 1));
+	if (is_explained)
+		assert_true(sum >= (double)count * (low - 1));
+}
+
+static void check_bands(const struct probekit_probe *row)
+{
+	uint64_t total[PROBEKIT_CLASS_COUNT] = {0};
+	uint64_t counts[128];
+	int32_t first;
+	size_t size = probekit_probe_bands(row, &first, counts, 128);
+
+	for (size_t i = 0; i < row->band_count; i++) {
+		const struct probekit_band *band = &row->bands[i];
+		size_t at = (size_t)(band->exponent - first);
+
+		assert_true(i == 0 || band->exponent > row->bands[i - 1].exponent);
+		assert_true(band->exponent >= first && at < size);
+		check_band(band, counts[at], row->unexplained_ns == 0);
+		for (int k = 0; k < PROBEKIT_CLASS_COUNT; k++)
+			total[k] += band->time_ns[k];
+	}
+	assert_memory_equal(total, row->time_ns, sizeof(total));
+}
+
+static void check_relations(const struct probekit_snapshot *snapshot,
+			    const struct probekit_probe *row)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < row->child_count; i++) {
+		const struct probekit_relation *child = &row->children[i];
+
+		sum += child->time_ns;
+		assert_true(child->count <= find_row(snapshot, child->name)->count);
+	}
+	/* (Children of a span that is still open have ended.) */
+	assert_true(row->open_count > 0 || sum <= (uint64_t)row->sum);
+}
+
+static void check_breakdowns(const struct probekit_snapshot *snapshot)
+{
+	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++) {
+		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
+
+		assert_true(row->has_time);
+		assert_int_equal(sum_of(row->time_ns) + (int64_t)row->unexplained_ns, row->sum);
+		assert_true(row->time_ns[PROBEKIT_CLASS_OTHER] <= (uint64_t)row->sum / 100);
+		check_bands(row);
+		check_relations(snapshot, row);
+	}
+}
+
+/* ---- truth ---- */
+
+/* A time that lies between what was read inside the spans and what was read outside. */
+struct bracket {
+	int64_t low;
+	int64_t high;
+};
+
+struct truth {
+	struct bracket wall;
+	struct bracket cpu;
+	struct bracket delay;
+	struct bracket blocked;
+	int64_t waits; /* times that the thread has blocked */
+	int64_t preemptions;
+};
+
+static struct bracket bracket_of(const struct run *run, const char *name)
+{
+	char inner[32];
+	char outer[32];
+
+	snprintf(inner, sizeof(inner), "inner-%s", name);
+	snprintf(outer, sizeof(outer), "outer-%s", name);
+	return (struct bracket){run_truth(run, inner), run_truth(run, outer)};
+}
+
+/* A thread's CPU clock may leave out what interrupts and the hypervisor took of its CPU. */
+static struct truth truth_of(const struct run *run)
+{
+	int64_t stolen = run_truth(run, "stolen");
+	struct truth truth = {
+		.wall = bracket_of(run, "wall"),
+		.cpu = bracket_of(run, "cpu"),
+		.delay = bracket_of(run, "delay"),
+		.waits = run_truth(run, "waits"),
+		.preemptions = run_truth(run, "preemptions"),
+	};
+
+	truth.blocked.low = truth.wall.low - truth.cpu.low - truth.delay.low - stolen;
+	truth.blocked.high = truth.wall.high - truth.cpu.high - truth.delay.high;
+	truth.cpu.high += stolen;
+	return truth;
+}
+
+/* 2 %, or so much, beyond the bracket. */
+static void check_between(const char *what, int64_t is, struct bracket truth, int64_t allowed_ns)
+{
+	int64_t allowed = truth.high / 50 > allowed_ns ? truth.high / 50 : allowed_ns;
+
+	if (is < truth.low - allowed || is > truth.high + allowed)
+		fail_msg("%s: %lld ns, not %lld to %lld", what, (long long)is, (long long)truth.low,
+			 (long long)truth.high);
+}
+
+static int64_t queued(const struct probekit_probe *row)
+{
+	return (int64_t)(row->time_ns[PROBEKIT_CLASS_RUNQUEUE] +
+			 row->time_ns[PROBEKIT_CLASS_THROTTLED]);
+}
+
+static int64_t blocked(const struct probekit_probe *row)
+{
+	return row->sum - queued(row) - (int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU];
+}
+
+static void print_figures(const struct probekit_probe *row, const struct truth *truth)
+{
+	print_message(
+		"  oncpu %+.2f%% runqueue %+.2f%% blocked %+.2f%% of wall:",
+		100. * (double)((int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU] - truth->cpu.low) /
+			(double)truth->wall.low,
+		100. * (double)(queued(row) - truth->delay.low) / (double)truth->wall.low,
+		100. * (double)(blocked(row) - truth->blocked.low) / (double)truth->wall.low);
+	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
+		if (row->time_ns[i])
+			print_message(" %s %llu us", probekit_class_name((enum probekit_class)i),
+				      (unsigned long long)row->time_ns[i] / 1000);
+	print_message("\n");
+}
+
+/* The hypervisor's part of the CPU clock is only known to the tick, so what is left of wall time for
+ * blocking is as good as wall time. */
+static int64_t allowed_of_blocked(const struct probekit_probe *row, const struct truth *truth)
+{
+	int64_t allowed = 50 * US * (int64_t)row->count + WAKE_NS * truth->waits;
+
+	return allowed > truth->wall.high / 50 ? allowed : truth->wall.high / 50;
+}
+
+static void check_row_against_truth(const struct probekit_probe *row, const struct truth *truth)
+{
+	int64_t count = (int64_t)row->count;
+	int64_t switching = SWITCH_NS * truth->preemptions;
+
+	print_figures(row, truth);
+	check_between("wall", row->sum, truth->wall, count * US);
+	check_between("oncpu", (int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU], truth->cpu,
+		      5 * US * count + WAKE_NS * truth->waits + switching);
+	check_between("runqueue and throttled", queued(row), truth->delay,
+		      50 * US * count + switching);
+	check_between("blocked", blocked(row), truth->blocked, allowed_of_blocked(row, truth));
+}
+
+/* All that was waited is in the one class. A quota holds a thread back for so long at least, and
+ * with it the wait for a CPU that follows. */
+static void check_cause(const struct probekit_probe *row, const struct truth *truth,
+			const struct run *run, enum probekit_class time_class)
+{
+	int64_t allowed = allowed_of_blocked(row, truth);
+	int64_t is = (int64_t)row->time_ns[time_class];
+	int64_t least = run_truth(run, "least");
+	struct bracket expected = truth->blocked;
+
+	if (time_class == PROBEKIT_CLASS_ONCPU)
+		expected = truth->cpu;
+	else if (time_class == PROBEKIT_CLASS_RUNQUEUE)
+		expected = truth->delay;
+	else if (time_class == PROBEKIT_CLASS_THROTTLED)
+		expected = (struct bracket){run_truth(run, "throttled"), truth->delay.high};
+	check_between(probekit_class_name(time_class), is, expected, allowed);
+	if (is < least - allowed)
+		fail_msg("%s: %lld ns, but the peer held for %lld", row->name, (long long)is,
+			 (long long)least);
+}
+
+static void skip_if_missing(const struct run *run)
+{
+	const char *missing = strstr(run->text, "missing ");
+
+	if (!missing)
+		return;
+	print_message("skipped: the machine lacks %s", missing + strlen("missing "));
+	skip();
+}
+
+static bool is_repaired(const struct probekit_snapshot *snapshot)
+{
+	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++)
+		if (probekit_snapshot_probe(snapshot, i)->lost.sched_repaired)
+			return true;
+	return false;
+}
+
+/* Where the kernel does not report a switch, which some do a few times a minute, the sums are exact
+ * all the same, but classes are not: that run is told, and made again. */
+static void run_checked(const char *program, const char *mode, uint64_t rounds, const char *pair,
+			struct run *run)
+{
+	const char *const command[] = {program_path(program), mode, number_text(rounds), NULL};
+
+	for (int i = 0; i < RUNS; i++) {
+		measure_run(&(struct measure){.command = command, .pair = pair}, run);
+		assert_int_equal(run->status, 0);
+		skip_if_missing(run);
+		check_breakdowns(run->snapshot);
+		if (!is_repaired(run->snapshot))
+			return;
+		print_message("  repaired, once more\n");
+		run_done(run);
+	}
+	fail_msg("%s: %d of %d runs are repaired", mode, RUNS, RUNS);
+}
+
+static void a_cause_is_told(void **state)
+{
+	const struct cause *cause = *state;
+	const struct probekit_probe *row;
+	struct truth truth;
+	struct run run;
+
+	run_checked(cause->program, cause->mode, scaled(cause->rounds, 3), cause->pair, &run);
+	row = find_row(run.snapshot, cause->row ? cause->row : "waits:round");
+	assert_non_null(row);
+	assert_true(row->count >= scaled(cause->rounds, 3));
+	truth = truth_of(&run);
+	check_row_against_truth(row, &truth);
+	check_cause(row, &truth, &run, cause->time_class);
+	run_done(&run);
+}
+
+/* ---- more than one cause ---- */
+
+/* A sleep that is stopped and continued goes on sleeping: restart_syscall(2). */
+static void a_sleep_that_is_stopped_is_stopped_and_then_sleep_again(void **state)
+{
+	const struct probekit_probe *row;
+	struct bracket stopped;
+	struct truth truth;
+	struct run run;
+	int64_t allowed;
+
+	(void)state;
+	run_checked("resources", "stop_asleep", scaled(10, 3), NULL, &run);
+	row = find_row(run.snapshot, "waits:round");
+	truth = truth_of(&run);
+	check_row_against_truth(row, &truth);
+	stopped = (struct bracket){run_truth(&run, "least"), run_truth(&run, "most")};
+	allowed = allowed_of_blocked(row, &truth);
+	check_between("stopped", (int64_t)row->time_ns[PROBEKIT_CLASS_STOPPED], stopped, allowed);
+	check_between("sleep", (int64_t)row->time_ns[PROBEKIT_CLASS_SLEEP],
+		      (struct bracket){truth.blocked.low - stopped.high,
+				       truth.blocked.high - stopped.low},
+		      allowed);
+	run_done(&run);
+}
+
+static void a_span_has_all_that_its_children_have(void **state)
+{
+	uint64_t rounds = scaled(10, 3);
+	const struct probekit_probe *outer;
+	const struct probekit_probe *inner;
+	struct truth truth;
+	struct run run;
+
+	(void)state;
+	run_checked("shapes", "nest", rounds, NULL, &run);
+	outer = find_row(run.snapshot, "waits:outer");
+	inner = find_row(run.snapshot, "waits:round");
+	truth = truth_of(&run);
+	check_row_against_truth(inner, &truth);
+	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
+		assert_true(outer->time_ns[i] >= inner->time_ns[i]);
+	assert_true(outer->time_ns[PROBEKIT_CLASS_SLEEP] >=
+		    inner->time_ns[PROBEKIT_CLASS_SLEEP] + rounds * (uint64_t)MS);
+	assert_int_equal(outer->child_count, 1);
+	assert_string_equal(outer->children[0].name, "waits:round");
+	assert_int_equal(outer->children[0].count, 2 * rounds);
+	assert_int_equal(outer->children[0].time_ns, inner->sum);
+	assert_int_equal(inner->parent_count, 1);
+	assert_string_equal(inner->parents[0].name, "waits:outer");
+	assert_int_equal(inner->parents[0].count, 2 * rounds);
+	assert_int_equal(inner->parents[0].time_ns, inner->sum);
+	assert_int_equal(outer->parent_count + inner->child_count, 0);
+	run_done(&run);
+}
+
+static void a_span_inside_one_of_its_own_name_is_no_relation(void **state)
+{
+	const struct probekit_probe *row;
+	struct run run;
+
+	(void)state;
+	run_checked("shapes", "recursion", 3, NULL, &run);
+	row = find_row(run.snapshot, "waits:round");
+	assert_int_equal(row->count, 9);
+	assert_int_equal(row->child_count + row->parent_count, 0);
+	run_done(&run);
+}
+
+/* Each round is a span that another thread ends, and then one of this thread. */
+static void an_async_span_that_another_thread_ends_is_unexplained(void **state)
+{
+	uint64_t rounds = scaled(20, 3);
+	const struct probekit_probe *across;
+	const struct probekit_probe *within;
+	struct run run;
+
+	(void)state;
+	run_checked("shapes", "handover", rounds, NULL, &run);
+	across = find_row(run.snapshot, "waits:handed");
+	assert_int_equal(across->count, rounds);
+	assert_int_equal(across->unexplained_ns, across->sum);
+	assert_int_equal(sum_of(across->time_ns), 0);
+	assert_int_equal(across->band_count, 0);
+	within = find_row(run.snapshot, "waits:request");
+	assert_int_equal(within->count, rounds);
+	assert_int_equal(within->unexplained_ns, 0);
+	assert_true(within->time_ns[PROBEKIT_CLASS_SLEEP] >= 5 * (uint64_t)MS * rounds);
+	run_done(&run);
+}
+
+static void the_keys_of_a_span_have_all_of_its_time(void **state)
+{
+	const struct probekit_probe *row;
+	uint64_t keyed[PROBEKIT_CLASS_COUNT] = {0};
+	struct run run;
+
+	(void)state;
+	run_checked("shapes", "keys", 15, NULL, &run);
+	row = find_row(run.snapshot, "waits:keyed");
+	for (int64_t key = 0; key < 5; key++) {
+		const struct probekit_probe *one = find_key(run.snapshot, "waits:keyed", key);
+
+		assert_non_null(one);
+		assert_int_equal(one->count, 3);
+		assert_true(one->time_ns[PROBEKIT_CLASS_SLEEP] >= 3 * (uint64_t)(MS * (key + 1)));
+		for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
+			keyed[i] += one->time_ns[i];
+	}
+	assert_memory_equal(keyed, row->time_ns, sizeof(keyed));
+	run_done(&run);
+}
+
+static void empty_spans_wait_for_nothing(void **state)
+{
+	const struct probekit_probe *row;
+	struct run run;
+
+	(void)state;
+	run_checked("shapes", "empty", scaled(100000, 500), NULL, &run);
+	row = find_row(run.snapshot, "waits:round");
+	assert_row(run.snapshot, "waits:round", .count = scaled(100000, 500));
+	/* (A busy machine preempts some.) */
+	assert_int_equal(blocked(row), 0);
+	assert_true(row->time_ns[PROBEKIT_CLASS_ONCPU] > 0);
+	run_done(&run);
+}
+
+static void a_span_open_at_the_end_leaves_the_others_time_whole(void **state)
+{
+	uint64_t rounds = scaled(20, 3);
+	const struct probekit_probe *row;
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct child child;
+
+	(void)state;
+	child_start_program(&child, "shapes", "open", rounds);
+	session = measure_start(&(struct measure){.pid = child.pid});
+	child_go(&child);
+	snapshot = measure_stop(session);
+	check_breakdowns(snapshot);
+	assert_row(snapshot, "waits:left_open", .open = 1);
+	assert_int_equal(sum_of(find_row(snapshot, "waits:left_open")->time_ns), 0);
+	row = find_row(snapshot, "waits:round");
+	assert_row(snapshot, "waits:round", .count = rounds);
+	assert_int_equal(row->parent_count, 1);
+	assert_int_equal(row->parents[0].count, rounds);
+	assert_true(row->time_ns[PROBEKIT_CLASS_SLEEP] >= 5 * (uint64_t)MS * rounds);
+	probekit_snapshot_free(snapshot);
+	child_done(&child);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(a_sleep_that_is_stopped_is_stopped_and_then_sleep_again),
+		cmocka_unit_test(a_span_has_all_that_its_children_have),
+		cmocka_unit_test(a_span_inside_one_of_its_own_name_is_no_relation),
+		cmocka_unit_test(an_async_span_that_another_thread_ends_is_unexplained),
+		cmocka_unit_test(the_keys_of_a_span_have_all_of_its_time),
+		cmocka_unit_test(empty_spans_wait_for_nothing),
+		cmocka_unit_test(a_span_open_at_the_end_leaves_the_others_time_whole),
+	};
+	struct CMUnitTest tests[64];
+	size_t count = 0;
+
+	for (const struct cause *cause = causes; cause->name; cause++)
+		tests[count++] = (struct CMUnitTest){
+			.name = cause->name,
+			.test_func = a_cause_is_told,
+			.initial_state = (void *)(uintptr_t)cause,
+		};
+	memcpy(tests + count, others, sizeof(others));
+	count += sizeof(others) / sizeof(*others);
+	return _cmocka_run_group_tests("breakdown", tests, count, NULL, NULL);
+}
