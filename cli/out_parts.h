@@ -37,6 +37,9 @@ bool quantile_is_known(uint64_t count, double q);
 
 void out_histogram(FILE *out, const struct text_style *style, const struct probekit_probe *probe);
 
+/* What made the slow ones slow; nothing where that is not known. */
+void out_why(struct text_line *line, const struct probekit_probe *row);
+
 /* The same columns for keys, for the summary of all probes, and for intervals. */
 struct text_table {
 	FILE *out;

@@ -339,6 +339,7 @@ static void print_block(struct text_line *line, const struct text_view *view,
 	if (has_count(group)) {
 		fputc('\n', line->out);
 		out_histogram(line->out, line->style, row);
+		out_why(line, row);
 		if (group->key_count && !view->has_key)
 			out_keys(line->out, line->style, group, view->info->duration_ns);
 	}

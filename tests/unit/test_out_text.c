@@ -12,6 +12,7 @@
 
 #define SCALE 6
 #define MAX_BUCKETS 64
+#define MAX_BANDS 8
 #define US 1000.0
 #define MS 1e6
 
@@ -20,6 +21,7 @@ struct row {
 	struct probekit_probe probe;
 	int32_t index[MAX_BUCKETS];
 	uint64_t count[MAX_BUCKETS];
+	struct probekit_band bands[MAX_BANDS];
 };
 
 static void row_init(struct row *row, const char *name, enum probekit_kind kind)
@@ -55,6 +57,21 @@ static void row_add(struct row *row, double value, uint64_t n)
 	probe->max = (int64_t)value;
 	probe->count += n;
 	probe->sum += (int64_t)(value * (double)n);
+}
+
+/* Adds time to the band that begins at 2^exponent s; to be called in ascending order. */
+static void row_spend(struct row *row, int32_t exponent, enum probekit_class time_class, double ns)
+{
+	struct probekit_probe *probe = &row->probe;
+
+	probe->has_time = true;
+	probe->bands = row->bands;
+	if (!probe->band_count || row->bands[probe->band_count - 1].exponent != exponent) {
+		assert_true(probe->band_count < MAX_BANDS);
+		row->bands[probe->band_count++].exponent = exponent;
+	}
+	row->bands[probe->band_count - 1].time_ns[time_class] += (uint64_t)ns;
+	probe->time_ns[time_class] += (uint64_t)ns;
 }
 
 static struct probekit_snapshot_info info;
@@ -136,6 +153,34 @@ static void make_flush(struct row *row)
 	row_add(row, 63 * MS, 100);
 }
 
+/* Where the time of make_flush() went. */
+static void spend_flush(struct row *row)
+{
+	static struct probekit_wait waits[] = {
+		{-6, PROBEKIT_CLASS_LOCK, "futex", 42, 0x5550, "log_mutex", "logger+0x4050",
+		 (uint64_t)(40000 * MS), 2800, 2800},
+		{-6, PROBEKIT_CLASS_LOCK, "futex", 42, 0x7ff0, NULL, NULL, (uint64_t)(6000 * MS),
+		 400, 400},
+		{-6, PROBEKIT_CLASS_DISK, "fsync", 0, 0, NULL, NULL, (uint64_t)(1500 * MS), 90, 90},
+		{-4, PROBEKIT_CLASS_LOCK, "futex", 42, 0x5550, "log_mutex", "logger+0x4050",
+		 (uint64_t)(6200 * MS), 100, 100},
+	};
+	static struct probekit_relation child = {"logger:\x1b[31mlock", 103000, 48000000000};
+
+	row_spend(row, -20, PROBEKIT_CLASS_ONCPU, 163.5 * MS);
+	row_spend(row, -19, PROBEKIT_CLASS_ONCPU, 20 * MS);
+	row_spend(row, -6, PROBEKIT_CLASS_LOCK, 46000 * MS);
+	row_spend(row, -6, PROBEKIT_CLASS_DISK, 1500 * MS);
+	row_spend(row, -6, PROBEKIT_CLASS_RUNQUEUE, 300 * MS);
+	row_spend(row, -6, PROBEKIT_CLASS_ONCPU, 500 * MS);
+	row_spend(row, -4, PROBEKIT_CLASS_LOCK, 6200 * MS);
+	row_spend(row, -4, PROBEKIT_CLASS_SLEEP, 100 * MS);
+	row->probe.waits = waits;
+	row->probe.wait_count = sizeof(waits) / sizeof(waits[0]);
+	row->probe.children = &child;
+	row->probe.child_count = 1;
+}
+
 /* The whole file, which the caller frees. */
 static char *read_file(const char *path)
 {
@@ -171,6 +216,7 @@ static void a_report_reads_as_the_golden_file(void **state)
 	rows[2].probe.histogram.index = rows[2].index;
 	rows[2].probe.histogram.count = rows[2].count;
 	make_flush(&rows[3]);
+	spend_flush(&rows[3]);
 	rows[3].probe.lost.abandoned = 12;
 	rows[3].probe.in_flight_at_start = 1;
 	rows[3].probe.open = open;
