@@ -102,8 +102,19 @@ static int64_t unbias(uint64_t raw, bool is_value)
 struct reader {
 	struct probekit_session *session;
 	struct row_sums sums;
-	bool is_interval; /* min and max since the last interval */
+	struct extremes seen; /* of the probe's rows so far */
+	bool is_interval;     /* min and max since the last interval */
 };
+
+static void set_extremes(struct probekit_probe *row, const struct extremes *extremes)
+{
+	bool is_value = row->kind == PROBEKIT_KIND_VALUE;
+
+	if (!row->count || !(extremes->inverted_min | extremes->max))
+		return;
+	row->min = unbias(~extremes->inverted_min, is_value);
+	row->max = unbias(extremes->max, is_value);
+}
 
 /* Fills count, sum, min, max and histogram of `row` from the kernel's row. */
 static int read_row(struct reader *reader, uint32_t index, struct probekit_probe *row,
@@ -140,10 +151,8 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	is_counted = reader->is_interval && row->count > history->counted;
 	if (is_counted && !(extremes->inverted_min && extremes->max))
 		widen(&history->interval, &history->last);
-	if (row->count && extremes->inverted_min | extremes->max) {
-		row->min = unbias(~extremes->inverted_min, is_value);
-		row->max = unbias(extremes->max, is_value);
-	}
+	set_extremes(row, extremes);
+	widen(&reader->seen, extremes);
 	/* A span that ended while the row was read may show its duration now and be counted in the
 	 * next interval: an interval in which nothing was counted leaves the extremes to that one, and
 	 * one that has none of its own takes the last one's, which bound that span. */
@@ -157,12 +166,6 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 
 static int add_row(struct probekit_probe *total, const struct probekit_probe *row)
 {
-	if (!row->count)
-		return 0;
-	if (!total->count || row->min < total->min)
-		total->min = row->min;
-	if (!total->count || row->max > total->max)
-		total->max = row->max;
 	total->count += row->count;
 	total->sum += row->sum;
 	return histogram_add(&total->histogram, &row->histogram) || breakdown_add(total, row)
@@ -256,6 +259,7 @@ static int read_keys(struct reader *reader, uint32_t index, struct probekit_snap
 			snapshot->size--;
 		}
 	}
+	set_extremes(total, &reader->seen);
 	qsort(first, (size_t)(&snapshot->probes[snapshot->size] - first), sizeof(*first), by_key);
 	return 0;
 }
@@ -267,6 +271,7 @@ static int read_probe(struct reader *reader, uint32_t index, struct probekit_sna
 	struct probekit_probe *row = &snapshot->probes[snapshot->size++];
 	int result = begin_row(session, planned, row);
 
+	reader->seen = (struct extremes){0};
 	if (!result && planned->row != UINT32_MAX)
 		result = read_row(reader, planned->row, row, &row->lost.out_of_range);
 	if (result)

@@ -153,6 +153,33 @@ static void intervals_of_keys_add_up_to_the_whole(void **state)
 	check_intervals(command, 4 * 55 * each, "kinds:keyed");
 }
 
+/* The second process leaves most keys of the first idle. */
+static void an_interval_with_idle_keys_has_the_extremes_of_the_others(void **state)
+{
+	const struct measure what = {.path = program_path("kinds")};
+	struct probekit_session *session = measure_start(&what);
+	const char *const modes[] = {"keys", "odd_keys"};
+	struct probekit_snapshot *intervals[2];
+	struct probekit_error err;
+	struct output output;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		run_captured((const char *const[]){program_path("kinds"), modes[i], "10", NULL},
+			     &output);
+		assert_int_equal(output.status, 0);
+		output_done(&output);
+		if (probekit_session_interval(session, &intervals[i], &err))
+			fail_msg("%s", err.text);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_true(find_row(intervals[i], "kinds:keyed")->count > 0);
+		assert_true(find_row(intervals[i], "kinds:keyed")->min > 0);
+		probekit_snapshot_free(intervals[i]);
+	}
+	probekit_snapshot_free(measure_stop(session));
+}
+
 static void intervals_of_values_add_up_to_the_whole(void **state)
 {
 	uint64_t each = scaled(200000, 20000);
@@ -170,6 +197,7 @@ int main(void)
 		cmocka_unit_test(a_glob_measures_what_it_names_and_nothing_else),
 		cmocka_unit_test(intervals_of_busy_threads_add_up_to_the_whole),
 		cmocka_unit_test(intervals_of_keys_add_up_to_the_whole),
+		cmocka_unit_test(an_interval_with_idle_keys_has_the_extremes_of_the_others),
 		cmocka_unit_test(intervals_of_values_add_up_to_the_whole),
 	};
 
