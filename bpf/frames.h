@@ -145,12 +145,15 @@ static long drop_if_dead(__u32 i, struct sweep *sweep)
 
 /* Removes what `begin` proves dead: frames below it, and a frame of the very site at this sp with
  * what has begun since in the same function. */
-static __always_inline void drop_dead(struct thread *thread, struct frame *begin)
+__noinline int drop_dead(struct thread *thread, struct frame *begin)
 {
 	struct sweep sweep = {.thread = thread, .begin = begin};
 
+	if (!thread || !begin)
+		return 0;
 	bpf_loop(MAX_DEPTH, drop_if_dead, &sweep, 0);
 	trim(thread);
+	return 0;
 }
 
 struct compaction {
@@ -175,13 +178,16 @@ static long move_down(__u32 i, struct compaction *compaction)
 }
 
 /* Takes the holes out from below frames that are still open, in their order. */
-static __always_inline void compact(struct thread *thread)
+__noinline int compact(struct thread *thread)
 {
 	struct compaction compaction = {.thread = thread};
 
+	if (!thread)
+		return 0;
 	bpf_loop(MAX_DEPTH, move_down, &compaction, 0);
 	thread->depth = compaction.to;
 	thread->holes = 0;
+	return 0;
 }
 
 /* Nothing open can be dead: there is nothing, or the newest is the caller's, on the same stack. */
@@ -322,16 +328,23 @@ static long drop_if_newer(__u32 i, struct removal *removal)
 
 /* Takes the frame out. What a scoped end proves dead is dropped: frames that began later on its
  * native stack. */
-static __always_inline void take_out(struct thread *thread, __u32 at, struct frame *frame)
+__noinline int take_out(struct thread *thread, __u32 at)
 {
-	struct removal removal = {.thread = thread, .stack = frame->stack, .at = at};
-	bool is_scoped = frame->kind == FRAME_SCOPED;
+	struct frame *frame = thread ? frame_at(thread, at) : NULL;
+	struct removal removal = {.thread = thread, .at = at};
+	bool is_scoped;
+
+	if (!frame)
+		return 0;
+	removal.stack = frame->stack;
+	is_scoped = frame->kind == FRAME_SCOPED;
 
 	frame->kind = FRAME_HOLE;
 	thread->holes++;
 	if (is_scoped && frame->stack & STACK_NATIVE && at + 1 < thread->depth)
 		bpf_loop(MAX_DEPTH, drop_if_newer, &removal, 0);
 	trim(thread);
+	return 0;
 }
 
 /* An end of a begin that was too deep to be recorded. */
@@ -377,7 +390,7 @@ static __always_inline __u32 pop(struct thread *thread, struct end *end)
 		count_unmatched(end, thread);
 		return MAX_DEPTH;
 	}
-	take_out(thread, match.found, frame);
+	take_out(thread, match.found);
 	return match.found;
 }
 

@@ -10,17 +10,29 @@
 
 #define RAISE_TRIES 64 /* each lost race means that another CPU raised it */
 
+struct raise {
+	__u64 *at;
+	__u64 seen;
+	__u64 value;
+};
+
+static long raise_once(__u32 i, struct raise *raise)
+{
+	__u64 old = __sync_val_compare_and_swap(raise->at, raise->seen, raise->value);
+
+	if (old == raise->seen)
+		return 1;
+	raise->seen = old;
+	return raise->value <= old;
+}
+
+/* Races are rare, and a loop here costs the verifier thousands of steps in every program. */
 static __always_inline void raise_to(__u64 *at, __u64 value)
 {
-	__u64 seen = *(volatile __u64 *)at;
+	struct raise raise = {.at = at, .seen = *(volatile __u64 *)at, .value = value};
 
-	for (int i = 0; i < RAISE_TRIES && value > seen; i++) {
-		__u64 old = __sync_val_compare_and_swap(at, seen, value);
-
-		if (old == seen)
-			break;
-		seen = old;
-	}
+	if (value > raise.seen)
+		bpf_loop(RAISE_TRIES, raise_once, &raise, 0);
 }
 
 static __always_inline struct row *row_shard(__u32 row)
@@ -120,26 +132,41 @@ static __always_inline void row_add_value(__u32 index, __s64 value)
 	}
 }
 
+struct key_search {
+	struct key_table *table;
+	__s64 key;
+	__u32 at;
+	__u32 row;
+};
+
+static long try_key_slot(__u32 i, struct key_search *search)
+{
+	__u32 slot = key_limit == KEY_SLOTS ? (search->at + i) & (KEY_SLOTS - 1) : i;
+	__s64 *at = &search->table->keys[slot & (KEY_SLOTS - 1)];
+	__s64 found = *(volatile __s64 *)at;
+
+	if (found == KEY_EMPTY)
+		found = __sync_val_compare_and_swap(at, KEY_EMPTY, search->key);
+	if (found != search->key && found != KEY_EMPTY)
+		return 0;
+	search->row = slot + 1;
+	return 1;
+}
+
 /* The row of a key, relative to its probe's first. A function of its own, so that the verifier
- * walks the loop once. */
+ * walks it once. */
 __noinline __u32 key_row(__u32 probe, __s64 key)
 {
-	struct key_table *table = bpf_map_lookup_elem(&key_tables, &probe);
-	__u32 at = ((__u64)key * 0x9e3779b97f4a7c15ull) >> 58; /* Fibonacci hashing: 64 slots */
+	struct key_search search = {
+		.table = bpf_map_lookup_elem(&key_tables, &probe),
+		.key = key,
+		.at = ((__u64)key * 0x9e3779b97f4a7c15ull) >> 58, /* Fibonacci hashing: 64 slots */
+		.row = KEY_SLOTS + 1,
+	};
 
-	if (!table || key == KEY_EMPTY)
-		return KEY_SLOTS + 1;
-	for (__u32 i = 0; i < KEY_SLOTS && i < key_limit; i++) {
-		__u32 slot = key_limit == KEY_SLOTS ? (at + i) & (KEY_SLOTS - 1) : i;
-		__s64 found = *(volatile __s64 *)&table->keys[slot & (KEY_SLOTS - 1)];
-
-		if (found == KEY_EMPTY)
-			found = __sync_val_compare_and_swap(&table->keys[slot & (KEY_SLOTS - 1)],
-							    KEY_EMPTY, key);
-		if (found == key || found == KEY_EMPTY)
-			return slot + 1;
-	}
-	return KEY_SLOTS + 1;
+	if (search.table && key != KEY_EMPTY)
+		bpf_loop(key_limit < KEY_SLOTS ? key_limit : KEY_SLOTS, try_key_slot, &search, 0);
+	return search.row;
 }
 
 static __always_inline void charge(const struct cause_key *key, const struct wait *wait)

@@ -342,33 +342,44 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	return 0;
 }
 
+struct listing {
+	struct thread *thread;
+	struct seq_file *seq;
+	struct open_record record;
+};
+
+static long list_one(__u32 i, struct listing *listing)
+{
+	struct frame *frame = frame_at(listing->thread, i);
+	struct open_record *record = &listing->record;
+
+	if (!frame)
+		return 1;
+	if (frame->kind == FRAME_HOLE)
+		return 0;
+	record->begin_ns = frame->begin_ns;
+	record->key = frame->key;
+	record->has_key = frame->has_key;
+	record->probe = frame->probe;
+	bpf_seq_write(listing->seq, record, sizeof(*record));
+	return 0;
+}
+
 SEC("?iter/task")
 int list_open(struct bpf_iter__task *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
-	struct thread *thread;
+	struct listing listing = {.seq = ctx->meta->seq};
 
 	if (!task)
 		return 0;
-	thread = thread_of(task);
-	if (!thread)
+	listing.thread = thread_of(task);
+	if (!listing.thread)
 		return 0;
-	for (__u32 i = 0; i < MAX_DEPTH; i++) {
-		struct frame *frame = &thread->frames[i];
-		struct open_record record = {.pid = task->tgid, .tid = task->pid};
-
-		if (i >= thread->depth)
-			break;
-		if (frame->kind == FRAME_HOLE)
-			continue;
-		record.begin_ns = frame->begin_ns;
-		record.key = frame->key;
-		record.has_key = frame->has_key;
-		record.probe = frame->probe;
-		bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
-		bpf_seq_write(seq, &record, sizeof(record));
-	}
+	listing.record.pid = task->tgid;
+	listing.record.tid = task->pid;
+	bpf_probe_read_kernel_str(listing.record.comm, sizeof(listing.record.comm), task->comm);
+	bpf_loop(MAX_DEPTH, list_one, &listing, 0);
 	return 0;
 }
 
