@@ -27,7 +27,8 @@ second_build() {
 run_label() {
 	echo "== $2 tests in $1"
 	ctest --test-dir "$1" -L "$2" --no-tests=error --output-on-failure || failed=1
-	grep -h '^\[  SKIPPED \] \|^skipped: ' "$1/Testing/Temporary/LastTest.log" |
+	cp "$1/Testing/Temporary/LastTest.log" "$1/$2.log" || return 0
+	grep -h '^\[  SKIPPED \] \|^skipped: ' "$1/$2.log" |
 		sort -u >"$results/skips" || true
 	[ -s "$results/skips" ] || return 0
 	cat "$results/skips"

@@ -60,7 +60,7 @@ void doctor_require_root(void)
 {
 	if (geteuid() == 0)
 		return;
-	print_message("skipped: root is needed, to become other users\n");
+	print_message("skipped: needs root: to become other users\n");
 	skip();
 }
 

@@ -22,7 +22,7 @@ static void note_line(void *arg, enum probekit_log_level level, const char *line
 static void refuse(const struct probekit_error *err)
 {
 	if (err->kind == PROBEKIT_ERROR_UNAVAILABLE) {
-		print_message("skipped: %s; %s\n", err->text, err->hint);
+		print_message("skipped: needs tracing: %s; %s\n", err->text, err->hint);
 		skip();
 	}
 	fail_msg("%s; %s", err->text, err->hint);
@@ -71,6 +71,11 @@ struct probekit_session *measure_start(const struct measure *what)
 	if (!session)
 		refuse(&err);
 	return session;
+}
+
+void require_measurable(pid_t pid)
+{
+	probekit_snapshot_free(measure_stop(measure_start(&(struct measure){.pid = pid})));
 }
 
 void measure_wait(struct probekit_session *session)

@@ -92,6 +92,8 @@ struct measure {
 };
 
 struct probekit_session *measure_start(const struct measure *what);
+/* Skips the test where nothing can be measured, as measure_start() does. */
+void require_measurable(pid_t pid);
 /* Polls until every target ended. */
 void measure_wait(struct probekit_session *session);
 /* Stops; the caller frees the snapshot. Every row's invariants are checked. */

@@ -235,6 +235,12 @@ unsigned long support_scaled(unsigned long count)
 	return scale > 1 ? (count / scale ? count / scale : 1) : count;
 }
 
+void support_wait_measuring(struct support_child *probekit)
+{
+	if (!support_wait_text(probekit, &probekit->err, "probekit: measuring: "))
+		fail_msg("probekit ended early: %s", probekit->err.text);
+}
+
 /* The first interval is printed once everything is attached. */
 void support_start_intervals(struct support_child *probekit, pid_t pid, const char *glob)
 {
@@ -268,7 +274,8 @@ json_t *support_end_intervals(struct support_child *probekit)
 	return support_json(last + 1);
 }
 
-static const char *find_attachment(void)
+/* NULL where nothing can be measured, with why in `refusal`. */
+static const char *find_attachment(char **refusal)
 {
 	struct support_child child;
 	const char *attach = "uprobe_multi";
@@ -276,7 +283,7 @@ static const char *find_attachment(void)
 				 support_program("victim"), "end", "0", NULL);
 
 	if (status == 3) {
-		print_message("skipped: %s", child.err.text);
+		*refusal = strdup(child.err.text);
 		attach = NULL;
 	} else if (status) {
 		fail_msg("probekit does not work at all: %s", child.err.text);
@@ -290,10 +297,13 @@ static const char *find_attachment(void)
 const char *support_require_tracing(void)
 {
 	static const char *attach;
+	static char *refusal;
 
-	if (!attach)
-		attach = find_attachment();
-	if (!attach)
+	if (!attach && !refusal)
+		attach = find_attachment(&refusal);
+	if (!attach) {
+		print_message("skipped: needs tracing: %s", refusal);
 		skip();
+	}
 	return attach;
 }

@@ -101,6 +101,8 @@ struct support_image support_read_image(pid_t pid, const char *path);
 void support_wait_semaphores(pid_t pid, const char *path, unsigned long sum);
 void support_wait_untraced(pid_t pid, const char *path);
 
+/* Returns when `probekit latency -v` measures: semaphores are up a little earlier. */
+void support_wait_measuring(struct support_child *probekit);
 /* probekit latency on a process: returns when it measures, whoever else does so. */
 void support_start_intervals(struct support_child *probekit, pid_t pid, const char *glob);
 /* Interrupts it; the snapshot of the whole. */

@@ -283,7 +283,7 @@ static void skip_if_missing(const struct run *run)
 
 	if (!missing)
 		return;
-	print_message("skipped: the machine lacks %s", missing + strlen("missing "));
+	print_message("skipped: needs %s", missing + strlen("missing "));
 	skip();
 }
 

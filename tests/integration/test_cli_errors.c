@@ -312,7 +312,7 @@ static void a_kernel_thread_is_named(void **state)
 	pid_t pid = find_kernel_thread();
 
 	if (!pid) {
-		print_message("skipped: no kernel thread is visible in this PID namespace\n");
+		print_message("skipped: needs kernel threads: this PID namespace shows none\n");
 		skip();
 	}
 	check_pid(state, pid);

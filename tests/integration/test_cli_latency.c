@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 enum {
-	VICTIM_SITES = 4,   /* begin and end of `work` and `held`: each raises a semaphore */
 	SPANS_AT_END = 100, /* of victim's modes `end` and `killed` */
 };
 
@@ -386,12 +385,12 @@ static void start_target(struct support_child *target, const char *mode, const c
 static void start_latency(struct support_child *probekit, pid_t pid)
 {
 	char text[16];
-	const char *const words[] = {support_probekit(), "latency", "--json", "-s",
-				     "victim:*",	 "-p",	    text,     NULL};
+	const char *const words[] = {support_probekit(), "latency", "-v", "--json", "-s",
+				     "victim:*",	 "-p",	    text, NULL};
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	support_start(probekit, NULL, words);
-	support_wait_semaphores(pid, support_program("victim"), VICTIM_SITES);
+	support_wait_measuring(probekit);
 }
 
 static void check_signal_ends(int number)

@@ -120,14 +120,14 @@ static void the_command_for_setcap_is_one(void **state)
 	char *shell;
 
 	if (!setcap) {
-		print_message("skipped: package libcap2-bin is not installed\n");
+		print_message("skipped: needs package libcap2-bin\n");
 		skip();
 	}
 	doctor_require_root();
 	answer = doctor_ask_here(copies, &doctor_nobody);
 	command = doctor_text(doctor_row(&answer, "bpf"), "command");
 	if (!*command) {
-		print_message("skipped: without uprobe_multi (Linux 6.6) only root can measure\n");
+		print_message("skipped: needs uprobe_multi: only root can measure without\n");
 		skip();
 	}
 	assert_true(asprintf(&shell, "PATH=/usr/sbin:/sbin:$PATH; %s", command + strlen("sudo ")) >

@@ -153,7 +153,7 @@ static void a_cpu_quota_is_found(void **state)
 
 	doctor_require_root();
 	if (!make_cgroup(folder)) {
-		print_message("skipped: no cgroup with a CPU quota can be made here\n");
+		print_message("skipped: needs a cgroup with a CPU quota: none can be made here\n");
 		skip();
 	}
 	start_victim(&target, NULL, copies, pid);

@@ -214,12 +214,6 @@ static void kill_cli(struct child *cli)
 	child_done(cli);
 }
 
-/* Skips here, in the test's own process, if nothing can be measured. */
-static void require_measurable(pid_t pid)
-{
-	probekit_snapshot_free(measure_stop(measure_start(&(struct measure){.pid = pid})));
-}
-
 static void check_killed(const char *option, const char *target, struct child *child)
 {
 	struct probekit_session *session;

@@ -15,7 +15,7 @@ static const char *require_tool(const char *paths, const char *package)
 	const char *tool = support_find_tool(paths);
 
 	if (!tool) {
-		print_message("skipped: package %s is not installed\n", package);
+		print_message("skipped: needs package %s\n", package);
 		skip();
 	}
 	return tool;

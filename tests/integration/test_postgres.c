@@ -32,7 +32,7 @@ static void require_postgres(void)
 	support_require_tracing();
 	if (!support_find_tool(SERVER) || !support_find_tool(BIN "pgbench") ||
 	    !getpwnam("postgres") || geteuid() != 0) {
-		print_message("skipped: package postgresql-15 is not installed, or not root\n");
+		print_message("skipped: needs package postgresql-15, and root\n");
 		skip();
 	}
 }
@@ -105,7 +105,7 @@ static void the_queries_of_an_unmodified_postgres_are_counted(void **state)
 {
 	static const char pair[] = "postgresql:query__start,query__done";
 	const char *const words[] = {support_probekit(), "latency", SERVER, "-u", pair,
-				     "--json",		 NULL};
+				     "--json",		 "-v",	    NULL};
 	struct support_child probekit;
 	struct support_child child;
 	struct cluster cluster;
@@ -122,7 +122,7 @@ static void the_queries_of_an_unmodified_postgres_are_counted(void **state)
 	assert_int_equal(child.status, 0);
 	support_done(&child);
 	support_start(&probekit, NULL, words);
-	support_wait_semaphores(cluster.server.pid, SERVER, 2);
+	support_wait_measuring(&probekit);
 	transactions = run_benchmark(&cluster);
 	assert_int_equal(kill(probekit.pid, SIGINT), 0);
 	assert_int_equal(support_finish(&probekit), 0);
@@ -170,7 +170,7 @@ static void the_probes_of_an_unmodified_postgres_are_paired_by_name(void **state
 
 	(void)state;
 	if (!support_find_tool(SERVER)) {
-		print_message("skipped: package postgresql-15 is not installed\n");
+		print_message("skipped: needs package postgresql-15\n");
 		skip();
 	}
 	support_run(&child, NULL, support_probekit(), "list", "--json", SERVER, NULL);

@@ -18,7 +18,6 @@
 
 enum {
 	ORDINARY_USER = 65534,
-	VICTIM_SITES = 4,
 };
 
 /* Copies that an ordinary user can read, wherever the build folder is. */
@@ -64,11 +63,11 @@ static int set_up(void **state)
 static void require_capable_kernel(void)
 {
 	if (strcmp(support_require_tracing(), "uprobe_multi") != 0) {
-		print_message("skipped: without uprobe_multi (Linux 6.6) only root can measure\n");
+		print_message("skipped: needs uprobe_multi: only root can measure without\n");
 		skip();
 	}
 	if (geteuid() != 0) {
-		print_message("skipped: root is needed, to become other users\n");
+		print_message("skipped: needs root: to become other users\n");
 		skip();
 	}
 }
@@ -144,12 +143,11 @@ static void end_victim(struct support_child *target, const struct copies *copies
 }
 
 /* Lets the target work while `probekit` measures it, then ends that: all of it was counted. */
-static void check_counts_target(struct support_child *probekit, struct support_child *target,
-				const struct copies *copies)
+static void check_counts_target(struct support_child *probekit, struct support_child *target)
 {
 	json_t *snapshot;
 
-	support_wait_semaphores(target->pid, copies->victim, VICTIM_SITES);
+	support_wait_measuring(probekit);
 	support_write(target, "go\n");
 	assert_true(support_wait_text(target, &target->out, "did 1000\n"));
 	assert_int_equal(kill(probekit->pid, SIGINT), 0);
@@ -166,13 +164,13 @@ static void two_capabilities_suffice_for_an_own_process(void **state)
 	struct support_child target;
 	struct support_child probekit;
 	char pid[16];
-	const char *const words[] = {copies->probekit, "latency", "--json", "-p", pid, NULL};
+	const char *const words[] = {copies->probekit, "latency", "-v", "--json", "-p", pid, NULL};
 
 	require_capable_kernel();
 	start_victim(&target, &nobody, copies);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
 	support_start(&probekit, &tracer, words);
-	check_counts_target(&probekit, &target, copies);
+	check_counts_target(&probekit, &target);
 	end_victim(&target, copies);
 	support_done(&probekit);
 }
@@ -198,14 +196,15 @@ static void two_capabilities_suffice_for_an_own_command(void **state)
 static void two_capabilities_suffice_for_a_readable_binary_by_path(void **state)
 {
 	struct copies *copies = *state;
-	const char *const words[] = {copies->probekit, "latency", "--json", copies->victim, NULL};
+	const char *const words[] = {copies->probekit, "latency",      "-v",
+				     "--json",	       copies->victim, NULL};
 	struct support_child target;
 	struct support_child probekit;
 
 	require_capable_kernel();
 	start_victim(&target, NULL, copies);
 	support_start(&probekit, &tracer, words);
-	check_counts_target(&probekit, &target, copies);
+	check_counts_target(&probekit, &target);
 	end_victim(&target, copies);
 	support_done(&probekit);
 }

@@ -20,6 +20,14 @@ need()
 	command -v "$1" >/dev/null 2>&1 || die "'$1' not found; install the package $2"
 }
 
+# lock FILE: waits for whoever holds it; held until this script ends
+lock()
+{
+	need flock util-linux
+	exec 9>"$1"
+	flock 9
+}
+
 # kernel_row NAME: the row's fields after its name
 kernel_row()
 {

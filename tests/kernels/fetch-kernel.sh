@@ -80,8 +80,12 @@ download()
 unpack()
 {
 	mkdir -p "$work/root" "$2"
-	dpkg-deb --fsys-tarfile "$1" |
-		tar -x -C "$work/root" --wildcards '*/vmlinuz*' 2>"$work/log" || :
+	# In two steps, so that a package that is cut short or a full disk is noticed.
+	{ dpkg-deb --fsys-tarfile "$1" >"$work/tar" &&
+		tar -x -f "$work/tar" -C "$work/root" --wildcards '*/vmlinuz*'; } 2>"$work/log" || {
+		cat "$work/log" >&2
+		die "cannot unpack ${1##*/}"
+	}
 	image=$(find "$work/root" -type f -name 'vmlinuz*' | head -n 1)
 	[ -n "$image" ] || die "${1##*/} holds no vmlinuz"
 	mv "$image" "$2/vmlinuz"
@@ -101,19 +105,20 @@ esac
 [ $# -eq 1 ] || die "$usage"
 
 row=$(kernel_row "$1")
-read -r suite pattern _append <<ROW
+read -r suite pattern _rest <<ROW
 $row
 ROW
 [ -n "$pattern" ] || die "row '$1' of $kernels_table lacks its package"
 
 # Named by what the row asks for, so that an edited row is fetched anew and equal rows share.
 link=$kernels_cache/$(printf '%s' "$suite,$pattern" | tr -c 'A-Za-z0-9.,_-' '_')
+mkdir -p "$kernels_cache"
+lock "$link.lock" # of two at once for one kernel, the second finds what the first fetched
 if [ -n "$refresh" ] || ! [ -e "$link/vmlinuz" ]; then
 	for tool in apt-get apt-cache; do
 		need "$tool" apt
 	done
 	need dpkg-deb dpkg
-	mkdir -p "$kernels_cache"
 	work=$(mktemp -d "$kernels_cache/.fetch.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 130' INT TERM

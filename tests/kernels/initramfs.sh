@@ -4,12 +4,15 @@
 # Builds the initramfs of a guest: busybox, guest-init.sh as /init, the given files at the absolute
 # paths they have here, and every shared library they need. Links on the way to a file are kept, so
 # /proc/PID/maps shows the same paths in the guest as here.
+#
+# It goes into the cache, and its path is printed. One that was asked for in the same words is taken
+# as long as nothing that went into it has changed since.
 
 set -eu
 here=$(dirname "$0")
 . "$here/common.sh"
 
-usage="usage: initramfs.sh [--dir PATH]... [--command SCRIPT] OUT [FILE]...
+usage="usage: initramfs.sh [--dir PATH]... [--command SCRIPT] [FILE]...
   --dir PATH        a whole folder, without CMake's own CMakeFiles
   --command SCRIPT  what /init runs: a script for busybox's sh"
 
@@ -28,6 +31,7 @@ put_file()
 {
 	[ -f "$1" ] || die "no such file: $1"
 	real=$(realpath "$1")
+	echo "$real" >>"$work/inputs"
 	if ! [ -e "$root$real" ]; then
 		mkdir -p "$root${real%/*}"
 		cp -p "$real" "$root$real"
@@ -44,6 +48,7 @@ put_folder()
 		cpio --quiet -0 -pdm "$root") || die "cannot copy $1"
 	find "$real" -name CMakeFiles -prune -o \
 		-type f \( -perm -100 -o -name '*.so*' \) -print >>"$binaries"
+	echo "$real" >>"$work/inputs"
 	alias_path "$1" "$real"
 }
 
@@ -86,28 +91,74 @@ put_base()
 	echo "$busybox" >>"$binaries"
 }
 
+# cache_key FILE...
+cache_key()
+{
+	{
+		cat "$work/folders"
+		printf '%s\n' "$@"
+		cat ${command:+"$command"} "$here/initramfs.sh" "$here/guest-init.sh"
+	} | sha256sum | cut -c 1-32
+}
+
+# Is there one, and all that it was made of there and older? By the time of change, as packages bring
+# old files.
+is_cached()
+{
+	[ -e "$out" ] || return 1
+	changed=$(xargs -d '\n' -I {} find {} -cnewer "$out" -print -quit <"$out.inputs" 2>&1) &&
+		[ -z "$changed" ]
+}
+
+# build FILE...: leaves $out
+build()
+{
+	: >"$work/start"
+	mkdir "$root"
+	put_base
+	while read -r path; do
+		put_folder "$path"
+	done <"$work/folders"
+	[ -z "$command" ] || cp "$command" "$root/run-in-guest"
+	for file; do
+		path=$(realpath -s "$file")
+		put_file "$path"
+		echo "$path" >>"$binaries"
+	done
+	put_libraries
+	# Sorted, so that a folder precedes what is in it. Not compressed: unpacking is slow in
+	# emulation.
+	(cd "$root" && find . -print0 | LC_ALL=C sort -z |
+		cpio --quiet -0 -o -H newc -R +0:+0) >"$work/image" || die "cannot write an initramfs"
+	# What changed while it was copied is newer.
+	touch -r "$work/start" "$work/image"
+	sort -u "$work/inputs" >"$out.inputs"
+	mv "$work/image" "$out"
+}
+
 need busybox busybox-static
 need cpio cpio
 need ldd libc-bin
 
 umask 022
-work=$(mktemp -d)
+cache=$kernels_cache/initramfs
+mkdir -p "$cache"
+work=$(mktemp -d "$cache/.build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 root=$work/root
 binaries=$work/binaries
+command=
 : >"$binaries"
-mkdir "$root"
-put_base
-
+: >"$work/folders"
 while [ $# -gt 0 ]; do
 	case $1 in
 	--dir | --command)
 		[ $# -ge 2 ] || die "$usage"
 		if [ "$1" = --dir ]; then
-			put_folder "$(realpath -s "$2")"
+			realpath -s "$2" >>"$work/folders"
 		else
-			cp "$2" "$root/run-in-guest"
+			command=$2
 		fi
 		shift 2
 		;;
@@ -119,16 +170,12 @@ while [ $# -gt 0 ]; do
 	*) break ;;
 	esac
 done
-[ $# -ge 1 ] || die "$usage"
-out=$1
-shift
-for file; do
-	path=$(realpath -s "$file")
-	put_file "$path"
-	echo "$path" >>"$binaries"
+out=$cache/$(cache_key "$@")
+lock "$out.lock"
+is_cached || build "$@"
+# Others have not been asked for in a week: builds that are gone.
+touch "$out.lock"
+find "$cache" -mindepth 1 -maxdepth 1 -name '*.lock' -mtime +7 | while read -r old; do
+	rm -f "${old%.lock}" "${old%.lock}.inputs" "$old"
 done
-put_libraries
-
-# Sorted, so that a folder precedes what is in it. Not compressed: unpacking is slow in emulation.
-(cd "$root" && find . -print0 | LC_ALL=C sort -z |
-	cpio --quiet -0 -o -H newc -R +0:+0) >"$out" || die "cannot write $out"
+echo "$out"

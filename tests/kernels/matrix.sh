@@ -1,67 +1,111 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Runs every integration test on every kernel of kernels.txt in qemu: matrix.sh BUILD [KERNEL...].
-# Counts are divided by PROBEKIT_TEST_SCALE (default 200): emulation is slow. Ends with one table,
-# and exits with 1 when a test failed or a kernel did not boot.
+# Runs every integration test on the running kernel and on every kernel of kernels.txt, those each in
+# a guest of its own: matrix.sh BUILD [KERNEL...], where the running one is called "here". What CTest
+# kept of the integration tests is taken for it when nothing has been built since. In guests, counts
+# are divided by PROBEKIT_TEST_SCALE (default 200): emulation is slow. Ends with one table, and exits
+# with 1 when a test failed, a test was skipped that need not be, or a guest did not finish.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "$1" && pwd)
-shift
 . "$here/common.sh"
 
-# shellcheck disable=SC2046
-[ $# -gt 0 ] || set -- $(kernel_names)
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+limit=900 # seconds for a row; on an idle machine it takes a third of that
 
-# What runs inside: every test, each with a marker line before and its status after.
-cat >"$results/run-tests" <<'END'
-#!/bin/sh
-build=$1
-scale=$2
-shift 2
-export PROBEKIT_BUILD="$build" PROBEKIT_TEST_SCALE="$scale"
-for name; do
-	echo "=== $name"
-	"$build/tests/$name" 2>&1
-	echo "=== $name exits with $?"
-done
-END
-chmod +x "$results/run-tests"
-
-tests=
-for source in "$here"/../integration/test_*.c; do
-	tests="$tests $(basename "$source" .c)"
-done
-
-# count PATTERN FILE
-count() {
-	grep -c "$1" "$2" || true
+# Is what CTest kept newer than everything that the tests run?
+is_fresh() {
+	[ -e "$1" ] && [ -z "$(find "$build/tests" "$build/probekit" "$build"/lib* -name headers -prune \
+		-o -type f -perm -100 -newer "$1" -print -quit)" ]
 }
 
-failed=0
-for kernel; do
-	log="$results/$kernel"
-	echo "== Linux $kernel"
-	status=0
-	# shellcheck disable=SC2046,SC2086
-	"$here/run-in-vm.sh" --kernel "$kernel" --timeout 900 --dir "$build/tests/programs" \
-		--file "$build/probekit" --file "$build/examples/embed" --file "$results/run-tests" \
-		$(for test in $tests; do echo "--file $build/tests/$test"; done) \
-		-- "$results/run-tests" "$build" "${PROBEKIT_TEST_SCALE:-200}" $tests >"$log" 2>&1 || status=$?
-	[ $status = 0 ] || { echo "the guest did not finish (status $status):"; tail -n 20 "$log"; }
-	grep -E '\[  FAILED  \]|\[   LINE   \]|\[  ERROR   \]|exits with [1-9]' "$log" || true
-	passed=$(count '\[       OK \]' "$log")
-	broken=$(count '=== .* exits with [1-9]' "$log")
-	skipped=$(count '^\[  SKIPPED \] test_\|^\[  SKIPPED \] [a-z_0-9]*$' "$log")
-	if [ $status != 0 ] || [ "$broken" != 0 ] || [ "$passed" = 0 ]; then failed=1; fi
-	printf '%-12s %8s %16s %8s\n' "$kernel" "$passed" "$broken" "$skipped" >>"$results/table"
-	grep -E '^skipped: ' "$log" | sort -u | sed "s/^/  $kernel /" >>"$results/reasons" || true
-done
+# What CTest wrote, as run-tests.sh would have, which otherwise runs the tests.
+run_here() {
+	if is_fresh "$build/integration.log"; then
+		sh "$here/run-tests.sh" "$build" 1
+		sed -e 's|^Command: ".*/\(test_[a-z0-9_]*\)"$|=== test \1|' \
+			-e 's/^Test Passed\.$/=== status 0/' -e 's/^Test Failed\.$/=== status 1/' \
+			"$build/integration.log"
+	else
+		# shellcheck disable=SC2046
+		timeout "$limit" sh "$here/run-tests.sh" "$build" 1 $(test_names)
+	fi
+}
 
-echo
-printf '%-12s %8s %16s %8s\n' kernel passed 'failed programs' skipped
-cat "$results/table"
-cat "$results/reasons"
-exit $failed
+test_names() {
+	for source in "$here"/../integration/test_*.c; do
+		basename "$source" .c
+	done
+}
+
+run_guest() {
+	set -- --kernel "$1" --timeout "$limit" --dir "$build/tests/programs" \
+		--file "$build/probekit" --file "$build/examples/embed"
+	tests=$(test_names)
+	for test in $tests; do
+		set -- "$@" --file "$build/tests/$test"
+	done
+	# shellcheck disable=SC2086
+	nice -n 5 "$here/run-in-vm.sh" "$@" -- "$here/run-tests.sh" "$build" \
+		"${PROBEKIT_TEST_SCALE:-200}" $tests
+}
+
+# run_row BUILD RESULTS NAME: leaves what the tests wrote in RESULTS/NAME
+run_row() {
+	build=$1
+	log=$2/$3
+	start=$(date +%s)
+	status=0
+	case $3 in
+	here) run_here ;;
+	*) run_guest "$3" ;;
+	esac >"$log" 2>"$log.err" || status=$?
+	if [ $status != 0 ]; then
+		echo "== $3: did not finish (status $status); its last words:"
+		tail -n 15 "$log" "$log.err"
+	else
+		echo "== $3: done in $(($(date +%s) - start)) s"
+	fi
+}
+
+# summarize NAME PROBES LACKS
+summarize() {
+	tr -d '\r' <"$results/$1" | awk -f "$here/results.awk" -v name="$1" -v probes="$2" \
+		-v lacks="$3" >>"$results/summary"
+}
+
+print_table() {
+	echo
+	printf '%-10s %-16s %-9s %-18s %6s %6s %7s\n' kernel release preempt probes passed failed skipped
+	sed -n 's/^row //p' "$results/summary"
+	sed -n 's/^note //p' "$results/summary"
+	sed -n 's/^bad  //p' "$results/summary" | sed '/^ /!s/^/FAILED  /'
+}
+
+if [ "${1-}" = --row ]; then
+	shift
+	run_row "$@"
+	exit
+fi
+build=$(cd "$1" && pwd)
+shift
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- here $(kernel_names | tr -d ,)
+
+results=$build/kernels # which stays
+rm -rf "$results"
+mkdir -p "$results"
+# The newest take longest; the running kernel's tests mostly wait, so they need no processor.
+printf '%s\n' "$@" | sort -V -r | xargs -P "$(($(nproc) + 1))" -n 1 sh "$0" --row "$build" "$results"
+for name; do
+	probes=any
+	lacks=here
+	if [ "$name" != here ]; then
+		row=$(kernel_row "$name")
+		read -r _suite _package probes lacks _append <<ROW
+$row
+ROW
+	fi
+	summarize "$name" "$probes" "$lacks"
+done
+print_table
+! grep -q '^bad' "$results/summary"

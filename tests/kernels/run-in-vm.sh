@@ -38,7 +38,7 @@ write_command()
 	echo
 }
 
-# build_initramfs COMMAND: from the lists of files and folders
+# build_initramfs COMMAND: from the lists of files and folders; prints its path
 build_initramfs()
 {
 	case $1 in
@@ -48,7 +48,6 @@ build_initramfs()
 	while read -r path; do
 		set -- "$@" --dir "$path"
 	done <"$work/folders"
-	set -- "$@" "$work/initramfs"
 	while read -r path; do
 		set -- "$@" "$path"
 	done <"$work/files"
@@ -58,12 +57,13 @@ build_initramfs()
 # boot: starts qemu and waits; its exit status is timeout's or qemu's
 boot()
 {
-	mib=$(($(wc -c <"$work/initramfs") / 1048576))
-	# Threaded emulation breaks cmpxchg16b, hence thread=single. The guest's root is a tmpfs of
-	# at most half its memory, and while it is unpacked everything is there twice.
+	mib=$(($(wc -c <"$initramfs") / 1048576))
+	# Threaded emulation breaks cmpxchg16b, hence thread=single; more than 256 MiB of translated
+	# code gain nothing. The guest's root is a tmpfs of at most half its memory, and while it is
+	# unpacked everything is there twice.
 	timeout -k 5 "$limit" qemu-system-x86_64 -nodefaults -no-user-config -display none \
-		-accel tcg,thread=single -cpu max -smp 2 -m $((1024 + 2 * mib)) -no-reboot \
-		-kernel "$kernel/vmlinuz" -initrd "$work/initramfs" \
+		-accel tcg,thread=single,tb-size=256 -cpu max -smp 2 -m $((1024 + 2 * mib)) -no-reboot \
+		-kernel "$kernel/vmlinuz" -initrd "$initramfs" \
 		-append "console=ttyS0 quiet panic=-1 oops=panic $append" \
 		-serial "file:$console" -chardev stdio,id=output,signal=off -serial chardev:output \
 		</dev/null &
@@ -126,13 +126,13 @@ need busybox busybox-static
 need cpio cpio
 
 row=$(kernel_row "$name")
-read -r _suite _pattern row_append <<ROW
+read -r _suite _package _probes _lacks row_append <<ROW
 $row
 ROW
 append="$row_append $append"
 kernel=$("$here/fetch-kernel.sh" "$name")
 write_command "$@" >"$work/command"
-build_initramfs "$1"
+initramfs=$(build_initramfs "$1")
 
 : >"$console"
 qemu_status=0

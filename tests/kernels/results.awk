@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What the log of one run of the integration tests says, as lines for the table: one that begins with
+# "row", others with "note" (told) and "bad" (a failure). Variables: name, of the row; probes and
+# lacks, as in kernels.txt, of a guest, in which packages may be absent too; for the running kernel
+# "any" and "here": it may lack anything if it is refused, else nothing.
+
+function end_test(result) {
+	if (result == "FAILED")
+		bad("failed: " test substr(said, 1, 2000))
+	count[result]++
+	failed_here += result == "FAILED"
+	test = ""
+}
+
+function bad(what) {
+	gsub(/\n/, "\nbad      ", what)
+	print "bad  " name ": " what
+}
+
+# On a test that has no result: its fixture failed, or the program ended inside it.
+function give_up() {
+	if (test != "")
+		end_test("FAILED")
+}
+
+# A bad end that none of its tests tells of is one failure more.
+function end_program(status) {
+	give_up()
+	if (status != 0 && !failed_here) {
+		bad("failed: " program " exits with " status)
+		count["FAILED"]++
+	}
+	program = ""
+}
+
+function is_expected(need) {
+	if (lacks == "here")
+		return found == "refused"
+	return need ~ /^package / || index("," lacks ",", "," need ",")
+}
+
+/^=== kernel / { release = $3; sub(/-cloud-amd64$/, "", release); next }
+/^=== preempt / { preempt = $3; next }
+/^=== probes / { found = $3; next }
+/^=== test / { program = $3; failed_here = 0; next }
+/^=== status / { end_program($3); next }
+/^=== end/ { is_complete = 1; next }
+/^\[ RUN      \] / { give_up(); test = substr($0, 14); need = said = ""; next }
+/^skipped: needs / { need = $0; sub(/^skipped: needs /, "", need); sub(/[:,].*/, "", need); next }
+/^\[ +OK \] / && test != "" { end_test("OK"); next }
+/^\[  FAILED  \] / && test != "" { end_test("FAILED"); next }
+/^\[  SKIPPED \] / && test != "" {
+	if (need == "")
+		need = "a reason"
+	if (!is_expected(need))
+		bad("skipped without " need ": " test)
+	needs[need]++
+	end_test("SKIPPED")
+	next
+}
+
+test != "" { said = said "\n" $0 }
+
+END {
+	if (!is_complete) {
+		test = test == "" ? program : test
+		bad("did not finish" (test == "" ? "" : "; it was in " test))
+	} else {
+		give_up()
+		if (!count["OK"])
+			bad("no test passed")
+	}
+	if (is_complete && probes != "any" && found != probes)
+		bad("probes are " found ", not " probes)
+	wanted = lacks == "here" || lacks == "-" ? 0 : split(lacks, lacking, ",")
+	for (i = 1; i <= wanted; i++)
+		if (is_complete && !(lacking[i] in needs))
+			bad("said to lack " lacking[i] ", for which no test was skipped")
+	printf "row %-10s %-16s %-9s %-18s %6d %6d %7d\n", name, release == "" ? "-" : release,
+		preempt == "" ? "-" : preempt, found == "" ? "-" : found, count["OK"], count["FAILED"],
+		count["SKIPPED"]
+	for (need in needs)
+		if (need ~ /^package /)
+			packages = packages ", " need " " needs[need]
+		else
+			features = features ", " need " " needs[need]
+	if (count["SKIPPED"])
+		print "note " name ": skipped without " substr(features packages, 3)
+}

@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Runs integration tests: run-tests.sh BUILD SCALE TEST... Prints what results.awk reads: lines that
+# begin with "=== " tell what runs them, and where each program begins and ends.
+
+build=$1
+scale=$2
+shift 2
+export PROBEKIT_BUILD="$build" PROBEKIT_TEST_SCALE="$scale"
+
+# Debian's kernels all can preempt; which mode is in force stands in brackets.
+preempt=$(sed -n 's/.*(\([a-z]*\)).*/\1/p' /sys/kernel/debug/sched/preempt 2>/dev/null)
+probes=$("$build/probekit" latency --json -- "$build/tests/programs/victim" end 0 2>/dev/null |
+	sed -n 's/.*"attach": *"\([a-z_]*\)".*"site": *"\([a-z0-9]*\)".*/\1\/\2/p')
+echo "=== kernel $(uname -r)"
+echo "=== preempt ${preempt:--}"
+echo "=== probes ${probes:-refused}"
+for name; do
+	echo "=== test $name"
+	status=0
+	"$build/tests/$name" 2>&1 || status=$?
+	echo "=== status $status"
+done
+echo "=== end"
