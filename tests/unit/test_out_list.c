@@ -79,23 +79,24 @@ static void text_is_grouped_by_object_and_kind(void **state)
 	char *text = render(false, SIZE, 2);
 
 	(void)state;
-	assert_string_equal(text,
-			    "/lib/libc.so\n"
-			    "USDT probes\n"
-			    "  libc:setjmp               1 site, args 8@%rdi\n"
-			    "\n"
-			    "./db\n"
-			    "spans\n"
-			    "  db:flush                  sites: 4 begin, 1 end, key, fast\n"
-			    "values\n"
-			    "  db:depth                  2 sites, fast\n"
-			    "pairs of USDT probes\n"
-			    "  -u db:query__start,query__done  1 site\n"
-			    "  -u 'db:tx__start,commit|abort'  sites: 1 begin, 2 end\n"
-			    "USDT probes\n"
-			    "  db:\"\\\\x1b\\xff\xc3\xbc           1 site\n"
-			    "\n"
-			    "2 notes with unknown bytes (not listed) or arguments (no key, id or value)\n");
+	assert_string_equal(
+		text,
+		"/lib/libc.so\n"
+		"USDT probes\n"
+		"  libc:setjmp               1 site, args 8@%rdi\n"
+		"\n"
+		"./db\n"
+		"spans\n"
+		"  db:flush                  sites: 4 begin, 1 end, key, fast\n"
+		"values\n"
+		"  db:depth                  2 sites, fast\n"
+		"pairs of USDT probes\n"
+		"  -u db:query__start,query__done  1 site\n"
+		"  -u 'db:tx__start,commit|abort'  sites: 1 begin, 2 end\n"
+		"USDT probes\n"
+		"  db:\"\\\\x1b\\xff\xc3\xbc           1 site\n"
+		"\n"
+		"2 notes with unknown bytes (not listed) or arguments (no key, id or value)\n");
 	free(text);
 }
 

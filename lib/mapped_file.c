@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "mapped_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int mapped_file_open_below(const char *root, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned int)(O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	struct stat status;
+	int directory = open(root[0] ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int result;
+	int fd;
+
+	if (directory < 0)
+		return -errno;
+	fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+	result = fd < 0 ? -errno : fd;
+	close(directory);
+	if (fd >= 0 && (fstat(fd, &status) || !S_ISREG(status.st_mode))) {
+		close(fd);
+		return -ENOENT;
+	}
+	return result;
+}
+
+/* These tell stat() another device number than /proc/PID/maps has. */
+static bool has_own_devices(int fd)
+{
+	struct statfs system;
+
+	return fstatfs(fd, &system) == 0 &&
+	       (system.f_type == BTRFS_SUPER_MAGIC || system.f_type == OVERLAYFS_SUPER_MAGIC);
+}
+
+static int checked(int fd, const struct proc_map *map)
+{
+	struct stat status;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_ino == map->inode &&
+	    (status.st_dev == makedev(map->dev_major, map->dev_minor) || has_own_devices(fd)))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+int mapped_file_open(pid_t pid, const struct proc_map *map, char root[MAPPED_FILE_ROOT_BYTES])
+{
+	char path[96];
+	int fd;
+	int own;
+
+	if (!map->inode || map->path[0] != '/')
+		return -ENOENT;
+	snprintf(root, MAPPED_FILE_ROOT_BYTES, "/proc/%d/root", pid);
+	fd = checked(mapped_file_open_below(root, map->path, 0), map);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)map->start, (unsigned long long)map->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = checked(fd < 0 ? -errno : fd, map);
+	if (fd >= 0)
+		return fd;
+	root[0] = '\0';
+	own = checked(mapped_file_open_below("", map->path, 0), map);
+	return own >= 0 || own == -ESTALE ? own : fd;
+}

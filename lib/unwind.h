@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_UNWIND_H
+#define PROBEKIT_UNWIND_H
+/*
+ * Stacks from copies: registers and some KiB of stack that were taken while a thread stood still
+ * are walked later by the call frame information of the files that its process runs, which the
+ * thread need not outlive. Where code has none, its frame pointer is followed.
+ */
+#include "address_space.h"
+
+/* Registers by their DWARF number. */
+#define UNWIND_REGISTERS 32
+#if defined(__x86_64__)
+#define UNWIND_FRAME_POINTER 6
+#define UNWIND_STACK_POINTER 7
+#elif defined(__aarch64__)
+#define UNWIND_FRAME_POINTER 29
+#define UNWIND_STACK_POINTER 31
+#else
+#error "no register numbers for this machine"
+#endif
+
+struct unwind_registers {
+	uint64_t ip;
+	uint64_t values[UNWIND_REGISTERS];
+	uint32_t known; /* a bit for each value that is known */
+};
+
+static inline void unwind_registers_set(struct unwind_registers *registers, unsigned int number,
+					uint64_t value)
+{
+	registers->values[number] = value;
+	registers->known |= 1u << number;
+}
+
+struct unwind_stack {
+	uint64_t address; /* of the first byte: the stack pointer, or below it */
+	const void *bytes;
+	size_t size_bytes;
+};
+
+enum unwind_end {
+	UNWIND_COMPLETE,   /* the thread's first function */
+	UNWIND_COPY_SHORT, /* further frames lie above the copy */
+	UNWIND_NO_CFI,	   /* code that cannot be unwound: no CFI, no frame pointer */
+	UNWIND_LOST,	 /* led to what is no code, to another stack, or needs what is not known */
+	UNWIND_TOO_DEEP, /* UNWIND_FRAMES_MAX frames */
+	UNWIND_TOO_SLOW, /* UNWIND_TIME_NS_MAX */
+	UNWIND_FAILED,	 /* libdw or memory */
+};
+
+#define UNWIND_FRAMES_MAX 128
+#define UNWIND_TIME_NS_MAX 200000000
+
+struct unwind_trace {
+	uint64_t addresses[UNWIND_FRAMES_MAX]; /* innermost first */
+	/* A return address: what called is before it. Others are where a thread, or the code that a
+	 * signal interrupted, stood. */
+	bool is_return[UNWIND_FRAMES_MAX];
+	size_t size;
+	enum unwind_end end;
+};
+
+struct unwinder;
+
+/* For all threads of one process; `space` must outlive it. Files are opened when a frame lies in
+ * them. -ENOMEM. */
+int unwinder_new(struct address_space *space, struct unwinder **unwinder)
+	__attribute__((warn_unused_result));
+void unwinder_free(struct unwinder *unwinder);
+
+/* Walks one stack. `registers` holds at least the stack pointer. What was found stands in `trace`
+ * in any case; `trace->end` says why there is no more. */
+void unwind_copied(struct unwinder *unwinder, const struct unwind_registers *registers,
+		   const struct unwind_stack *stack, struct unwind_trace *trace);
+
+/* "complete", "copy too short" ... */
+const char *unwind_end_text(enum unwind_end end);
+
+#endif
