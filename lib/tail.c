@@ -16,14 +16,23 @@ static int32_t band_of(double ns)
 	return (int32_t)ceil(log2(ns / NS_PER_S)) - 1;
 }
 
+/* Of several modes, those behind the widest step (as a factor) from one to the next. */
 static double slow_from_ns(const struct probekit_probe *probe)
 {
 	struct probekit_mode modes[MAX_MODES];
 	size_t n = probekit_probe_modes(probe, modes, MAX_MODES);
+	double from_ns = 0;
+	double widest = 0;
 
-	if (n > MAX_MODES)
-		n = MAX_MODES;
-	return n > 1 ? modes[n - 1].from : probekit_probe_quantile(probe, TAIL_QUANTILE);
+	for (size_t i = 1; i < n && i < MAX_MODES; i++) {
+		double step = modes[i].at / fmax(modes[i - 1].at, 1);
+
+		if (step > widest) {
+			widest = step;
+			from_ns = modes[i].from;
+		}
+	}
+	return from_ns > 0 ? from_ns : probekit_probe_quantile(probe, TAIL_QUANTILE);
 }
 
 bool probekit_probe_tail(const struct probekit_probe *probe, struct probekit_tail *tail)

@@ -261,8 +261,8 @@ PROBEKIT_API size_t probekit_probe_modes(const struct probekit_probe *probe,
 PROBEKIT_API size_t probekit_probe_bands(const struct probekit_probe *probe, int32_t *first,
 					 uint64_t *counts, size_t capacity);
 
-/* The slow spans: those above the valley before the slowest mode, where there are several modes,
- * else the slowest hundredth; both rounded down to the edge of a band. */
+/* The slow spans. Where there are several modes, those behind the widest step (as a factor) from one
+ * mode to the next; else the slowest hundredth. Both rounded down to the edge of a band. */
 struct probekit_tail {
 	int32_t exponent; /* of the first band */
 	uint64_t from_ns;
