@@ -1,260 +1,150 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Cost of a span (begin and end) in one running target, by what is attached: nothing, an empty
- * program, probekit, bpftrace. Every round runs all of them in random order on the same process, so
- * that ratios hold on a machine that others use too.
- */
-#include <inttypes.h>
-#include <math.h>
-#include <signal.h>
+/* Group span: what a traced span (begin and end) costs the one who runs it. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "attachment.h"
-#include "features.h"
-#include "object.h"
-#include "statistics.h"
+#include "bench.h"
+#include "attach_sides.h"
 
-#define MAX_ROUNDS 64
 #define SPANS 200000l
 #define UNTRACED_SPANS 20000000l
 
-enum side {
-	UNTRACED,
-	EMPTY_NOP,
-	EMPTY_FAST,
-	PROBEKIT_NOP,
-	PROBEKIT_FAST,
-	BPFTRACE,
-	SIDES,
-};
-
-static const char *const side_names[SIDES] = {
-	[UNTRACED] = "untraced",
-	[EMPTY_NOP] = "empty program, plain nop",
-	[EMPTY_FAST] = "empty program, fast site",
-	[PROBEKIT_NOP] = "probekit, plain nop",
-	[PROBEKIT_FAST] = "probekit, fast site",
-	[BPFTRACE] = "bpftrace histogram",
-};
-
-struct target {
-	pid_t pid;
-	FILE *to;
-	FILE *from;
-};
-
-static _Noreturn void fail(const char *what)
+static int begin(struct bench_run *run)
 {
-	fprintf(stderr, "bench_span: %s\n", what);
-	exit(1);
+	struct bench_child *target = calloc(1, sizeof(*target));
+	const char *const argv[] = {bench_path("tests/bench/bench_target"), NULL};
+
+	bench_set_state(run, target);
+	return target ? bench_child_start(run, target, argv) : bench_fail(run, "no memory");
 }
 
-static void start_target(const char *path, struct target *target)
+static void end(struct bench_run *run)
 {
-	int to[2];
-	int from[2];
+	struct bench_child *target = bench_state(run);
 
-	if (pipe(to) || pipe(from))
-		fail("no pipe");
-	target->pid = fork();
-	if (target->pid == 0) {
-		dup2(to[0], STDIN_FILENO);
-		dup2(from[1], STDOUT_FILENO);
-		close(to[1]);
-		close(from[0]);
-		execl(path, path, (char *)NULL);
-		_exit(127);
-	}
-	close(to[0]);
-	close(from[1]);
-	target->to = fdopen(to[1], "w");
-	target->from = fdopen(from[0], "r");
+	if (target)
+		bench_child_done(target);
+	free(target);
 }
 
-static double ns_per_span(struct target *target, long spans)
+static int time_spans(struct bench_run *run, long spans, double *ns)
 {
-	uint64_t ns;
+	double total;
 
-	fprintf(target->to, "%ld\n", spans);
-	fflush(target->to);
-	if (fscanf(target->from, "%" SCNu64, &ns) != 1)
-		fail("the target has died");
-	return (double)ns / (double)spans;
+	if (bench_child_ask(run, bench_state(run), &total, "%ld", spans))
+		return -1;
+	*ns = total / (double)spans;
+	return 0;
 }
 
-/* ---- probekit and the empty program ---- */
-
-static double run_session(struct target *target, bool is_fast)
+/* A tenth first, so that caches and branch predictors know the way. */
+static int time_traced(struct bench_run *run, double *ns)
 {
-	struct probekit_session *session;
-	struct probekit_error err;
-	double ns;
+	double warm;
 
-	/* the target does not fork */
-	setenv("PROBEKIT_DISABLE_FEATURES", is_fast ? "fork_check" : "nop5,nop10", 1);
-	if (probekit_session_new(NULL, &session, &err) ||
-	    probekit_session_add_pid(session, target->pid, &err) ||
-	    probekit_session_start(session, &err))
-		fail(err.text);
-	ns_per_span(target, SPANS / 10);
-	ns = ns_per_span(target, SPANS);
-	if (probekit_session_stop(session, &err))
-		fail(err.text);
-	probekit_session_free(session);
-	return ns;
+	return time_spans(run, SPANS / 10, &warm) || time_spans(run, SPANS, ns) ? -1 : 0;
 }
 
-static double run_empty(struct target *target, const char *path, enum point point)
+static int measure_untraced(struct bench_run *run, const struct bench_side *side, double *values)
 {
-	struct engine_options options = {
-		.use_multi = true, .probes = 1, .rows = 1, .sites = 1, .key_limit = 1};
-	struct attachment attachment = {.use_multi = true};
-	struct probekit_error err;
-	struct object *object;
-	double ns;
-
-	if (object_open(path, -1, &object, &err) || engine_new(&options, &attachment.engine, &err))
-		fail(err.text);
-	for (size_t i = 0; i < object->sites.size; i++) {
-		struct placement placement;
-
-		placement_choose(&object->sites.sites[i], point, &placement);
-		if (attachment_add_site(&attachment, object, &placement,
-					object->sites.sites[i].semaphore_offset, PROGRAM_COUNT_HIT,
-					0, target->pid))
-			fail("cannot attach the empty program");
-	}
-	ns_per_span(target, SPANS / 10);
-	ns = ns_per_span(target, SPANS);
-	if (engine_hits(attachment.engine) != 2 * (SPANS + SPANS / 10))
-		fail("the empty program missed a site");
-	attach_links_close(&attachment.links, 0);
-	engine_free(attachment.engine);
-	object_free(object);
-	return ns;
+	(void)side;
+	return time_spans(run, UNTRACED_SPANS, values);
 }
 
-/* ---- bpftrace ---- */
-
-static double run_bpftrace(struct target *target, const char *path)
+/* The session is the library's own, as the command uses it; `variant` is whether the fast site is
+ * used, which the target allows by not forking. */
+static int measure_probekit(struct bench_run *run, const struct bench_side *side, double *values)
 {
+	const struct bench_child *target = bench_state(run);
+	struct bench_session session;
+	int result;
+
+	if (bench_session_start(run, &session, target->pid, "bench:span",
+				side->variant ? POINT_NOP5 : POINT_NOP))
+		return -1;
+	result = time_traced(run, values);
+	if (bench_session_end(run, &session) || result)
+		return -1;
+	if (session.count != SPANS + SPANS / 10)
+		return bench_fail(run, "probekit counted %lu of %ld spans",
+				  (unsigned long)session.count, SPANS + SPANS / 10);
+	return 0;
+}
+
+static int measure_empty(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	const struct bench_child *target = bench_state(run);
+	struct bench_empty empty;
+	int result;
+
+	if (bench_empty_start(run, &empty, bench_path("tests/bench/bench_target"), target->pid,
+			      side->variant ? POINT_NOP5 : POINT_NOP))
+		return -1;
+	result = time_traced(run, values);
+	bench_empty_end(&empty);
+	if (result)
+		return -1;
+	if (empty.hits != 2ul * (SPANS + SPANS / 10))
+		return bench_fail(run, "the empty program ran %lu times in %ld spans",
+				  (unsigned long)empty.hits, SPANS + SPANS / 10);
+	return 0;
+}
+
+static int measure_bpftrace(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	const struct bench_child *target = bench_state(run);
+	const char *path = bench_path("tests/bench/bench_target");
+	struct bench_child bpftrace;
 	char script[4096];
-	char pid[32];
-	char line[256];
-	int out[2];
-	pid_t child;
-	FILE *from;
-	double ns;
+	int result;
 
+	(void)side;
 	snprintf(
 		script, sizeof(script),
-		"BEGIN { printf(\"ready\\n\"); } "
 		"usdt:%s:bench:span__begin { @s[tid] = nsecs; } "
 		"usdt:%s:bench:span__end /@s[tid]/ { @h = hist(nsecs - @s[tid]); delete(@s[tid]); }",
 		path, path);
-	snprintf(pid, sizeof(pid), "%d", target->pid);
-	if (pipe(out))
-		fail("no pipe");
-	child = fork();
-	if (child == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		execlp("bpftrace", "bpftrace", "-p", pid, "-e", script, (char *)NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	from = fdopen(out[0], "r");
-	do {
-		if (!fgets(line, sizeof(line), from)) {
-			fclose(from);
-			waitpid(child, NULL, 0);
-			return NAN;
-		}
-	} while (strcmp(line, "ready\n") != 0);
-	while (ns_per_span(target, 1000) < 100) /* BEGIN runs before the rest is attached */
-		;
-	ns = ns_per_span(target, SPANS);
-	kill(child, SIGINT);
-	while (fgets(line, sizeof(line), from))
-		;
-	fclose(from);
-	waitpid(child, NULL, 0);
-	return ns;
+	if (bench_bpftrace_start(run, &bpftrace, target->pid, script))
+		return -1;
+	result = time_traced(run, values);
+	if (bench_bpftrace_end(run, &bpftrace))
+		return -1;
+	if (!result && bench_histogram_count(bpftrace.text) != SPANS + SPANS / 10)
+		result = bench_fail(run, "bpftrace counted %ld of %ld spans",
+				    bench_histogram_count(bpftrace.text), SPANS + SPANS / 10);
+	bench_child_done(&bpftrace);
+	return result;
 }
 
-/* ---- rounds ---- */
+static const struct bench_metric metrics[] = {{"a span", "ns"}, {0}};
 
-static double run_side(enum side side, struct target *target, const char *path)
-{
-	switch (side) {
-	case UNTRACED:
-		return ns_per_span(target, UNTRACED_SPANS);
-	case EMPTY_NOP:
-		return run_empty(target, path, POINT_NOP);
-	case EMPTY_FAST:
-		return run_empty(target, path, POINT_NOP5);
-	case PROBEKIT_NOP:
-		return run_session(target, false);
-	case PROBEKIT_FAST:
-		return run_session(target, true);
-	default:
-		return run_bpftrace(target, path);
-	}
-}
+static const struct bench_side sides[] = {
+	{"untraced", measure_untraced, 0, NULL},
+	{"empty program, plain nop", measure_empty, 0, NULL},
+	{"empty program, fast site", measure_empty, 1, NULL},
+	{"probekit, plain nop", measure_probekit, 0, NULL},
+	{"probekit, fast site", measure_probekit, 1, NULL},
+	{"bpftrace histogram", measure_bpftrace, 0, NULL},
+	{0},
+};
 
-static void print_ratio(double ns[SIDES][MAX_ROUNDS], size_t rounds, enum side a, enum side b,
-			const char *aim)
-{
-	struct ratio ratio = ratio_of(ns[a], ns[b], rounds);
+static const struct bench_ratio ratios[] = {
+	{"probekit, fast site", "empty program, fast site", "untraced", NULL, 1.25, false},
+	{"probekit, fast site", "bpftrace histogram", "untraced", NULL, 0.5, false},
+	{"probekit, plain nop", "empty program, plain nop", "untraced", NULL, 0, false},
+	{"probekit, plain nop", "bpftrace histogram", "untraced", NULL, 0, false},
+	{"probekit, fast site", "probekit, plain nop", "untraced", NULL, 0, false},
+	{"empty program, fast site", "bpftrace histogram", "untraced", NULL, 0, false},
+	{0},
+};
 
-	if (isnan(ratio.value))
-		printf("  %-26s / %-26s   no figure: bpftrace did not run\n", side_names[a],
-		       side_names[b]);
-	else
-		printf("  %-26s / %-26s %6.3f  (%.3f .. %.3f)%s\n", side_names[a], side_names[b],
-		       ratio.value, ratio.low, ratio.high, aim);
-}
-
-int main(int argc, char **argv)
-{
-	static double ns[SIDES][MAX_ROUNDS];
-	size_t rounds = argc > 2 ? (size_t)atoi(argv[2]) : 10;
-	struct target target;
-
-	if (argc < 2 || rounds < 2 || rounds > MAX_ROUNDS) {
-		fprintf(stderr, "usage: bench_span TARGET [ROUNDS: 2 to %d]\n", MAX_ROUNDS);
-		return 2;
-	}
-	start_target(argv[1], &target);
-	srandom((unsigned int)time(NULL));
-	for (size_t round = 0; round < rounds; round++) {
-		enum side order[SIDES] = {0, 1, 2, 3, 4, 5};
-
-		for (int i = SIDES - 1; i > 0; i--) {
-			int other = (int)(random() % (i + 1));
-			enum side swapped = order[i];
-
-			order[i] = order[other];
-			order[other] = swapped;
-		}
-		for (int i = 0; i < SIDES; i++)
-			ns[order[i]][round] = run_side(order[i], &target, argv[1]);
-	}
-	printf("ns for one span, begin and end (median of %zu rounds)\n", rounds);
-	for (int i = 0; i < SIDES; i++)
-		printf("  %-26s %8.1f\n", side_names[i], median(ns[i], rounds));
-	printf("ratios (geometric mean, 95 %% interval)\n");
-	print_ratio(ns, rounds, PROBEKIT_FAST, EMPTY_FAST, "  aim: <= 1.25");
-	print_ratio(ns, rounds, PROBEKIT_FAST, BPFTRACE, "  aim: <= 0.50");
-	print_ratio(ns, rounds, PROBEKIT_NOP, EMPTY_NOP, "");
-	print_ratio(ns, rounds, PROBEKIT_NOP, BPFTRACE, "");
-	print_ratio(ns, rounds, PROBEKIT_FAST, PROBEKIT_NOP, "");
-	fclose(target.to);
-	waitpid(target.pid, NULL, 0);
-	return 0;
-}
+const struct bench_group bench_span = {
+	.name = "span",
+	.about = "what a span of probe.h costs its thread, begin and end, by what is attached",
+	.metrics = metrics,
+	.sides = sides,
+	.ratios = ratios,
+	.begin = begin,
+	.end = end,
+};

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Group function: what a traced call costs, entry and return, by the function's first instruction. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+
+#include "attach_sides.h"
+#include "elf_file.h"
+
+#define CALLS 40000l
+#define WARM_UP_CALLS 4000l
+#define UNTRACED_CALLS 10000000l
+#define KIND_COUNT 5
+#define MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN, which older headers lack */
+
+static const struct bench_metric metrics[] = {
+	{"push", "ns"}, {"endbr_push", "ns"}, {"sub", "ns"}, {"mov", "ns"}, {"nop5", "ns"}, {0},
+};
+
+static const char *target_path(void)
+{
+	return bench_path("tests/bench/target_functions");
+}
+
+static int begin(struct bench_run *run)
+{
+	struct bench_child *target = calloc(1, sizeof(*target));
+	const char *const argv[] = {target_path(), NULL};
+
+#ifndef __x86_64__
+	return bench_missing(run, "the functions are written for x86-64");
+#endif
+	bench_set_state(run, target);
+	return target ? bench_child_start(run, target, argv) : bench_fail(run, "no memory");
+}
+
+static void end(struct bench_run *run)
+{
+	struct bench_child *target = bench_state(run);
+
+	if (target)
+		bench_child_done(target);
+	free(target);
+}
+
+static int time_calls(struct bench_run *run, size_t kind, long calls, double *ns)
+{
+	double total;
+
+	if (bench_child_ask(run, bench_state(run), &total, "%s %ld", metrics[kind].name, calls))
+		return -1;
+	*ns = total / (double)calls;
+	return 0;
+}
+
+static int time_traced(struct bench_run *run, size_t kind, double *ns)
+{
+	double warm;
+
+	return time_calls(run, kind, WARM_UP_CALLS, &warm) || time_calls(run, kind, CALLS, ns) ? -1
+											       : 0;
+}
+
+static int measure_untraced(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	(void)side;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (time_calls(run, i, UNTRACED_CALLS, &values[i]))
+			return -1;
+	return 0;
+}
+
+static int measure_probekit(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	(void)side, (void)values;
+	return bench_missing(run, "not built yet: probekit measures no functions");
+}
+
+/* ---- a program that does nothing, at entry and return ---- */
+
+struct offsets {
+	uint64_t at[KIND_COUNT];
+	uint32_t count;
+};
+
+static int note_offset(const struct elf_symbol *symbol, void *arg)
+{
+	struct offsets *offsets = arg;
+
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strncmp(symbol->name, "probed_", strlen("probed_")) == 0 &&
+		    strcmp(symbol->name + strlen("probed_"), metrics[i].name) == 0)
+			offsets->at[offsets->count++] = symbol->offset;
+	return offsets->count > KIND_COUNT;
+}
+
+/* As lib/attach.c does for sites, with the flags of a function's return. */
+static int attach_functions(int program_fd, const struct offsets *offsets, uint32_t flags,
+			    pid_t pid)
+{
+	struct {
+		uint32_t prog_fd;
+		uint32_t target_fd;
+		uint32_t attach_type;
+		uint32_t link_flags;
+		uint64_t path;
+		uint64_t offsets;
+		uint64_t ref_ctr_offsets;
+		uint64_t cookies;
+		uint32_t cnt;
+		uint32_t multi_flags;
+		uint32_t pid;
+		uint32_t padding;
+	} attributes = {
+		.prog_fd = (uint32_t)program_fd,
+		.attach_type = ATTACH_TYPE_UPROBE_MULTI,
+		.path = (uint64_t)(uintptr_t)target_path(),
+		.offsets = (uint64_t)(uintptr_t)offsets->at,
+		.cnt = offsets->count,
+		.multi_flags = flags,
+		.pid = (uint32_t)pid,
+	};
+
+	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
+}
+
+static int find_offsets(struct bench_run *run, struct offsets *offsets)
+{
+	struct probekit_error err;
+	struct elf_file *file;
+
+	*offsets = (struct offsets){0};
+	if (elf_file_open(target_path(), -1, &file, &err))
+		return bench_fail(run, "%s", err.text);
+	elf_file_functions(file, note_offset, offsets);
+	elf_file_free(file);
+	return offsets->count == KIND_COUNT ? 0 : bench_fail(run, "the target lacks functions");
+}
+
+static int run_all(struct bench_run *run, double *values)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (time_traced(run, i, &values[i]))
+			return -1;
+	return 0;
+}
+
+static int measure_empty(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	const struct engine_options options = {
+		.use_multi = true, .probes = 1, .rows = 1, .sites = 1, .key_limit = 1};
+	const struct bench_child *target = bench_state(run);
+	struct probekit_error err;
+	struct engine *engine;
+	struct offsets offsets;
+	uint64_t expected = 2ul * KIND_COUNT * (CALLS + WARM_UP_CALLS);
+	int links[2];
+	int result;
+
+	(void)side;
+	if (find_offsets(run, &offsets))
+		return -1;
+	if (engine_new(&options, &engine, &err))
+		return bench_fail(run, "%s", err.text);
+	for (uint32_t i = 0; i < 2; i++)
+		links[i] = attach_functions(engine_program_fd(engine, PROGRAM_COUNT_HIT), &offsets,
+					    i ? MULTI_RETURN : 0, target->pid);
+	if (links[0] < 0 || links[1] < 0)
+		result = bench_missing(run, "the kernel has no uprobe_multi links: %s",
+				       strerror(errno));
+	else
+		result = run_all(run, values);
+	for (int i = 0; i < 2; i++)
+		if (links[i] >= 0)
+			close(links[i]);
+	if (!result && engine_hits(engine) != expected)
+		result = bench_fail(run, "the empty program ran %lu times, not %lu",
+				    (unsigned long)engine_hits(engine), (unsigned long)expected);
+	engine_free(engine);
+	return result;
+}
+
+/* ---- peers ---- */
+
+static int measure_bpftrace(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	const struct bench_child *target = bench_state(run);
+	struct bench_child bpftrace;
+	char entries[2048] = "";
+	char returns[2048] = "";
+	char script[8192];
+	long expected = KIND_COUNT * (CALLS + WARM_UP_CALLS);
+	int result;
+
+	(void)side;
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		size_t e = strlen(entries);
+		size_t r = strlen(returns);
+
+		snprintf(entries + e, sizeof(entries) - e, "%suprobe:%s:probed_%s", i ? "," : "",
+			 target_path(), metrics[i].name);
+		snprintf(returns + r, sizeof(returns) - r, "%suretprobe:%s:probed_%s", i ? "," : "",
+			 target_path(), metrics[i].name);
+	}
+	snprintf(script, sizeof(script),
+		 "%s { @s[tid] = nsecs; } "
+		 "%s /@s[tid]/ { @h = hist(nsecs - @s[tid]); delete(@s[tid]); }",
+		 entries, returns);
+	if (bench_bpftrace_start(run, &bpftrace, target->pid, script))
+		return -1;
+	result = run_all(run, values);
+	if (bench_bpftrace_end(run, &bpftrace))
+		return -1;
+	if (!result && bench_histogram_count(bpftrace.text) != expected)
+		result = bench_fail(run, "bpftrace counted %ld of %ld calls",
+				    bench_histogram_count(bpftrace.text), expected);
+	bench_child_done(&bpftrace);
+	return result;
+}
+
+/* It takes one function at a time. */
+static int measure_funclatency(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	const struct bench_child *target = bench_state(run);
+	char pid[16];
+
+	(void)side;
+	snprintf(pid, sizeof(pid), "%d", target->pid);
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		struct bench_child tool;
+		char function[64];
+		const char *const argv[] = {"funclatency", "-p", pid, function, NULL};
+		int result;
+
+		snprintf(function, sizeof(function), ":probed_%s", metrics[i].name);
+		if (bench_libbpf_tool_start(run, &tool, argv))
+			return -1;
+		result = time_traced(run, i, &values[i]);
+		bench_child_end(&tool, SIGINT, 60000);
+		if (!result && bench_histogram_count(tool.text) != CALLS + WARM_UP_CALLS)
+			result =
+				bench_fail(run, "funclatency counted %ld of %ld calls",
+					   bench_histogram_count(tool.text), CALLS + WARM_UP_CALLS);
+		bench_child_done(&tool);
+		if (result)
+			return -1;
+	}
+	return 0;
+}
+
+static const struct bench_side sides[] = {
+	{"untraced", measure_untraced, 0, NULL},
+	{"empty program", measure_empty, 0, NULL},
+	{"probekit", measure_probekit, 0, NULL},
+	{"bpftrace histogram", measure_bpftrace, 0, NULL},
+	{"funclatency", measure_funclatency, 0, NULL},
+	{0},
+};
+
+static const struct bench_ratio ratios[] = {
+	{"probekit", "empty program", "untraced", NULL, 0, false},
+	{"probekit", "bpftrace histogram", "untraced", NULL, 0, false},
+	{"probekit", "funclatency", "untraced", NULL, 0, false},
+	{"empty program", "bpftrace histogram", "untraced", NULL, 0, false},
+	{"empty program", "funclatency", "untraced", NULL, 0, false},
+	{0},
+};
+
+const struct bench_group bench_function = {
+	.name = "function",
+	.about = "what a call costs, entry and return, by the function's first instruction",
+	.metrics = metrics,
+	.sides = sides,
+	.ratios = ratios,
+	.begin = begin,
+	.end = end,
+};

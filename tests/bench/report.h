@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_BENCH_REPORT_H
+#define PROBEKIT_BENCH_REPORT_H
+/* What groups found, as text for people and as JSON for programs (schema probekit.bench/1). */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "run.h"
+
+/* The machine and what is on it. */
+struct environment {
+	char started[32]; /* RFC 3339 */
+	char kernel[128];
+	char cpu[128];
+	char architecture[32];
+	long cores;
+	double load; /* one minute's, when the bench began */
+	double steal_ticks;
+	double total_ticks;
+	char revision[64]; /* of the source, "-dirty" behind it where it was changed; may be empty */
+};
+
+void environment_read(struct environment *environment);
+/* "kernel ..., N cores of ..." in a few lines. */
+void environment_print(const struct environment *environment, FILE *to);
+/* With the load and the steal at this moment beside those of environment_read(). */
+json_t *environment_json(const struct environment *environment);
+
+void report_print(const struct bench_run *run, FILE *to);
+json_t *report_json(const struct bench_run *run);
+
+#endif
