@@ -76,23 +76,26 @@ static __always_inline void clock_add(struct thread *thread, __u64 now, __u64 ab
 {
 	__u32 queue_class = thread->queue_class;
 	__u32 off_class = thread->off_class;
-	struct wait wait = {.first_ns = now, .count = 1, .syscall = NO_SYSCALL};
+
+	struct wait wait = {
+		.first_ns = now,
+		.address = thread->off_address,
+		.count = 1,
+		.syscall = thread->off_syscall,
+		.time_class = off_class,
+	};
 
 	if (queued_ns > absent_ns)
 		queued_ns = absent_ns;
+	wait.ns = absent_ns - queued_ns;
 	if (queue_class < CLASS_COUNT)
 		thread->off.ns[queue_class] += queued_ns;
 	if (off_class < CLASS_COUNT)
-		thread->off.ns[off_class] += absent_ns - queued_ns;
-	wait.time_class = queue_class;
-	wait.ns = queued_ns;
-	note_wait(thread, &wait);
-	wait.time_class = off_class;
-	wait.ns = absent_ns - queued_ns;
-	wait.syscall = thread->off_syscall;
-	wait.address = thread->off_address;
-	note_wait(thread, &wait);
-	thread->left_ns = 0;
+		thread->off.ns[off_class] += wait.ns;
+	/* Of what has no system call nothing is known beyond its class. */
+	if (thread->off_syscall != NO_SYSCALL)
+		note_wait(thread, &wait);
+	thread->left_clock = 0;
 }
 
 #endif

@@ -28,7 +28,7 @@ __noinline __u64 clock_read(struct thread *thread, __u64 now, struct off_time *o
 {
 	if (!thread || !off)
 		return now;
-	if (thread->left_ns)
+	if (thread->left_clock)
 		clock_repair(thread);
 	for (int i = 0; i < CLOCK_TRIES; i++) {
 		*off = thread->off;

@@ -132,6 +132,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	struct sched_entity se;
 	struct files_struct *files;
+	void *bpf_storage;
 	unsigned in_iowait : 1;
 	unsigned in_memstall : 1;
 	bool throttled; /* since Linux 6.18 */

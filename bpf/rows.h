@@ -255,7 +255,7 @@ static __always_inline bool was_off(struct thread *thread, __u64 begin_ns,
 				    const struct off_time *before, __u64 *now, struct off_time *off)
 {
 	if (!has_breakdown ||
-	    (*(volatile __u64 *)&thread->arrived_ns < begin_ns && !thread->left_ns))
+	    (*(volatile __u64 *)&thread->arrived_ns < begin_ns && !thread->left_clock))
 		return false;
 	*now = clock_read(thread, *now, off);
 	for (int i = CLASS_ONCPU + 1; i < CLASS_COUNT; i++)

@@ -177,10 +177,14 @@ static __always_inline bool is_throttled(struct task_struct *task)
 	return false;
 }
 
+/* A task without any storage is told without the helper, which costs several times the load. */
 static __always_inline struct thread *thread_with_clock(struct task_struct *task)
 {
-	struct thread *thread = thread_of(task);
+	struct thread *thread;
 
+	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage && !has_spare_threads)
+		return NULL;
+	thread = thread_of(task);
 	return thread && clock_runs(thread) ? thread : NULL;
 }
 
@@ -190,20 +194,19 @@ static __always_inline void count_repair(struct thread *thread)
 		COUNT(thread->frames[(thread->depth - 1) & (MAX_DEPTH - 1)].probe, sched_repaired);
 }
 
-static __always_inline void leave(struct task_struct *task, __u64 now, bool is_preempted,
-				  __u32 state)
+static __always_inline void leave(struct task_struct *task, bool is_preempted, __u32 state)
 {
 	struct thread *thread = thread_with_clock(task);
 
 	if (!thread)
 		return;
-	if (thread->left_ns) { /* it was not seen to come back */
-		clock_add(thread, now, task->sched_info.last_arrival - thread->left_clock,
+	if (thread->left_clock) { /* it was not seen to come back */
+		clock_add(thread, bpf_ktime_get_ns(),
+			  task->sched_info.last_arrival - thread->left_clock,
 			  task->sched_info.run_delay - thread->run_delay);
 		count_repair(thread);
 	}
 	thread->run_delay = task->sched_info.run_delay;
-	thread->left_clock = task->se.cfs_rq->rq->clock;
 	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
 	/* A task that is preempted while it prepares to sleep is still runnable. */
 	if (is_preempted || state == 0) {
@@ -213,40 +216,40 @@ static __always_inline void leave(struct task_struct *task, __u64 now, bool is_p
 	} else {
 		classify(thread, task, state);
 	}
-	thread->left_ns = now;
+	thread->left_clock = task->se.cfs_rq->rq->clock;
 }
 
-/* How long it has been runnable is what the kernel counted while it was away, and the wait that
+/* The run queue's clock was brought up to date for this very switch, and costs less than the other.
+ * How long the task has been runnable is what the kernel counted while it was away, and the wait that
  * ends here, which the kernel counts after this tracepoint. */
-static __always_inline void arrive(struct task_struct *task, __u64 now)
+static __always_inline void arrive(struct task_struct *task)
 {
 	struct thread *thread = thread_with_clock(task);
 	__u64 queued_ns;
+	__u64 clock;
 
 	if (!thread)
 		return;
-	if (!thread->left_ns) {
+	if (!thread->left_clock) {
 		count_repair(thread);
 		return;
 	}
+	clock = task->se.cfs_rq->rq->clock;
 	queued_ns = task->sched_info.run_delay - thread->run_delay;
 	if (task->sched_info.last_queued)
-		queued_ns += task->se.cfs_rq->rq->clock - task->sched_info.last_queued;
-	clock_add(thread, now, now - thread->left_ns, queued_ns);
-	thread->arrived_ns = now;
+		queued_ns += clock - task->sched_info.last_queued;
+	thread->arrived_ns = bpf_ktime_get_ns();
+	clock_add(thread, thread->arrived_ns, clock - thread->left_clock, queued_ns);
 }
 
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int state)
 {
-	__u64 now;
-
 	if (!is_recording)
 		return 0;
-	now = bpf_ktime_get_ns();
-	leave(prev, now, is_preempted, state);
-	arrive(next, now);
+	leave(prev, is_preempted, state);
+	arrive(next);
 	return 0;
 }
 

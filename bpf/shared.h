@@ -128,8 +128,7 @@ struct thread {
 
 	/* The clock runs while a span is open. */
 	__u64 arrived_ns; /* when it last came back to a CPU */
-	__u64 left_ns;	  /* when it left its CPU; 0: it is on one */
-	__u64 left_clock; /* the same by the run queue's clock */
+	__u64 left_clock; /* when it left its CPU, by the run queue's clock; 0: it is on one */
 	__u64 run_delay;  /* sched_info.run_delay when it left */
 	__u8 off_class;	  /* what it waits for once it has left */
 	__u8 queue_class; /* what it waits for while it is runnable: RUNQUEUE or THROTTLED */
