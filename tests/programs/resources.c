@@ -94,7 +94,7 @@ static void put(const char *folder, const char *name, const char *text)
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		missing("a cgroup CPU controller that can be written");
+		missing("cgroup-cpu: a cgroup CPU controller that can be written");
 	close(fd);
 }
 
@@ -105,14 +105,15 @@ static bool find_cgroup(char folder[static 256], bool *is_v2)
 	bool is_found = false;
 	struct mntent *mount;
 
-	while (mounts && (mount = getmntent(mounts))) {
-		*is_v2 = strcmp(mount->mnt_type, "cgroup2") == 0;
-		if (!*is_v2 && !(strcmp(mount->mnt_type, "cgroup") == 0 && hasmntopt(mount, "cpu")))
+	*is_v2 = true;
+	while (*is_v2 && mounts && (mount = getmntent(mounts))) {
+		bool is_v1 = strcmp(mount->mnt_type, "cgroup") == 0 && hasmntopt(mount, "cpu");
+
+		if (!is_v1 && strcmp(mount->mnt_type, "cgroup2") != 0)
 			continue;
 		snprintf(folder, 256, "%s", mount->mnt_dir);
 		is_found = true;
-		if (!*is_v2)
-			break;
+		*is_v2 = !is_v1;
 	}
 	if (mounts)
 		endmntent(mounts);
@@ -147,7 +148,7 @@ static void enter_group(const char *root, const char *group, bool is_v2)
 	if (is_v2)
 		put(root, "cgroup.subtree_control", "+cpu");
 	if (mkdir(group, 0755) && errno != EEXIST)
-		missing("a cgroup CPU controller that can be written");
+		missing("cgroup-cpu: a cgroup CPU controller that can be written");
 	if (is_v2) {
 		put(group, "cpu.max", "5000 20000");
 	} else {
@@ -164,7 +165,7 @@ static void throttles(unsigned long count)
 	bool is_v2;
 
 	if (!find_cgroup(root, &is_v2))
-		missing("a cgroup CPU controller");
+		missing("cgroup-cpu: a cgroup CPU controller");
 	snprintf(group, sizeof(group), "%s/probekit-waits-%d", root, (int)getpid());
 	pin();
 	enter_group(root, group, is_v2);
@@ -240,7 +241,7 @@ static int open_stored(void)
 		unlink(path);
 		return fd;
 	}
-	missing("a file system with storage");
+	missing("storage: a file system on a disk");
 	return -1;
 }
 
@@ -279,7 +280,7 @@ static void evict(void)
 	      mincore((void *)(uintptr_t)mapping, PAGES * PAGE_GAP, is_there) == 0);
 	for (size_t i = 0; i < PAGES; i++)
 		if (is_there[i * (PAGE_GAP / 4096)] & 1)
-			missing("a file system that evicts pages when told to");
+			missing("storage: a file system that evicts pages when told to");
 }
 
 static void touch_pages(void)
