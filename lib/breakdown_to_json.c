@@ -16,7 +16,15 @@ static void times(struct json_text *json, const uint64_t time_ns[static PROBEKIT
 	json_text_close(json, '}');
 }
 
-/* `whole_ns` is what the shares are of. */
+/* Of the whole; at most 1, as what is still open has no part in it, but its children may have
+ * ended. */
+static double share_of(uint64_t time_ns, int64_t whole_ns)
+{
+	if (whole_ns <= 0)
+		return 0;
+	return (double)time_ns < (double)whole_ns ? (double)time_ns / (double)whole_ns : 1;
+}
+
 static void relations(struct json_text *json, const char *key, const struct probekit_relation *list,
 		      size_t count, int64_t whole_ns)
 {
@@ -24,8 +32,7 @@ static void relations(struct json_text *json, const char *key, const struct prob
 	for (size_t i = 0; i < count; i++) {
 		json_text_open_inline(json, NULL, '{');
 		json_text_string(json, "name", list[i].name);
-		json_text_decimal(json, "share",
-				  whole_ns > 0 ? (double)list[i].time_ns / (double)whole_ns : 0);
+		json_text_decimal(json, "share", share_of(list[i].time_ns, whole_ns));
 		json_text_unsigned(json, "count", list[i].count);
 		json_text_unsigned(json, "time_ns", list[i].time_ns);
 		json_text_close(json, '}');
