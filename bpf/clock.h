@@ -76,7 +76,6 @@ static __always_inline void clock_add(struct thread *thread, __u64 now, __u64 ab
 {
 	__u32 queue_class = thread->queue_class;
 	__u32 off_class = thread->off_class;
-
 	struct wait wait = {
 		.first_ns = now,
 		.address = thread->off_address,
@@ -96,6 +95,21 @@ static __always_inline void clock_add(struct thread *thread, __u64 now, __u64 ab
 	if (thread->off_syscall != NO_SYSCALL)
 		note_wait(thread, &wait);
 	thread->left_clock = 0;
+}
+
+/* A switch was not seen: the kernel skips a program now and then. */
+static __always_inline void count_repair(struct thread *thread)
+{
+	if (thread->depth && thread->depth <= MAX_DEPTH)
+		COUNT(thread->frames[(thread->depth - 1) & (MAX_DEPTH - 1)].probe, sched_repaired);
+}
+
+/* The thread was not seen to come back. When it did stands in its scheduler statistics. */
+static __always_inline void clock_repair(struct thread *thread, struct task_struct *task, __u64 now)
+{
+	clock_add(thread, now, task->sched_info.last_arrival - thread->left_clock,
+		  task->sched_info.run_delay - thread->run_delay);
+	count_repair(thread);
 }
 
 #endif

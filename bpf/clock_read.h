@@ -6,30 +6,16 @@
 
 #define CLOCK_TRIES 4
 
-/* The thread runs, but was not seen to come back: the kernel skips a program now and then. When it
- * did stands in its scheduler statistics. */
-static __noinline int clock_repair(struct thread *thread)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	if (!thread)
-		return 0;
-	thread->arrived_ns = bpf_ktime_get_ns();
-	clock_add(thread, thread->arrived_ns, task->sched_info.last_arrival - thread->left_clock,
-		  task->sched_info.run_delay - thread->run_delay);
-	if (thread->depth && thread->depth <= MAX_DEPTH)
-		COUNT(thread->frames[(thread->depth - 1) & (MAX_DEPTH - 1)].probe, sched_repaired);
-	return 0;
-}
-
 /* Copies the clock as it stands at a moment, `now` or later, which is returned. A function of its
  * own, so that the verifier walks it once. */
 __noinline __u64 clock_read(struct thread *thread, __u64 now, struct off_time *off)
 {
 	if (!thread || !off)
 		return now;
-	if (thread->left_clock)
-		clock_repair(thread);
+	if (thread->left_clock) {
+		thread->arrived_ns = bpf_ktime_get_ns();
+		clock_repair(thread, bpf_get_current_task_btf(), thread->arrived_ns);
+	}
 	for (int i = 0; i < CLOCK_TRIES; i++) {
 		*off = thread->off;
 		barrier();

@@ -86,11 +86,12 @@ static __always_inline void row_add_classes(struct row *row, __u32 band, __u64 n
 	__sync_fetch_and_add(&row->bands[band][CLASS_ONCPU], adding.left_ns);
 }
 
-/* A function of its own, so that the verifier walks it once. */
-__noinline int row_add_ns(__u32 index, __u64 ns, const struct off_time *off, bool is_explained)
+/* Returns the band of `ns`. A function of its own, so that the verifier walks it once. */
+__noinline __u32 row_add_ns(__u32 index, __u64 ns, const struct off_time *off, bool is_explained)
 {
 	struct row *row = row_shard(index);
 	__u32 slot;
+	__u32 band;
 
 	if (!row)
 		return 0;
@@ -102,14 +103,15 @@ __noinline int row_add_ns(__u32 index, __u64 ns, const struct off_time *off, boo
 		return 0;
 	}
 	slot = bucket_slot_of_ns(ns, scale);
+	band = (slot + BUCKET_SLOT_BASE) >> scale;
 	row_count(row, slot);
 	if (!has_breakdown)
-		return 0;
+		return band;
 	if (is_explained)
-		row_add_classes(row, (slot + BUCKET_SLOT_BASE) >> scale, ns, off);
+		row_add_classes(row, band, ns, off);
 	else
 		__sync_fetch_and_add(&row->unexplained_ns, ns);
-	return 0;
+	return band;
 }
 
 static __always_inline void row_add_value(__u32 index, __s64 value)
@@ -169,15 +171,22 @@ __noinline __u32 key_row(__u32 probe, __s64 key)
 	return search.row;
 }
 
+/* The element of a hash, which is `zero` where it is new; NULL: there is no room. */
+static __always_inline void *find_or_add(void *map, const void *key, const void *zero)
+{
+	void *found = bpf_map_lookup_elem(map, key);
+
+	if (found)
+		return found;
+	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}
+
 static __always_inline void charge(const struct cause_key *key, const struct wait *wait)
 {
-	struct cause *cause = bpf_map_lookup_elem(&causes, key);
 	const struct cause none = {0};
+	struct cause *cause = find_or_add(&causes, key, &none);
 
-	if (!cause) {
-		bpf_map_update_elem(&causes, key, &none, BPF_NOEXIST);
-		cause = bpf_map_lookup_elem(&causes, key);
-	}
 	if (!cause)
 		return;
 	__sync_fetch_and_add(&cause->ns, wait->ns);
@@ -209,25 +218,21 @@ static long charge_one(__u32 i, struct charging *charging)
 
 /* Charges the waits since `begin_ns` to the probe. */
 static __always_inline void charge_waits(const struct thread *thread, __u64 begin_ns, __u32 probe,
-					 __u64 ns)
+					 __u32 band)
 {
 	struct charging charging = {.thread = thread, .begin_ns = begin_ns};
 
 	charging.key.probe = probe;
-	charging.key.band = (bucket_slot_of_ns(ns ? ns : 1, scale) + BUCKET_SLOT_BASE) >> scale;
+	charging.key.band = band;
 	bpf_loop(MAX_WAITS, charge_one, &charging, 0);
 }
 
 static __always_inline void relate(__u32 parent, __u32 child, __u64 ns)
 {
 	struct relation_key key = {.parent = parent, .child = child};
-	struct relation *relation = bpf_map_lookup_elem(&relations, &key);
 	const struct relation none = {0};
+	struct relation *relation = find_or_add(&relations, &key, &none);
 
-	if (!relation) {
-		bpf_map_update_elem(&relations, &key, &none, BPF_NOEXIST);
-		relation = bpf_map_lookup_elem(&relations, &key);
-	}
 	if (!relation) {
 		COUNT(child, map_full);
 		return;
@@ -269,6 +274,7 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 {
 	const struct frame *frame = &thread->frames[at & (MAX_DEPTH - 1)];
 	struct off_time off;
+	__u32 band;
 	bool is_off;
 
 	if (filter_key && !(frame->has_key && frame->key == only_key))
@@ -277,10 +283,10 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 		was_off(thread, frame->begin_ns, &thread->before[at & (MAX_DEPTH - 1)], &now, &off);
 	if (frame->has_key)
 		row += key_row(probe, frame->key);
-	row_add_ns(row, now - frame->begin_ns, is_off ? &off : NULL, true);
+	band = row_add_ns(row, now - frame->begin_ns, is_off ? &off : NULL, true);
 	relate_to_parent(thread, at, probe, now - frame->begin_ns);
 	if (is_off)
-		charge_waits(thread, frame->begin_ns, probe, now - frame->begin_ns);
+		charge_waits(thread, frame->begin_ns, probe, band);
 }
 
 #endif

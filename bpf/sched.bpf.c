@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Where the time goes: what a thread with an open span waits for is decided when it leaves its CPU,
- * from what it left in, and charged when it comes back. Tasks without an open span cost two failed
- * look-ups. There is no program at system calls.
+ * from what it left in, and charged when it comes back. Other tasks cost a load. There is no program
+ * at system calls.
  */
 #include "clock.h"
 
@@ -126,7 +126,15 @@ static __always_inline __u32 class_of_fault(struct task_struct *task, bool in_io
 	return is_in_memstall(task) && !in_iowait ? CLASS_MEMORY : CLASS_PAGEFAULT;
 }
 
-/* Sets off_class and off_syscall of a thread that blocks. */
+/* Sets what a thread waits for of which no system call is known. */
+static __always_inline void wait_in_class(struct thread *thread, __u32 time_class)
+{
+	thread->off_class = time_class;
+	thread->off_syscall = NO_SYSCALL;
+	thread->off_address = 0;
+}
+
+/* Sets what a thread that blocks waits for. */
 static __always_inline void classify(struct thread *thread, struct task_struct *task, __u32 state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
@@ -135,15 +143,11 @@ static __always_inline void classify(struct thread *thread, struct task_struct *
 	__u32 kind;
 
 	if (state & (TASK_STOPPED_OR_TRACED | TASK_PARKED | TASK_FROZEN)) {
-		thread->off_class = CLASS_STOPPED;
-		thread->off_syscall = NO_SYSCALL;
-		thread->off_address = 0;
+		wait_in_class(thread, CLASS_STOPPED);
 		return;
 	}
 	if (number < 0 || number >= MAX_SYSCALLS) {
-		thread->off_syscall = NO_SYSCALL;
-		thread->off_address = 0;
-		thread->off_class = class_of_fault(task, in_iowait);
+		wait_in_class(thread, class_of_fault(task, in_iowait));
 		return;
 	}
 	kind = syscall_kinds[number & (MAX_SYSCALLS - 1)];
@@ -188,34 +192,21 @@ static __always_inline struct thread *thread_with_clock(struct task_struct *task
 	return thread && clock_runs(thread) ? thread : NULL;
 }
 
-static __always_inline void count_repair(struct thread *thread)
-{
-	if (thread->depth && thread->depth <= MAX_DEPTH)
-		COUNT(thread->frames[(thread->depth - 1) & (MAX_DEPTH - 1)].probe, sched_repaired);
-}
-
 static __always_inline void leave(struct task_struct *task, bool is_preempted, __u32 state)
 {
 	struct thread *thread = thread_with_clock(task);
 
 	if (!thread)
 		return;
-	if (thread->left_clock) { /* it was not seen to come back */
-		clock_add(thread, bpf_ktime_get_ns(),
-			  task->sched_info.last_arrival - thread->left_clock,
-			  task->sched_info.run_delay - thread->run_delay);
-		count_repair(thread);
-	}
+	if (thread->left_clock)
+		clock_repair(thread, task, bpf_ktime_get_ns());
 	thread->run_delay = task->sched_info.run_delay;
 	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
 	/* A task that is preempted while it prepares to sleep is still runnable. */
-	if (is_preempted || state == 0) {
-		thread->off_class = thread->queue_class;
-		thread->off_syscall = NO_SYSCALL;
-		thread->off_address = 0;
-	} else {
+	if (is_preempted || state == 0)
+		wait_in_class(thread, thread->queue_class);
+	else
 		classify(thread, task, state);
-	}
 	thread->left_clock = task->se.cfs_rq->rq->clock;
 }
 
