@@ -162,7 +162,7 @@ static void relations_done(struct probekit_relation *list, size_t count)
 	free(list);
 }
 
-static bool is_same_text(const char *a, const char *b)
+bool breakdown_is_same(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
@@ -181,7 +181,7 @@ static void subtract_waits(struct probekit_probe *now, const struct probekit_pro
 			if (old->exponent != wait->exponent ||
 			    old->time_class != wait->time_class || old->pid != wait->pid ||
 			    old->address != wait->address ||
-			    !is_same_text(old->syscall, wait->syscall))
+			    !breakdown_is_same(old->syscall, wait->syscall))
 				continue;
 			wait->time_ns -= old->time_ns;
 			wait->count -= old->count;

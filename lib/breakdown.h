@@ -21,6 +21,8 @@ int breakdown_relate(struct probekit_relation **list, size_t *count, const char 
 int breakdown_add_wait(struct probekit_probe *probe, const struct probekit_wait *wait);
 void breakdown_done(struct probekit_probe *probe);
 
+/* Of texts that may be NULL. */
+bool breakdown_is_same(const char *a, const char *b);
 /* NULL: the row has no such band. */
 const struct probekit_band *breakdown_band(const struct probekit_probe *probe, int32_t exponent);
 

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns what made the slow spans slow: the waits of their bands, joined by cause. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "breakdown.h"
-#include "histogram.h"
-
-static bool is_same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
 
 /* A lock with a name is one cause in all processes of a binary. */
 static bool is_cause_of(const struct probekit_cause *cause, const struct probekit_wait *wait)
 {
-	if (cause->time_class != wait->time_class || !is_same(cause->syscall, wait->syscall) ||
-	    !cause->address != !wait->address)
+	if (cause->time_class != wait->time_class ||
+	    !breakdown_is_same(cause->syscall, wait->syscall) || !cause->address != !wait->address)
 		return false;
 	if (cause->symbol || wait->symbol)
-		return is_same(cause->symbol, wait->symbol) && is_same(cause->place, wait->place);
+		return breakdown_is_same(cause->symbol, wait->symbol) &&
+		       breakdown_is_same(cause->place, wait->place);
 	return cause->pid == wait->pid && cause->address == wait->address;
 }
 

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "mapped_file.h"
 
 static int no_process(pid_t pid, struct probekit_error *err)
 {
@@ -120,12 +121,12 @@ int process_read_maps(pid_t pid, struct proc_maps *maps, struct probekit_error *
 	return result ? error_no_memory(err) : 0;
 }
 
-static int open_checked(int fd, ino_t inode)
+static int checked(int fd, ino_t inode)
 {
 	struct stat status;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &status) == 0 && status.st_ino == inode && S_ISREG(status.st_mode))
 		return fd;
 	close(fd);
@@ -136,26 +137,17 @@ static int open_checked(int fd, ino_t inode)
  * by now, by the map, which asks for more privilege. */
 static int open_mapped(pid_t pid, const struct proc_map *map)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
 	char path[96];
-	int root;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	fd = root < 0 ? -errno
-		      : open_checked((int)syscall(SYS_openat2, root, map->path, &how, sizeof(how)),
-				     map->inode);
-	if (root >= 0)
-		close(root);
+	fd = checked(mapped_file_open_below(path, map->path, 0), map->inode);
 	if (fd >= 0)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)map->start, (unsigned long long)map->end);
-	return open_checked(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), map->inode);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return checked(fd < 0 ? -errno : fd, map->inode);
 }
 
 static int add_executable(pid_t pid, struct objects *objects, struct probekit_error *err)

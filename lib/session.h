@@ -77,6 +77,8 @@ struct probekit_session {
 	struct seen_file *seen;
 	size_t seen_count;
 	struct proc_maps command_maps; /* when they were last looked at */
+	struct proc_maps lock_maps;    /* of lock_maps_pid, while locks are named */
+	pid_t lock_maps_pid;
 	struct named_lock *locks;
 	size_t lock_count;
 

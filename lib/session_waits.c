@@ -2,8 +2,8 @@
 /* Owns what spans waited for, by cause, and the names of the locks among it. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "breakdown.h"
 #include "lock_names.h"
 #include "process.h"
 #include "session.h"
@@ -11,22 +11,26 @@
 
 /* ---- names of locks ---- */
 
-/* The maps of a process that has ended are those that were last seen, if it was the command. */
-static int name_by_maps(struct probekit_session *session, struct named_lock *lock)
+static void forget_maps(struct probekit_session *session)
 {
-	struct proc_maps maps;
-	int result;
+	proc_maps_done(&session->lock_maps);
+	session->lock_maps = (struct proc_maps){0};
+	session->lock_maps_pid = 0;
+}
 
-	if (process_read_maps(lock->pid, &maps, NULL) == 0 && maps.size) {
-		result = lock_name(&maps, &session->objects, lock->address, &lock->symbol,
-				   &lock->place);
-		proc_maps_done(&maps);
-		return result;
+/* The process's maps, read once for locks that follow each other. Those of a process that has ended
+ * are what was last seen, if it was the command. */
+static const struct proc_maps *maps_of(struct probekit_session *session, pid_t pid)
+{
+	if (session->lock_maps_pid != pid) {
+		forget_maps(session);
+		if (process_read_maps(pid, &session->lock_maps, NULL))
+			session->lock_maps = (struct proc_maps){0};
+		session->lock_maps_pid = pid;
 	}
-	if (lock->pid == session->command.pid)
-		return lock_name(&session->command_maps, &session->objects, lock->address,
-				 &lock->symbol, &lock->place);
-	return 0;
+	if (session->lock_maps.size == 0 && pid == session->command.pid)
+		return &session->command_maps;
+	return &session->lock_maps;
 }
 
 /* NULL: no memory. */
@@ -44,8 +48,11 @@ static const struct named_lock *name_of(struct probekit_session *session, pid_t 
 	session->locks = locks;
 	locks += session->lock_count;
 	*locks = (struct named_lock){.pid = pid, .address = address};
-	if (name_by_maps(session, locks))
+	if (lock_name(maps_of(session, pid), &session->objects, address, &locks->symbol,
+		      &locks->place)) {
+		free(locks->place);
 		return NULL;
+	}
 	session->lock_count++;
 	return locks;
 }
@@ -58,7 +65,10 @@ static int name_one(const struct cause_key *key, const struct cause *cause, void
 
 int session_name_locks(struct probekit_session *session)
 {
-	return engine_visit_causes(session->engine, name_one, session);
+	int result = engine_visit_causes(session->engine, name_one, session);
+
+	forget_maps(session);
+	return result;
 }
 
 void session_forget_locks(struct probekit_session *session)
@@ -73,53 +83,34 @@ void session_forget_locks(struct probekit_session *session)
 
 /* ---- waits ---- */
 
-static char *copy(const char *text)
-{
-	return text ? strdup(text) : NULL;
-}
-
-static int fill(struct probekit_session *session, const struct cause_key *key,
-		const struct cause *cause, struct probekit_wait *wait)
-{
-	const struct named_lock *lock = NULL;
-
-	*wait = (struct probekit_wait){
-		.exponent = key->band - BUCKET_SECONDS_EXPONENT,
-		.time_class = (enum probekit_class)key->time_class,
-		.pid = (pid_t)key->pid,
-		.address = key->address,
-		.time_ns = cause->ns,
-		.count = cause->waits,
-		.spans = cause->spans,
-	};
-	if (key->address) {
-		lock = name_of(session, wait->pid, wait->address);
-		if (!lock)
-			return -ENOMEM;
-		wait->symbol = copy(lock->symbol);
-		wait->place = copy(lock->place);
-	}
-	if (key->syscall != NO_SYSCALL)
-		wait->syscall = syscalls_name(key->syscall);
-	return (lock && (!wait->symbol != !lock->symbol || !wait->place != !lock->place)) ||
-			       (key->syscall != NO_SYSCALL && !wait->syscall)
-		       ? -ENOMEM
-		       : 0;
-}
-
 static int add_wait(const struct cause_key *key, const struct cause *cause, void *arg)
 {
 	struct session_rows *rows = arg;
 	struct probekit_probe *row = session_own_row(rows, key->probe);
-	struct probekit_wait *waits;
+	const struct named_lock *lock = NULL;
+	char *syscall = NULL;
+	int result;
 
 	if (!row || key->time_class >= PROBEKIT_CLASS_COUNT)
 		return 0;
-	waits = reallocarray(row->waits, row->wait_count + 1, sizeof(*waits));
-	if (!waits)
+	if (key->address && !(lock = name_of(rows->session, (pid_t)key->pid, key->address)))
 		return -ENOMEM;
-	row->waits = waits;
-	return fill(rows->session, key, cause, &waits[row->wait_count++]);
+	if (key->syscall != NO_SYSCALL && !(syscall = syscalls_name(key->syscall)))
+		return -ENOMEM;
+	result = breakdown_add_wait(row, &(struct probekit_wait){
+						 .exponent = key->band - BUCKET_SECONDS_EXPONENT,
+						 .time_class = (enum probekit_class)key->time_class,
+						 .syscall = syscall,
+						 .pid = (pid_t)key->pid,
+						 .address = key->address,
+						 .symbol = lock ? lock->symbol : NULL,
+						 .place = lock ? lock->place : NULL,
+						 .time_ns = cause->ns,
+						 .count = cause->waits,
+						 .spans = cause->spans,
+					 });
+	free(syscall);
+	return result;
 }
 
 static int by_time(const void *a, const void *b)
@@ -136,6 +127,7 @@ int session_add_waits(struct session_rows *rows)
 {
 	int result = engine_visit_causes(rows->session->engine, add_wait, rows);
 
+	forget_maps(rows->session);
 	for (size_t i = 0; i < rows->snapshot->size && !result; i++) {
 		struct probekit_probe *row = &rows->snapshot->probes[i];
 
