@@ -23,12 +23,6 @@ static const struct opt option_table[] = {
 	{0},
 };
 
-static int out_of_memory(void)
-{
-	fputs("probekit: cannot allocate memory\n", stderr);
-	return PROBEKIT_ERROR_FAILED;
-}
-
 static int print_text(const struct options *options, const struct probekit_support *support)
 {
 	size_t size = probekit_support_size(support);
@@ -45,7 +39,7 @@ static int print_text(const struct options *options, const struct probekit_suppo
 	};
 
 	if (!rows)
-		return out_of_memory();
+		return report_no_memory();
 	uname(&name);
 	snprintf(system, sizeof(system), "%s %s %s", name.sysname, name.release, name.machine);
 	for (size_t i = 0; i < size; i++)

@@ -35,10 +35,8 @@ static int print_catalog(const struct options *options, const struct probekit_ca
 		.bad_notes = probekit_catalog_bad_notes(catalog),
 	};
 
-	if (!entries) {
-		fputs("probekit: cannot allocate memory\n", stderr);
-		return PROBEKIT_ERROR_FAILED;
-	}
+	if (!entries)
+		return report_no_memory();
 	for (size_t i = 0; i < size; i++)
 		entries[i] = probekit_catalog_entry(catalog, i);
 	if (options->is_json)

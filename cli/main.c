@@ -59,10 +59,8 @@ static int run_command(const struct command *command, int argc, char **argv)
 	struct probekit_error err;
 	int code = 0;
 
-	if (!options) {
-		fputs("probekit: cannot allocate memory\n", stderr);
-		return PROBEKIT_ERROR_FAILED;
-	}
+	if (!options)
+		return report_no_memory();
 	if (opts_parse(command, argc, argv, options, &operands, &err))
 		code = report_error(&err);
 	else if (operands.help)

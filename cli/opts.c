@@ -39,6 +39,12 @@ int report_error(const struct probekit_error *err)
 	return (int)err->kind;
 }
 
+int report_no_memory(void)
+{
+	fputs("probekit: cannot allocate memory\n", stderr);
+	return PROBEKIT_ERROR_FAILED;
+}
+
 /* Levenshtein distance with one row. */
 static size_t distance(const char *a, const char *b)
 {

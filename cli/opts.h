@@ -92,5 +92,7 @@ int usage_error(struct probekit_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Prints an error once, "probekit: TEXT; HINT" on stderr, and returns the exit code for it. */
 int report_error(const struct probekit_error *err);
+/* The same where memory has run out. */
+int report_no_memory(void);
 
 #endif

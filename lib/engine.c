@@ -362,6 +362,17 @@ void engine_read_counters(const struct engine *engine, uint32_t probe,
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
+/* The next element of a hash that is there; false behind the last. */
+static bool next_element(int map, bool *has_begun, void *key, void *value)
+{
+	while (bpf_map_get_next_key(map, *has_begun ? key : NULL, key) == 0) {
+		*has_begun = true;
+		if (bpf_map_lookup_elem(map, key, value) == 0)
+			return true;
+	}
+	return false;
+}
+
 int engine_visit_relations(const struct engine *engine,
 			   int (*visit)(const struct relation_key *key,
 					const struct relation *relation, void *arg),
@@ -370,12 +381,11 @@ int engine_visit_relations(const struct engine *engine,
 	int map = bpf_map__fd(engine->bpf->maps.relations);
 	struct relation_key key;
 	struct relation relation;
+	bool has_begun = false;
 	int result = 0;
 
-	for (int more = bpf_map_get_next_key(map, NULL, &key); more == 0 && !result;
-	     more = bpf_map_get_next_key(map, &key, &key))
-		if (bpf_map_lookup_elem(map, &key, &relation) == 0)
-			result = visit(&key, &relation, arg);
+	while (!result && next_element(map, &has_begun, &key, &relation))
+		result = visit(&key, &relation, arg);
 	return result;
 }
 
@@ -387,12 +397,11 @@ int engine_visit_causes(const struct engine *engine,
 	int map = bpf_map__fd(engine->bpf->maps.causes);
 	struct cause_key key;
 	struct cause cause;
+	bool has_begun = false;
 	int result = 0;
 
-	for (int more = bpf_map_get_next_key(map, NULL, &key); more == 0 && !result;
-	     more = bpf_map_get_next_key(map, &key, &key))
-		if (bpf_map_lookup_elem(map, &key, &cause) == 0)
-			result = visit(&key, &cause, arg);
+	while (!result && next_element(map, &has_begun, &key, &cause))
+		result = visit(&key, &cause, arg);
 	return result;
 }
 
@@ -443,15 +452,13 @@ static int visit_async(struct engine *engine,
 	int map = bpf_map__fd(engine->bpf->maps.async_spans);
 	struct async_key key;
 	struct async_span span;
+	bool has_begun = false;
 	int result = 0;
 
-	for (int more = bpf_map_get_next_key(map, NULL, &key); more == 0 && !result;
-	     more = bpf_map_get_next_key(map, &key, &key)) {
+	while (!result && next_element(map, &has_begun, &key, &span)) {
 		struct open_record record = {
 			.probe = key.probe, .key = (int64_t)key.id, .has_key = 1};
 
-		if (bpf_map_lookup_elem(map, &key, &span))
-			continue;
 		record.begin_ns = span.begin_ns;
 		record.pid = span.pid;
 		record.tid = span.tid;
