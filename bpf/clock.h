@@ -2,17 +2,12 @@
 #ifndef PROBEKIT_CLOCK_H
 #define PROBEKIT_CLOCK_H
 /*
- * A thread's clock: how long it has been off its CPU, by class. The scheduler's program writes it
- * while a span is open; begins and ends read it, and what they find between is the span's. A reader
- * can be interrupted by the writer at any instruction, but only on its own CPU, so order within the
- * program is all that is needed.
+ * A thread's clock: how long it has been off its CPU, by class, and by class and system call. The
+ * scheduler's programs write it; begins and ends read it, and what they find between is the span's. A
+ * reader can be interrupted by the writer at any instruction, but only on its own CPU, so order within
+ * the program is all that is needed.
  */
 #include "threads.h"
-
-static __always_inline bool clock_runs(const struct thread *thread)
-{
-	return thread->depth || thread->has_async;
-}
 
 /* ---- waits by cause ---- */
 
@@ -45,7 +40,7 @@ static long join_wait(__u32 i, struct joining *joining)
 	if (known->first_ns < joining->since)
 		return 1;
 	if (known->time_class != wait->time_class || known->syscall != wait->syscall ||
-	    known->address != wait->address)
+	    known->address != wait->address || known->pid != wait->pid)
 		return 0;
 	known->ns += wait->ns;
 	known->count++;
@@ -54,46 +49,168 @@ static long join_wait(__u32 i, struct joining *joining)
 }
 
 /* Adds a wait that is over now to the thread's list. Without room it is in the clock alone. */
-static __always_inline void note_wait(struct thread *thread, const struct wait *wait)
+WEAK __noinline int note_wait(struct thread *thread, const struct wait *wait)
 {
-	struct joining joining = {.thread = thread, .wait = wait, .since = innermost_begin(thread)};
-	__u32 count = thread->wait_count;
+	struct joining joining = {.thread = thread, .wait = wait};
+	__u32 count;
 
-	if (!wait->ns)
-		return;
+	if (!thread || !wait || !wait->ns)
+		return 0;
+	joining.since = innermost_begin(thread);
+	count = thread->wait_count;
 	bpf_loop(MAX_WAITS, join_wait, &joining, 0);
 	if (joining.is_done || count >= MAX_WAITS)
-		return;
+		return 0;
 	thread->waits[count & (MAX_WAITS - 1)] = *wait;
 	thread->wait_count = count + 1;
+	return 0;
+}
+
+/* ---- totals ---- */
+
+struct totalling {
+	struct thread *thread;
+	__u32 first;
+	__u32 found;
+	__u16 syscall;
+	__u8 time_class;
+	bool is_own; /* the current program may add to the thread's totals */
+};
+
+static long try_total(__u32 i, struct totalling *totalling)
+{
+	__u32 at = totalling->first + i;
+	struct total *total;
+
+	if (at >= TOTAL_REST)
+		at -= TOTAL_REST;
+	if (at >= TOTAL_REST)
+		return 1;
+	barrier_var(at);
+	total = &totalling->thread->totals[at & (MAX_TOTALS - 1)];
+
+	if (total->is_used &&
+	    (total->syscall != totalling->syscall || total->time_class != totalling->time_class))
+		return 0;
+	if (!total->is_used && !totalling->is_own)
+		return 1;
+	if (!total->is_used) {
+		total->syscall = totalling->syscall;
+		total->time_class = totalling->time_class;
+		total->is_used = true;
+	}
+	totalling->found = at;
+	return 1;
+}
+
+/* The index of the total of a class and system call; that of the rest when there is no room for it. */
+static __always_inline __u32 find_total(struct thread *thread, __u32 time_class, __u32 syscall,
+					bool is_own)
+{
+	struct totalling totalling = {
+		.thread = thread,
+		.first = (syscall * 5 + time_class) % TOTAL_REST,
+		.found = TOTAL_REST,
+		.syscall = syscall,
+		.time_class = time_class,
+		.is_own = is_own,
+	};
+
+	bpf_loop(TOTAL_REST, try_total, &totalling, 0);
+	if (is_own && totalling.found == TOTAL_REST) {
+		thread->totals[TOTAL_REST].syscall = NO_SYSCALL;
+		thread->totals[TOTAL_REST].time_class = CLASS_OTHER;
+		thread->totals[TOTAL_REST].is_used = true;
+	}
+	return totalling.found;
+}
+
+/* Does it wait for a lock of its own memory? Behind another task in the kernel it waits for a file. */
+static __always_inline bool waits_for_futex(const struct thread *thread)
+{
+	return thread->off_class == CLASS_LOCK && thread->off_syscall == futex_syscall &&
+	       thread->off_address;
+}
+
+/* What holders are said to wait for: a lock, or a file. */
+static __always_inline __u64 told_address(const struct thread *thread)
+{
+	bool is_told = thread->off_class == CLASS_LOCK || thread->off_class == CLASS_DISK;
+
+	return is_told ? thread->off_address : 0;
+}
+
+WEAK __noinline int add_total(struct thread *thread, __u32 time_class, __u32 syscall, __u64 address,
+			      __u64 ns)
+{
+	__u32 at;
+
+	if (!thread || !ns)
+		return 0;
+	at = find_total(thread, time_class, syscall, true);
+	barrier_var(at);
+	thread->totals[at & (MAX_TOTALS - 1)].ns += ns;
+	if (address)
+		thread->totals[at & (MAX_TOTALS - 1)].address = address;
+	return 0;
 }
 
 /* ---- the clock ---- */
 
-/* Adds an absence, of which the thread was runnable for the last `queued_ns`. */
-static __always_inline void clock_add(struct thread *thread, __u64 now, __u64 absent_ns,
-				      __u64 queued_ns)
+/* An absence that is over, of which the thread was runnable for the last `queued_ns`. */
+struct over {
+	__u64 now; /* CLOCK_MONOTONIC */
+	__u64 arrived;
+	__u64 queued_ns;
+	__u32 pid;   /* of the thread */
+	__u32 thief; /* process that had its CPU; 0: not known */
+};
+
+static __always_inline void note_waits(struct thread *thread, const struct over *over, __u64 ns)
 {
-	__u32 queue_class = thread->queue_class;
-	__u32 off_class = thread->off_class;
 	struct wait wait = {
-		.first_ns = now,
+		.first_ns = over->now,
+		.ns = ns,
 		.address = thread->off_address,
 		.count = 1,
 		.syscall = thread->off_syscall,
-		.time_class = off_class,
+		.time_class = thread->off_class,
 	};
 
-	if (queued_ns > absent_ns)
-		queued_ns = absent_ns;
-	wait.ns = absent_ns - queued_ns;
-	if (queue_class < CLASS_COUNT)
-		thread->off.ns[queue_class] += queued_ns;
-	if (off_class < CLASS_COUNT)
-		thread->off.ns[off_class] += wait.ns;
-	/* Of what has no system call nothing is known beyond its class. */
-	if (thread->off_syscall != NO_SYSCALL)
+	if (waits_for_futex(thread))
+		wait.pid = over->pid;
+	else if (wait.time_class == CLASS_IPC)
+		wait.pid = thread->waker_pid;
+	/* Of what has no system call nothing is known beyond its class, unless it is a file's fault. */
+	if (wait.syscall != NO_SYSCALL || wait.address)
 		note_wait(thread, &wait);
+	wait.ns = over->queued_ns;
+	wait.address = 0;
+	wait.syscall = NO_SYSCALL;
+	wait.time_class = thread->queue_class;
+	wait.pid = wait.time_class == CLASS_THROTTLED ? over->pid : over->thief;
+	if (wait.pid)
+		note_wait(thread, &wait);
+}
+
+static __always_inline void clock_add(struct thread *thread, struct over *over)
+{
+	__u64 absent_ns = over->arrived - thread->left_clock;
+	__u32 queue_class = thread->queue_class;
+	__u32 off_class = thread->off_class;
+	__u64 ns;
+
+	if (over->queued_ns > absent_ns)
+		over->queued_ns = absent_ns;
+	ns = absent_ns - over->queued_ns;
+	if (queue_class < CLASS_COUNT)
+		thread->off.ns[queue_class] += over->queued_ns;
+	if (off_class < CLASS_COUNT)
+		thread->off.ns[off_class] += ns;
+	add_total(thread, off_class, thread->off_syscall, told_address(thread), ns);
+	add_total(thread, queue_class, NO_SYSCALL, 0, over->queued_ns);
+	if (thread->depth)
+		note_waits(thread, over, ns);
 	thread->left_clock = 0;
 }
 
@@ -107,8 +224,14 @@ static __always_inline void count_repair(struct thread *thread)
 /* The thread was not seen to come back. When it did stands in its scheduler statistics. */
 static __always_inline void clock_repair(struct thread *thread, struct task_struct *task, __u64 now)
 {
-	clock_add(thread, now, task->sched_info.last_arrival - thread->left_clock,
-		  task->sched_info.run_delay - thread->run_delay);
+	struct over over = {
+		.now = now,
+		.arrived = task->sched_info.last_arrival,
+		.queued_ns = task->sched_info.run_delay - thread->run_delay,
+		.pid = task->tgid,
+	};
+
+	clock_add(thread, &over);
 	count_repair(thread);
 }
 

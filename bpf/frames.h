@@ -231,7 +231,7 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 		thread->wait_count = 0;
 	thread->depth = depth + 1;
 	thread->frames[depth] = *begin;
-	barrier(); /* the clock runs from here on */
+	barrier(); /* waits are listed from here on */
 	thread->frames[depth].begin_ns =
 		has_breakdown ? clock_read(thread, bpf_ktime_get_ns(), &thread->before[depth])
 			      : bpf_ktime_get_ns();

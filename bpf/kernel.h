@@ -18,9 +18,12 @@ struct pt_regs {
 	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
+#define REGS_IP(regs) ((regs)->ip)
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_SYSCALL(regs) ((__s64)(regs)->orig_ax) /* negative: not in a system call */
 #define REGS_ARGUMENT(regs) ((regs)->di)
+#define REGS_ARGUMENT_2(regs) ((regs)->si)
+#define REGS_ARGUMENT_3(regs) ((regs)->dx)
 
 struct thread_struct {
 	unsigned long fsbase;
@@ -34,6 +37,8 @@ struct pt_regs {
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_SYSCALL(regs) ((__s64)(regs)->syscallno)
 #define REGS_ARGUMENT(regs) ((regs)->orig_x0)
+#define REGS_ARGUMENT_2(regs) ((regs)->regs[1])
+#define REGS_ARGUMENT_3(regs) ((regs)->regs[2])
 
 struct thread_struct {
 	struct {
@@ -49,9 +54,12 @@ struct mm_struct {
 	unsigned long start_stack;
 } CORE;
 
+struct file;
+
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;
+	struct file *vm_file;
 } CORE;
 
 /* ---- scheduler ---- */
@@ -77,8 +85,15 @@ struct sched_entity {
 
 /* ---- files ---- */
 
+struct super_block {
+	__u32 s_dev;
+} CORE;
+
 struct inode {
 	unsigned short i_mode;
+	unsigned long i_ino;
+	__u32 i_generation;
+	struct super_block *i_sb;
 } CORE;
 
 struct qstr {
@@ -87,6 +102,7 @@ struct qstr {
 
 struct dentry {
 	struct qstr d_name;
+	struct dentry *d_parent;
 } CORE;
 
 struct path {
@@ -108,8 +124,19 @@ struct files_struct {
 	struct fdtable *fdt;
 } CORE;
 
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+} CORE;
+
 struct sock_common {
+	__u32 skc_daddr;
+	__u16 skc_dport;
+	__u16 skc_num;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	struct in6_addr skc_v6_daddr;
 } CORE;
 
 struct sock {
@@ -125,11 +152,14 @@ struct socket {
 struct task_struct {
 	int pid;
 	int tgid;
+	void *stack;
 	unsigned long long start_time;
 	struct mm_struct *mm;
+	struct task_struct *group_leader;
 	char comm[16];
 	struct thread_struct thread;
 	struct sched_info sched_info;
+	unsigned int flags;
 	struct sched_entity se;
 	struct files_struct *files;
 	void *bpf_storage;

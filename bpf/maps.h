@@ -10,8 +10,9 @@
 #include <bpf/bpf_tracing.h>
 
 #define SPARE_THREADS 4096
+#define MAX_PROCESSES 4096
 
-/* Both sources are linked into one object, in which each of these stands once. */
+/* All sources are linked into one object, in which each of these stands once. */
 #define WEAK __attribute__((weak))
 
 /* ---- configuration, frozen at load ---- */
@@ -24,6 +25,10 @@ WEAK const volatile __s64 only_key;
 WEAK const volatile bool has_breakdown;
 WEAK const volatile __u8 syscall_kinds[MAX_SYSCALLS]; /* enum syscall_kind */
 
+WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: none */
+WEAK const volatile bool has_task_from_pid;
+WEAK const volatile __u16 futex_syscall; /* its number */
+
 WEAK const volatile bool never;
 
 /* ---- set while running ---- */
@@ -33,6 +38,7 @@ WEAK __u64 measure_start_ns; /* since when */
 WEAK __u32 command_pid;	     /* report what this process executes; 0: none */
 WEAK __u64 hits;	     /* of count_hit */
 WEAK bool has_spare_threads; /* some thread's state is in spare_threads */
+WEAK __u64 slow_spans;	     /* over slow_over_ns */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -41,7 +47,7 @@ struct {
 	__type(value, struct thread);
 } threads WEAK SEC(".maps");
 
-/* State of threads that task storage refused, by task_struct. Before Linux 7.0 it does so while
+/* State of threads that task storage refused, by process and thread number. Before Linux 7.0 it does so while
  * another thread is preempted inside it on the same CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -105,8 +111,53 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 65536);
 } events WEAK SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PROCESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} processes WEAK SEC(".maps"); /* that had a span */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_THINGS);
+	__type(key, __u64);
+	__type(value, struct thing);
+} things WEAK SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_PROCESS_NAMES);
+	__type(key, __u32);
+	__type(value, struct process_name);
+} process_names WEAK SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slowness);
+} slowness WEAK SEC(".maps"); /* by probe */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_LOCKS);
+	__type(key, struct lock_key);
+	__type(value, struct lock_state);
+} locks WEAK SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_HOLDINGS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct holding_key);
+	__type(value, struct holding);
+} holdings WEAK SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -139,6 +190,14 @@ static __always_inline __u32 probe_row(__u32 probe)
 	__u32 *row = bpf_map_lookup_elem(&probe_rows, &probe);
 
 	return row ? *row : ~0u;
+}
+
+/* What makes a span of the probe slow; 0: not known yet. */
+static __always_inline __u64 slow_from(__u32 probe)
+{
+	struct slowness *slow = bpf_map_lookup_elem(&slowness, &probe);
+
+	return slow ? slow->from_ns : 0;
 }
 
 #define COUNT(probe, member)                                                                  \

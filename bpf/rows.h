@@ -7,6 +7,7 @@
  * lines.
  */
 #include "clock_read.h"
+#include "samples.h"
 
 #define RAISE_TRIES 64 /* each lost race means that another CPU raised it */
 
@@ -49,11 +50,18 @@ static __always_inline void row_count(struct row *row, __u32 slot)
 		__sync_fetch_and_add(&row->slots[slot], 1);
 }
 
+/* By the user's own threshold. */
+static __always_inline bool is_slow(__u64 ns)
+{
+	return slow_over_ns && ns > slow_over_ns;
+}
+
 struct adding {
 	struct row *row;
 	const struct off_time *off;
 	__u64 left_ns;
 	__u32 band;
+	bool is_slow;
 };
 
 /* A callback, as those in frames.h are. */
@@ -69,6 +77,8 @@ static long add_class(__u32 i, struct adding *adding)
 		share = adding->left_ns;
 	if (share)
 		__sync_fetch_and_add(&adding->row->bands[adding->band][time_class], share);
+	if (share && adding->is_slow)
+		__sync_fetch_and_add(&adding->row->slow_ns[time_class], share);
 	adding->left_ns -= share;
 	return 0;
 }
@@ -77,13 +87,16 @@ static long add_class(__u32 i, struct adding *adding)
 static __always_inline void row_add_classes(struct row *row, __u32 band, __u64 ns,
 					    const struct off_time *off)
 {
-	struct adding adding = {.row = row, .off = off, .left_ns = ns, .band = band};
+	struct adding adding = {
+		.row = row, .off = off, .left_ns = ns, .band = band, .is_slow = is_slow(ns)};
 
 	if (band >= BUCKET_OCTAVES)
 		return;
 	if (off)
 		bpf_loop(CLASS_COUNT, add_class, &adding, 0);
 	__sync_fetch_and_add(&row->bands[band][CLASS_ONCPU], adding.left_ns);
+	if (adding.is_slow)
+		__sync_fetch_and_add(&row->slow_ns[CLASS_ONCPU], adding.left_ns);
 }
 
 /* Returns the band of `ns`. A function of its own, so that the verifier walks it once. */
@@ -105,6 +118,10 @@ __noinline __u32 row_add_ns(__u32 index, __u64 ns, const struct off_time *off, b
 	slot = bucket_slot_of_ns(ns, scale);
 	band = (slot + BUCKET_SLOT_BASE) >> scale;
 	row_count(row, slot);
+	if (is_slow(ns)) {
+		__sync_fetch_and_add(&row->slow_count, 1);
+		__sync_fetch_and_add(&slow_spans, 1);
+	}
 	if (!has_breakdown)
 		return band;
 	if (is_explained)
@@ -187,8 +204,10 @@ static __always_inline void charge(const struct cause_key *key, const struct wai
 	const struct cause none = {0};
 	struct cause *cause = find_or_add(&causes, key, &none);
 
-	if (!cause)
+	if (!cause) {
+		COUNT(key->probe, map_full);
 		return;
+	}
 	__sync_fetch_and_add(&cause->ns, wait->ns);
 	__sync_fetch_and_add(&cause->waits, wait->count);
 	__sync_fetch_and_add(&cause->spans, 1);
@@ -209,7 +228,7 @@ static long charge_one(__u32 i, struct charging *charging)
 	if (wait->first_ns <= charging->begin_ns)
 		return 0;
 	charging->key.address = wait->address;
-	charging->key.pid = wait->address ? bpf_get_current_pid_tgid() >> 32 : 0;
+	charging->key.pid = wait->pid;
 	charging->key.syscall = wait->syscall;
 	charging->key.time_class = wait->time_class;
 	charge(&charging->key, wait);
@@ -218,12 +237,13 @@ static long charge_one(__u32 i, struct charging *charging)
 
 /* Charges the waits since `begin_ns` to the probe. */
 static __always_inline void charge_waits(const struct thread *thread, __u64 begin_ns, __u32 probe,
-					 __u32 band)
+					 __u32 band, bool of_slow)
 {
 	struct charging charging = {.thread = thread, .begin_ns = begin_ns};
 
 	charging.key.probe = probe;
 	charging.key.band = band;
+	charging.key.is_slow = of_slow;
 	bpf_loop(MAX_WAITS, charge_one, &charging, 0);
 }
 
@@ -268,12 +288,81 @@ static __always_inline bool was_off(struct thread *thread, __u64 begin_ns,
 	return true;
 }
 
+/* ---- the slowest ---- */
+
+struct ranking {
+	struct slowness *slow;
+	__u64 least;
+	__u32 at;
+};
+
+static long find_least(__u32 i, struct ranking *ranking)
+{
+	__u64 kept;
+
+	if (i >= SLOWEST)
+		return 1;
+	kept = ranking->slow->kept[i];
+	if (i == 0 || kept < ranking->least) {
+		ranking->least = kept;
+		ranking->at = i;
+	}
+	return 0;
+}
+
+/* Takes a place among the slowest spans of the probe, if `ns` is worth one. */
+__noinline int take_place(__u32 probe, __u64 ns)
+{
+	struct slowness *slow = bpf_map_lookup_elem(&slowness, &probe);
+	struct ranking ranking = {.slow = slow};
+	__u32 at;
+
+	if (!slow || ns <= slow->least_kept)
+		return 0;
+	bpf_loop(SLOWEST, find_least, &ranking, 0);
+	at = ranking.at;
+	if (at >= SLOWEST || ns <= ranking.least ||
+	    __sync_val_compare_and_swap(&slow->kept[at], ranking.least, ns) != ranking.least)
+		return 0;
+	bpf_loop(SLOWEST, find_least, &ranking, 0);
+	slow->least_kept = ranking.least;
+	return 1;
+}
+
+static __always_inline void emit_span(const struct frame *frame, __u32 probe, __u64 ns,
+				      const struct off_time *off)
+{
+	struct span_record *record = bpf_ringbuf_reserve(&samples, sizeof(*record), 0);
+	__u64 task = bpf_get_current_pid_tgid();
+
+	if (!record) {
+		COUNT(probe, samples_dropped);
+		return;
+	}
+	record->kind = RECORD_SPAN;
+	record->probe = probe;
+	record->pid = task >> 32;
+	record->tid = (__u32)task;
+	record->begin_ns = frame->begin_ns;
+	record->ns = ns;
+	record->key = frame->key;
+	record->has_key = frame->has_key;
+	record->padding = 0;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	if (off)
+		record->off = *off;
+	else
+		__builtin_memset(&record->off, 0, sizeof(record->off));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
 /* Records the span of frame `at`, which has been closed but not yet overwritten. */
 static __always_inline void record_span(__u32 row, __u32 probe, struct thread *thread, __u32 at,
 					__u64 now)
 {
 	const struct frame *frame = &thread->frames[at & (MAX_DEPTH - 1)];
 	struct off_time off;
+	__u64 ns;
 	__u32 band;
 	bool is_off;
 
@@ -283,10 +372,13 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 		was_off(thread, frame->begin_ns, &thread->before[at & (MAX_DEPTH - 1)], &now, &off);
 	if (frame->has_key)
 		row += key_row(probe, frame->key);
-	band = row_add_ns(row, now - frame->begin_ns, is_off ? &off : NULL, true);
-	relate_to_parent(thread, at, probe, now - frame->begin_ns);
+	ns = now - frame->begin_ns;
+	band = row_add_ns(row, ns, is_off ? &off : NULL, true);
+	relate_to_parent(thread, at, probe, ns);
 	if (is_off)
-		charge_waits(thread, frame->begin_ns, probe, band);
+		charge_waits(thread, frame->begin_ns, probe, band, is_slow(ns));
+	if (has_breakdown && take_place(probe, ns))
+		emit_span(frame, probe, ns, is_off ? &off : NULL);
 }
 
 #endif

@@ -56,7 +56,8 @@ enum syscall_kind {
 	SYSCALL_OTHER,
 	SYSCALL_FUTEX, /* a lock, whose address is argument 0 */
 	SYSCALL_LOCK,
-	SYSCALL_SYNC, /* waits for storage by its nature: fsync */
+	SYSCALL_SYNC, /* waits for storage by its nature, for the file of argument 0: fsync */
+	SYSCALL_DISK, /* the same, for no single file: sync */
 	SYSCALL_PATH, /* works on the file system: open, rename */
 	SYSCALL_FILE, /* argument 0 is a file, whose type tells */
 	SYSCALL_IPC,  /* waits for another process */
@@ -101,18 +102,32 @@ struct off_time {
 struct wait {
 	__u64 first_ns; /* when it was over, for the first time */
 	__u64 ns;
-	__u64 address; /* of the lock; 0: none, or not known */
+	__u64 address; /* of a lock, or the id of a thing in `things`; 0: none, or not known */
+	__u32 pid; /* whose address it is; of ipc: who ended it; of a run queue: who had the CPU */
 	__u32 count;
 	__u16 syscall; /* NO_SYSCALL */
 	__u8 time_class;
-	__u8 padding;
+	__u8 padding[5];
 };
-_Static_assert(sizeof(struct wait) == 32, "no padding");
+_Static_assert(sizeof(struct wait) == 40, "no padding");
 #define MAX_WAITS 16 /* a thread, while spans are open; a power of two */
 #define NO_SYSCALL 0xffffu
 
+/* All the time that a thread was off its CPU for one reason. */
+struct total {
+	__u64 ns;
+	__u64 address; /* of the last wait of the kind; 0: none */
+	__u16 syscall;
+	__u8 time_class;
+	__u8 is_used;
+	__u32 padding;
+};
+_Static_assert(sizeof(struct total) == 24, "no padding");
+#define MAX_TOTALS 16		    /* a thread; a power of two */
+#define TOTAL_REST (MAX_TOTALS - 1) /* of all that found no other place: CLASS_OTHER */
+
 /* Only its own thread writes it, in programs that cannot interrupt each other; the clock is written
- * by the scheduler's programs alone, which can interrupt the others. */
+ * by the scheduler's programs alone, which can interrupt the others. What others write is marked. */
 struct thread {
 	__u64 stack_start; /* the stack that sp was last seen on, a cache */
 	__u64 stack_end;
@@ -126,21 +141,29 @@ struct thread {
 	__u16 holes;
 	__u16 is_fresh; /* the program has been recorded from its first instruction */
 
-	/* The clock runs while a span is open. */
-	__u64 arrived_ns; /* when it last came back to a CPU */
-	__u64 left_clock; /* when it left its CPU, by the run queue's clock; 0: it is on one */
-	__u64 run_delay;  /* sched_info.run_delay when it left */
-	__u8 off_class;	  /* what it waits for once it has left */
-	__u8 queue_class; /* what it waits for while it is runnable: RUNQUEUE or THROTTLED */
-	__u8 has_async;	  /* it has begun an async span: its clock runs from then on */
-	__u8 padding;
+	/* The clock. It runs in every thread of a process that had a span. */
+	__u64 arrived_ns;  /* when it last came back to a CPU */
+	__u64 left_clock;  /* when it left its CPU, by the run queue's clock; 0: it is on one */
+	__s64 clock_lag;   /* CLOCK_MONOTONIC less the run queue's clock, as last seen; 0: never */
+	__u64 run_delay;   /* sched_info.run_delay when it left */
+	__u8 off_class;	   /* what it waits for once it has left */
+	__u8 queue_class;  /* what it waits for while it is runnable: RUNQUEUE or THROTTLED */
+	__u8 is_sampled;   /* its stack was copied when it left */
+	__u8 is_unseen;	   /* created by another thread; whether it was on a CPU is not known */
 	__u16 off_syscall; /* in which it has left */
 	__u16 wait_count;
 	__u64 off_address;  /* struct wait.address */
 	__u64 call_address; /* the same three of the system call it last blocked in */
 	__u16 call_number;
 	__u8 call_class;
-	__u8 call_padding[5];
+	__u8 call_padding;
+	__u32 owner_tid; /* of the lock it waits for, as the lock's word says; 0 */
+	__u32 waker_pid; /* who ended the wait, by another thread's hand; 0: not known */
+	__u32 waker_tid;
+	__u64 fault_address; /* of its last page fault in a span */
+	__u64 watched_lock;  /* it holds this lock and others wait; by another thread's hand */
+	__u64 sampled_ns;    /* waited since the last sample */
+	struct total totals[MAX_TOTALS];
 	struct off_time off;
 	struct wait waits[MAX_WAITS];
 
@@ -160,6 +183,8 @@ struct row {
 	__u64 negative_count;
 	__u64 out_of_range;   /* of those in the last slot, the ones beyond it */
 	__u64 unexplained_ns; /* of async spans that ended on another thread */
+	__u64 slow_count;     /* spans over slow_over_ns */
+	__u64 slow_ns[CLASS_COUNT];
 	__u64 bands[BUCKET_OCTAVES][CLASS_COUNT]; /* ns; band i is 2^(i - 30) s to twice that */
 	__u64 slots[];
 };
@@ -183,8 +208,11 @@ struct probe_counters {
 	__u64 unreadable_argument;
 	__u64 in_flight_at_start;
 	__u64 sched_repaired;
+	__u64 samples_dropped;
+	__u64 samples_skipped;
+	__u64 padding[6];
 };
-_Static_assert(sizeof(struct probe_counters) == 64, "one cache line");
+_Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
 
 /* ---- arguments ---- */
 
@@ -244,13 +272,14 @@ struct relation {
 /* Of the spans of a probe in a band; what is not in here for want of room is in struct row all the
  * same. */
 struct cause_key {
-	__u64 address;
-	__u32 pid; /* where the address is; 0 without one */
+	__u64 address; /* as in struct wait */
+	__u32 pid;
 	__u16 probe;
 	__u16 syscall;
 	__u8 band;
 	__u8 time_class;
-	__u8 padding[6];
+	__u8 is_slow; /* of spans over slow_over_ns */
+	__u8 padding[5];
 };
 _Static_assert(sizeof(struct cause_key) == 24, "no padding");
 
@@ -261,9 +290,151 @@ struct cause {
 };
 #define MAX_CAUSES 16384
 
+/* ---- evidence: what leaves the kernel one by one, at a limited rate ---- */
+
+enum record_kind {
+	RECORD_STACK,
+	RECORD_SPAN,
+};
+
+/* What a thread waited for; the same as in struct cause_key. */
+struct wait_identity {
+	__u64 address;
+	__u32 pid;
+	__u16 syscall;
+	__u8 time_class;
+	__u8 padding;
+};
+_Static_assert(sizeof(struct wait_identity) == 16, "no padding");
+
+enum stack_role {
+	STACK_WAITER, /* `wait` is its own */
+	STACK_HOLDER, /* owns the lock that `wait` is for, as the lock's owner word says */
+	STACK_WAKER,  /* ended `wait` */
+	STACK_ONCPU,  /* ran inside a span */
+	STACK_OPEN,   /* is inside a span when the measurement stops */
+};
+
+#define SAMPLE_KERNEL_FRAMES 24
+#define SAMPLE_REGISTERS 17 /* x86-64: by DWARF number, 16 is the instruction pointer */
+#define SAMPLE_BYTES_MAX 32768
+
+/* A copy of a thread's user stack, from its stack pointer up, and what it was doing. */
+struct stack_record {
+	__u32 kind; /* RECORD_STACK */
+	__u32 role;
+	__u64 at_ns;   /* when it was taken, CLOCK_MONOTONIC */
+	__u64 wait_ns; /* how long `wait` took: the weight; STACK_ONCPU: between two samples */
+	struct wait_identity wait;
+	__u32 probe; /* of the slow span around `wait` */
+	__u32 pid;   /* whose stack it is */
+	__u32 tid;
+	__u32 holder_tid; /* STACK_WAITER: what the lock's owner word says, if it is a thread; 0 */
+	__u64 span_begin_ns;
+	char comm[16];
+	__u64 registers[SAMPLE_REGISTERS];
+	__u64 kernel[SAMPLE_KERNEL_FRAMES]; /* innermost first; return addresses but the first */
+	__u32 kernel_count;
+	__u32 size_bytes; /* of the copy, which follows */
+	__u8 bytes[];
+};
+
+/* A slow span that ended. */
+struct span_record {
+	__u32 kind; /* RECORD_SPAN */
+	__u32 probe;
+	__u32 pid;
+	__u32 tid;
+	__u64 begin_ns;
+	__u64 ns;
+	__s64 key;
+	__u32 has_key;
+	__u32 padding;
+	char comm[16];
+	struct off_time off; /* [CLASS_ONCPU] is what is left */
+};
+
+/* ---- things that are waited for ---- */
+
+enum thing_kind {
+	THING_FILE = 1,
+	THING_PEER, /* of a socket */
+};
+
+#define THING_NAMES 4
+#define THING_NAME_BYTES 32
+
+struct thing {
+	__u64 inode;
+	__u32 device;
+	__u32 kind;
+	__u32 family;
+	__u16 port;	   /* host order */
+	__u16 is_own_port; /* ours, as the peer's tells nothing: it came to us */
+	__u8 ip[16];
+	char names[THING_NAMES][THING_NAME_BYTES]; /* the file's, its folder's ...; cut */
+};
+#define MAX_THINGS 4096
+
+struct process_name {
+	char comm[16];
+};
+#define MAX_PROCESS_NAMES 1024
+
+/* ---- which spans are slow ---- */
+
+#define SLOWEST 10
+
+/* Of a probe; `from_ns` is written by the library as it learns. */
+struct slowness {
+	__u64 from_ns;
+	__u64 least_kept;    /* the least of `kept` */
+	__u64 kept[SLOWEST]; /* the longest spans so far */
+	__u64 padding[4];
+};
+_Static_assert(sizeof(struct slowness) == 128, "whole cache lines");
+
+/* ---- locks that are waited for ---- */
+
+struct lock_key {
+	__u64 address;
+	__u64 pid;
+};
+
+/* Since when which thread has held it, as far as those who wait have seen. */
+struct lock_state {
+	__u64 since;	   /* by the run queue's clock */
+	__u32 holder_tid;  /* 0: not known */
+	__u32 holder_word; /* the same as the lock has it, a number of the process's PID namespace */
+	__s32 waiters;
+	__u32 padding;
+	__u64 before[MAX_TOTALS]; /* the holder's totals then */
+};
+#define MAX_LOCKS 16384
+
+/* ---- what holders of locks did while others waited ---- */
+
+/* `time_class` HOLDING_WHOLE: all waits of the lock whose owner was known. */
+struct holding_key {
+	__u64 lock;
+	__u64 address; /* that the holder itself waited for, as in struct wait; 0 */
+	__u32 pid;
+	__u16 syscall;
+	__u8 time_class;
+	__u8 band; /* floor(log2) of the hold's ns */
+};
+_Static_assert(sizeof(struct holding_key) == 24, "no padding");
+#define HOLDING_WHOLE 255
+
+struct holding {
+	__u64 ns;
+	__u64 count;
+};
+#define MAX_HOLDINGS 16384
+
 /* ---- messages ---- */
 
-/* One open frame, as the task iterator writes it. */
+/* One open frame, as the task iterator writes it, and what its thread waits for. */
 struct open_record {
 	__u64 begin_ns;
 	__s64 key;
@@ -272,11 +443,22 @@ struct open_record {
 	__u32 tid;
 	__u32 has_key;
 	char comm[16];
+	__u64 blocked_since_ns; /* 0: it runs, or has not left its CPU since we came */
+	__u64 address;		/* struct wait.address */
+	__u32 owner_tid;
+	__u16 syscall;
+	__u8 time_class;
+	__u8 is_blocked;
 };
-_Static_assert(sizeof(struct open_record) == 48, "no padding");
+_Static_assert(sizeof(struct open_record) == 72, "no padding");
 
-/* The command, or a process it became, executed another file. */
-struct exec_event {
+enum event_kind {
+	EVENT_EXEC,    /* the command, or a process it became, executed another file */
+	EVENT_PROCESS, /* a process began its first span */
+};
+
+struct event {
+	__u32 kind;
 	__u32 pid;
 };
 

@@ -217,8 +217,6 @@ int async_begin(struct pt_regs *ctx)
 	bpf_get_current_comm(span.comm, sizeof(span.comm));
 	thread = has_breakdown ? thread_current(true) : NULL;
 	if (thread) {
-		thread->has_async = true;
-		barrier(); /* the clock runs from here on */
 		span.is_timed = true;
 		span.begin_ns = clock_read(thread, bpf_ktime_get_ns(), &span.before);
 	} else {
@@ -304,41 +302,84 @@ int value(struct pt_regs *ctx)
 
 /* ---- threads that end, programs that are replaced ---- */
 
+#define CLONE_THREAD 0x10000
+
+static __always_inline void adopt_thread(struct task_struct *task)
+{
+	struct thread *thread = thread_create(task);
+
+	if (thread)
+		thread->is_unseen = true;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct thread *thread = thread_current(false);
-	__u64 key = (__u64)task;
+	__u64 key = spare_key(task);
+	__u32 pid = task->tgid;
 
 	if (is_recording)
 		drop_all(thread);
 	if (has_spare_threads)
 		bpf_map_delete_elem(&spare_threads, &key);
+	if (task->pid == task->tgid)
+		bpf_map_delete_elem(&processes, &pid);
 	return 0;
 }
 
+/* A thread of a process that had a span may hold what the others wait for. */
+SEC("?tp_btf/task_newtask")
+int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
+{
+	if (clone_flags & CLONE_THREAD && thread_current(false))
+		adopt_thread(task);
+	return 0;
+}
+
+/* Run when processes had their first span. */
+SEC("?iter/task")
+int adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	__u32 pid = task ? task->tgid : 0;
+
+	if (task && bpf_map_lookup_elem(&processes, &pid) && !thread_of(task))
+		adopt_thread(task);
+	return 0;
+}
+
+/* A thread that executes a file gets the number of its process's first: spare state has the old one. */
+static __always_inline void drop_spare(struct task_struct *task, int old_tid)
+{
+	__u64 key = (__u64)task->tgid << 32 | (__u32)old_tid;
+
+	if (!has_spare_threads || old_tid == task->pid)
+		return;
+	drop_all(bpf_map_lookup_elem(&spare_threads, &key));
+	bpf_map_delete_elem(&spare_threads, &key);
+}
+
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
+int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 {
 	bool is_command = command_pid && (__u32)task->tgid == command_pid;
 	struct thread *thread = thread_current(is_command);
-	struct exec_event *event;
 
 	if (!is_recording)
 		return 0;
 	drop_all(thread);
+	drop_spare(task, old_tid);
 	if (thread) {
 		thread->seen = 0;
 		thread->outermost_sp = 0;
 		thread->is_fresh = true;
+		thread->fault_address = 0;
 	}
 	if (!is_command)
 		return 0;
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (event) {
-		event->pid = task->tgid;
-		bpf_ringbuf_submit(event, 0);
-	}
+	tell(EVENT_EXEC, task->tgid);
 	return 0;
 }
 
@@ -378,8 +419,83 @@ int list_open(struct bpf_iter__task *ctx)
 		return 0;
 	listing.record.pid = task->tgid;
 	listing.record.tid = task->pid;
+	if (listing.thread->left_clock) {
+		listing.record.is_blocked = true;
+		listing.record.blocked_since_ns =
+			listing.thread->left_clock + listing.thread->clock_lag;
+		listing.record.address = listing.thread->off_address;
+		listing.record.owner_tid = listing.thread->owner_tid;
+		listing.record.syscall = listing.thread->off_syscall;
+		listing.record.time_class = listing.thread->off_class;
+	}
 	bpf_probe_read_kernel_str(listing.record.comm, sizeof(listing.record.comm), task->comm);
 	bpf_loop(MAX_DEPTH, list_one, &listing, 0);
+	/* Without a span, but what it holds another may wait for. */
+	if (!listing.thread->depth && listing.record.owner_tid)
+		bpf_seq_write(listing.seq, &listing.record, sizeof(listing.record));
+	return 0;
+}
+
+#define OPEN_STACK_BYTES 16384 /* with the record no more than half of what an iterator can write */
+
+/* A stack_record under construction; one iterator runs at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, RECORD_ROOM);
+} open_room SEC(".maps");
+
+struct open_copy {
+	struct stack_copy copy;
+	struct task_struct *task;
+};
+
+static long copy_open_page(__u32 i, struct open_copy *open)
+{
+	struct stack_copy *copy = &open->copy;
+	__u32 size = copy->size;
+	__u64 at = copy->sp + size;
+	__u32 bytes = COPY_CHUNK - (at & (COPY_CHUNK - 1));
+
+	barrier_var(bytes);
+	barrier_var(size);
+	if (bytes == 0 || bytes > COPY_CHUNK || size > OPEN_STACK_BYTES - COPY_CHUNK ||
+	    bpf_copy_from_user_task(copy->record->bytes + size, bytes, (void *)at, open->task, 0))
+		return 1;
+	copy->size = size + bytes;
+	return 0;
+}
+
+/* The stacks of threads that have a span open. */
+SEC("?iter.s/task")
+int list_stacks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread *thread = task ? thread_of(task) : NULL;
+	struct open_copy open = {.task = task};
+	__u32 zero = 0;
+	struct stack_record *record = bpf_map_lookup_elem(&open_room, &zero);
+	struct pt_regs *regs;
+
+	/* One that has run since has left the wait that is told of. */
+	if (!thread || !thread->depth || !thread->left_clock || !record ||
+	    task->sched_info.last_arrival > thread->left_clock)
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	record->kind = RECORD_STACK;
+	record->role = STACK_OPEN;
+	record->at_ns = bpf_ktime_get_ns();
+	record->wait.time_class = CLASS_OTHER;
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	copy_registers(record, regs);
+	open.copy.record = record;
+	open.copy.sp = REGS_SP(regs);
+	bpf_loop(OPEN_STACK_BYTES / COPY_CHUNK + 1, copy_open_page, &open, 0);
+	record->size_bytes = open.copy.size;
+	if (open.copy.size <= OPEN_STACK_BYTES)
+		bpf_seq_write(ctx->meta->seq, record, sizeof(*record) + open.copy.size);
 	return 0;
 }
 

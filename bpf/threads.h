@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #ifndef PROBEKIT_THREADS_H
 #define PROBEKIT_THREADS_H
-/* Where the state of a thread is. */
+/*
+ * Where the state of a thread is. The first span of a process is an event, on which the library has
+ * its other threads adopted: they may hold what its spans wait for.
+ */
 #include "maps.h"
+
+/* Since Linux 6.2. */
+struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
+void bpf_task_release(struct task_struct *task) __ksym __weak;
 
 static const struct thread empty_thread;
 
+static __always_inline __u64 spare_key(const struct task_struct *task)
+{
+	return (__u64)task->tgid << 32 | (__u32)task->pid;
+}
+
+/* Where tasks cannot be found by number, all state is in the map that has it by number. */
 static __always_inline struct thread *thread_create(struct task_struct *task)
 {
-	struct thread *thread =
-		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u64 key = (__u64)task;
+	struct thread *thread = NULL;
+	__u64 key = spare_key(task);
 
+	if (has_task_from_pid)
+		thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (thread)
 		return thread;
 	bpf_map_update_elem(&spare_threads, &key, &empty_thread, BPF_NOEXIST);
@@ -19,14 +33,82 @@ static __always_inline struct thread *thread_create(struct task_struct *task)
 	return bpf_map_lookup_elem(&spare_threads, &key);
 }
 
+/* The spare one first: a thread may be adopted while it is refused and gets it. */
 static __always_inline struct thread *thread_of(struct task_struct *task)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	__u64 key = (__u64)task;
+	struct thread *thread = NULL;
+	__u64 key = spare_key(task);
 
-	if (!thread && has_spare_threads)
+	if (has_spare_threads)
 		thread = bpf_map_lookup_elem(&spare_threads, &key);
+	if (!thread && has_task_from_pid)
+		thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	return thread;
+}
+
+/* A task without any storage is told without the helper, which costs several times the load. */
+static __always_inline struct thread *thread_if_any(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage && !has_spare_threads)
+		return NULL;
+	return thread_of(task);
+}
+
+/* The thread `tid` of process `pid`, numbers of the first PID namespace. */
+static __always_inline struct thread *thread_by_tid(__u32 pid, __u32 tid)
+{
+	struct thread *thread = NULL;
+	__u64 key = (__u64)pid << 32 | tid;
+	struct task_struct *task;
+
+	if (has_spare_threads)
+		thread = bpf_map_lookup_elem(&spare_threads, &key);
+	if (thread || !has_task_from_pid)
+		return thread;
+	task = bpf_task_from_pid((__s32)tid);
+	if (!task)
+		return NULL;
+	if ((__u32)task->tgid == pid)
+		thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	bpf_task_release(task);
+	return thread;
+}
+
+/* Is there such a thread in the process, whether or not anything is known of it? */
+static __always_inline bool is_thread_of(__u32 pid, __u32 tid)
+{
+	struct task_struct *task;
+	bool is_one;
+
+	if (!has_task_from_pid)
+		return thread_by_tid(pid, tid) != NULL;
+	task = bpf_task_from_pid((__s32)tid);
+	if (!task)
+		return false;
+	is_one = (__u32)task->tgid == pid;
+	bpf_task_release(task);
+	return is_one;
+}
+
+static __always_inline void tell(__u32 kind, __u32 pid)
+{
+	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event)
+		return;
+	event->kind = kind;
+	event->pid = pid;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void note_process(__u32 pid)
+{
+	__u32 one = 1;
+
+	if (bpf_map_lookup_elem(&processes, &pid))
+		return;
+	if ((int)bpf_map_update_elem(&processes, &pid, &one, BPF_NOEXIST) == 0)
+		tell(EVENT_PROCESS, pid);
 }
 
 static __always_inline struct thread *thread_current(bool create)
@@ -34,7 +116,12 @@ static __always_inline struct thread *thread_current(bool create)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = thread_of(task);
 
-	return thread || !create ? thread : thread_create(task);
+	if (thread || !create)
+		return thread;
+	thread = thread_create(task);
+	if (thread && has_breakdown)
+		note_process(bpf_get_current_pid_tgid() >> 32);
+	return thread;
 }
 
 #endif

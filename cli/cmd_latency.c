@@ -23,6 +23,8 @@ struct options {
 	struct opt_integer key;
 	uint64_t duration_ns;
 	uint64_t interval_ns;
+	uint64_t slow_over_ns;
+	struct opt_integer until_slow;
 	const char *from;
 	const char *output;
 	bool is_json;
@@ -44,6 +46,11 @@ static const struct opt option_table[] = {
 	 "The time from one USDT probe to another on the same thread; \"A|B\" ends at the first. "
 	 "Repeat for more."},
 	{0, "key", OPT_INTEGER, "N", offsetof(struct options, key), "Only spans with this key."},
+	{0, "slow-over", OPT_DURATION, "DURATION", offsetof(struct options, slow_over_ns),
+	 "Explain the spans that take longer than this (100ms, 2s, 500us) instead of those that the "
+	 "distribution shows to be the slow ones."},
+	{0, "until-slow", OPT_INTEGER, "N", offsetof(struct options, until_slow),
+	 "With --slow-over: stop once N slow spans were seen."},
 	{0, "from", OPT_FILE, "FILE", offsetof(struct options, from),
 	 "Show a stored snapshot instead of measuring; \"-\" is standard input."},
 	{'o', "output", OPT_FILE, "FILE", offsetof(struct options, output),
@@ -54,7 +61,7 @@ static const struct opt option_table[] = {
 	{0, "no-color", OPT_FLAG, NULL, offsetof(struct options, no_color),
 	 "No colour on a terminal either."},
 	{'v', "verbose", OPT_FLAG, NULL, offsetof(struct options, is_verbose),
-	 "Say what is attached, and how."},
+	 "Say what is attached, and how; list the slowest spans, as --slow-over does too."},
 	{0},
 };
 
@@ -96,6 +103,7 @@ static int print_text(const struct options *options, const struct probekit_snaps
 		.rows = rows,
 		.has_key = options->key.is_given,
 		.key = options->key.value,
+		.is_verbose = options->is_verbose,
 	};
 	struct text_style style;
 	FILE *out = text_stream(options, &style);
@@ -209,12 +217,17 @@ static int check_usage(const struct options *options, const struct opt_operands 
 		if (has_live)
 			return usage_error(err, "--from shows a file: no TARGET, PID or command");
 		if (options->duration_ns || options->interval_ns || options->pairs.count ||
-		    options->output)
-			return usage_error(err, "-d, -i, -u and -o have no meaning with --from");
+		    options->output || options->slow_over_ns || options->until_slow.is_given)
+			return usage_error(err, "-d, -i, -u, -o, --slow-over and --until-slow have "
+						"no meaning with --from");
 		if (options->is_json && (options->spans.count || options->key.is_given))
 			return usage_error(err, "--json gives the file's whole: no -s, no --key");
 		return 0;
 	}
+	if (options->until_slow.is_given && !options->slow_over_ns)
+		return usage_error(err, "--until-slow needs --slow-over, which says what is slow");
+	if (options->until_slow.is_given && options->until_slow.value <= 0)
+		return usage_error(err, "--until-slow takes a number above 0");
 	if (!has_live) {
 		usage_error(err, "latency: no target");
 		snprintf(err->hint, sizeof(err->hint),
@@ -269,6 +282,7 @@ static int measure(struct probekit_session *session, struct options *options,
 		.session = session,
 		.duration_ns = options->duration_ns,
 		.interval_ns = options->interval_ns,
+		.until_slow = (uint64_t)options->until_slow.value,
 		.has_command = operands->command != NULL,
 		.interval = print_interval,
 		.arg = options,
@@ -297,6 +311,7 @@ static int run_live(struct options *options, const struct opt_operands *operands
 		.size = sizeof(session_options),
 		.key_only = options->key.is_given,
 		.key = options->key.value,
+		.slow_over_ns = options->slow_over_ns,
 		.command_stdout_to_stderr = options->is_json,
 		.log = log_line,
 		.log_arg = options,
@@ -362,16 +377,19 @@ const struct command command_latency = {
 			NULL},
 	.options = option_table,
 	.examples =
-		(const struct example[]){{"probekit latency -p 4242 -d 10",
-					  "Every span of a process, for ten seconds:"},
-					 {"probekit latency ./server -s 'web:*' -i 1",
-					  "Some spans of all servers, each second:"},
-					 {"probekit latency -- ./job --once",
-					  "A command, from its first instruction to its end:"},
-					 {"probekit latency /usr/lib/postgresql/15/bin/postgres -u "
-					  "postgresql:query__start,query__done",
-					  "Queries of a PostgreSQL that was not modified:"},
-					 {NULL, NULL}},
+		(const struct example[]){
+			{"probekit latency -p 4242 -d 10",
+			 "Every span of a process, for ten seconds:"},
+			{"probekit latency ./server -s 'web:*' -i 1",
+			 "Some spans of all servers, each second:"},
+			{"probekit latency -p 4242 --slow-over 100ms --until-slow 5",
+			 "Wait for five requests of more than 100 ms, and explain them:"},
+			{"probekit latency -- ./job --once",
+			 "A command, from its first instruction to its end:"},
+			{"probekit latency /usr/lib/postgresql/15/bin/postgres -u "
+			 "postgresql:query__start,query__done",
+			 "Queries of a PostgreSQL that was not modified:"},
+			{NULL, NULL}},
 	.takes_command = true,
 	.options_size = sizeof(struct options),
 	.run = run,

@@ -96,6 +96,12 @@ static int poll_session(const struct measure *measure, int timeout_ms, struct pr
 	return ret == -EINTR ? 0 : ret;
 }
 
+static bool has_seen_slow(const struct measure *measure)
+{
+	return measure->until_slow &&
+	       probekit_session_slow_count(measure->session) >= measure->until_slow;
+}
+
 /* 0 at a regular end. */
 static int run(const struct measure *measure, struct progress *progress, struct probekit_error *err)
 {
@@ -107,7 +113,7 @@ static int run(const struct measure *measure, struct progress *progress, struct 
 		uint64_t now = now_ns();
 		int ret;
 
-		if (now >= end)
+		if (now >= end || has_seen_slow(measure))
 			return 0;
 		if (now >= next) {
 			ret = emit_interval(measure, progress, err);

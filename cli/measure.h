@@ -11,6 +11,7 @@ struct measure {
 	struct probekit_session *session;
 	uint64_t duration_ns; /* 0: no limit */
 	uint64_t interval_ns; /* 0: none */
+	uint64_t until_slow;  /* stop at so many slow spans; 0: do not */
 	bool has_command;
 	/* What was added in one interval. The deltas, of which the last comes after the end, add up
 	 * to the whole. Returns 0 or a negative errno with `err` filled. */

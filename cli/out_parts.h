@@ -38,7 +38,31 @@ bool quantile_is_known(uint64_t count, double q);
 void out_histogram(FILE *out, const struct text_style *style, const struct probekit_probe *probe);
 
 /* What made the slow ones slow; nothing where that is not known. */
-void out_why(struct text_line *line, const struct probekit_probe *row);
+void out_why(struct text_line *line, const struct probekit_snapshot_info *info,
+	     const struct probekit_probe *row);
+/* The few slowest, one by one. */
+void out_slowest(struct text_line *line, const struct probekit_probe *row);
+/* The spans that had not ended, oldest first. */
+void out_open(struct text_line *line, const struct probekit_probe *probe);
+/* A sentence for each circle of threads that wait for each other's locks, in which one is inside a
+ * span of the probe: that one's first thread tells it. */
+void out_deadlocks(struct text_line *line, const struct text_view *view,
+		   const struct probekit_probe *probe);
+
+enum { TEXT_SIZE = 256 };
+
+/* "function", "library+0x1f" where that is not known. */
+void frame_text(const struct probekit_frame *frame, char *text, size_t size);
+/* "log_mutex (logger+0x4050)"; the address where there is no name. */
+void lock_text(const char *symbol, const char *place, uint64_t address, char text[TEXT_SIZE]);
+/* "worker (tid 42)" */
+void thread_text(const char *comm, size_t comm_size, const char *id_name, pid_t id,
+		 char text[TEXT_SIZE]);
+/* Innermost frames that are of the language's libraries, if any of the program's follow. */
+size_t stack_library_frames(const struct probekit_stack *stack);
+/* A line "LABEL inner <- outer      file.c:48" of the frames from `first` on; nothing of none. */
+void out_stack(struct text_line *line, unsigned int indent, const char *label,
+	       const struct probekit_stack *stack, size_t first);
 
 /* The same columns for keys, for the summary of all probes, and for intervals. */
 struct text_table {

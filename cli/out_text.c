@@ -12,7 +12,6 @@
 enum {
 	MAX_BLOCKS = 6, /* probes beyond stand in the summary only */
 	MAX_MODES = 6,
-	MAX_OPEN_SHOWN = 3,
 	NAME_SIZE = 256,
 	OBJECT_SIZE = 320,
 	NEAR_FLOOR = 2, /* a quantile below this multiple of the floor says little */
@@ -48,6 +47,8 @@ static const struct {
 	 "async spans beyond the table of open ones"},
 	{LOST(unreadable_argument), "not understood", "key, id or value that could not be read",
 	 "keys, ids or values that could not be read"},
+	{LOST(samples_dropped), "not told", "stack or slow span that found no room on its way",
+	 "stacks or slow spans that found no room on their way"},
 	{LOST(out_of_range), "in the last bucket", "value beyond the histogram's range",
 	 "values beyond the histogram's range"},
 #undef LOST
@@ -282,39 +283,6 @@ static void print_losses(struct text_line *line, const struct probekit_probe *pr
 	}
 }
 
-static int compare_open(const void *a, const void *b)
-{
-	const struct probekit_open_span *left = *(const struct probekit_open_span *const *)a;
-	const struct probekit_open_span *right = *(const struct probekit_open_span *const *)b;
-
-	return left->age_ns > right->age_ns ? -1 : left->age_ns < right->age_ns;
-}
-
-static void print_open(struct text_line *line, const struct probekit_probe *probe)
-{
-	size_t n = probe->open_count;
-	const struct probekit_open_span **open = malloc((n ? n : 1) * sizeof(*open));
-
-	for (size_t i = 0; open && i < n; i++)
-		open[i] = &probe->open[i];
-	if (open && n) {
-		qsort(open, n, sizeof(*open), compare_open);
-		line_add(line, 0, INK_WARN, "still open: %s, oldest", format_count(n).text);
-	}
-	for (size_t i = 0; open && i < n && i < MAX_OPEN_SHOWN; i++) {
-		char raw[sizeof(open[i]->comm) + 1] = "";
-		char comm[4 * sizeof(raw)];
-
-		memcpy(raw, open[i]->comm, sizeof(open[i]->comm));
-		format_escape(raw, comm, sizeof(comm));
-		line_add(line, 1, INK_WARN, "%s (tid %d %s)%s",
-			 format_duration((double)open[i]->age_ns).text, (int)open[i]->tid, comm,
-			 i + 1 < n && i + 1 < MAX_OPEN_SHOWN ? "," : "");
-	}
-	line_end(line);
-	free(open);
-}
-
 static void print_block(struct text_line *line, const struct text_view *view,
 			const struct text_group *group)
 {
@@ -335,13 +303,17 @@ static void print_block(struct text_line *line, const struct text_view *view,
 		print_floor_warning(line, row, floor_ns);
 	}
 	print_losses(line, group->probe);
-	print_open(line, group->probe);
 	if (has_count(group)) {
 		fputc('\n', line->out);
 		out_histogram(line->out, line->style, row);
-		out_why(line, row);
 		if (group->key_count && !view->has_key)
 			out_keys(line->out, line->style, group, view->info->duration_ns);
+	}
+	out_open(line, group->probe);
+	if (has_count(group)) {
+		if (view->is_verbose || row->tail.exponent == INT32_MIN)
+			out_slowest(line, row);
+		out_why(line, view->info, row);
 	}
 	fputc('\n', line->out);
 }
@@ -466,6 +438,8 @@ int out_text_report(FILE *out, const struct text_style *style, const struct text
 	else if (told < n)
 		print_silent(&line, view, groups + told, n - told, told == 0);
 	print_end(&line, view);
+	for (size_t i = 0; i < n; i++)
+		out_deadlocks(&line, view, groups[i].probe);
 	free(groups);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct text_view {
 	size_t size;
 	bool has_key; /* show this key of each probe instead of the whole */
 	int64_t key;
+	bool is_verbose; /* the slowest spans too */
 };
 
 /* One block for each probe, most total time first, then what holds for all of them. -ENOMEM. */

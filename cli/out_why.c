@@ -3,19 +3,26 @@
 #include "out_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
-	MAX_CLASSES_SHOWN = 4,
-	MAX_CAUSES_SHOWN = 3, /* of a class */
+	MAX_CAUSES_SHOWN = 6,
+	MAX_OF_CLASS = 3,
+	MAX_EXPLAINED = 3, /* with stacks and holders */
+	MAX_ACTIVITIES = 3,
 	MAX_CHILDREN_SHOWN = 3,
+	SHARE_WIDTH = 7,
+	STEP = 2, /* of a holder's holder */
 };
 
 #define LEAST_SHARE 0.01
+#define LEAST_EXPLAINED 0.05
+#define LEAST_ACTIVITY 0.05
 
 static const char *const words[PROBEKIT_CLASS_COUNT] = {
 	[PROBEKIT_CLASS_ONCPU] = "on CPU",
 	[PROBEKIT_CLASS_RUNQUEUE] = "runnable, waiting for a CPU",
-	[PROBEKIT_CLASS_THROTTLED] = "throttled by the cgroup's CPU quota",
+	[PROBEKIT_CLASS_THROTTLED] = "held back by a cgroup's CPU quota",
 	[PROBEKIT_CLASS_LOCK] = "waiting for a lock",
 	[PROBEKIT_CLASS_DISK] = "waiting for the disk",
 	[PROBEKIT_CLASS_NETWORK] = "waiting on a network socket",
@@ -29,67 +36,375 @@ static const char *const words[PROBEKIT_CLASS_COUNT] = {
 	[PROBEKIT_CLASS_OTHER] = "waiting for something else",
 };
 
-/* One cause below its class: "log_mutex (logger+0x4050)   97 %   1 204 waits". */
-static void print_cause(struct text_line *line, const struct probekit_cause *cause)
-{
-	char symbol[128];
-	char place[128];
+/* What all lines of one row share. */
+struct why {
+	struct text_line *line;
+	const struct probekit_snapshot_info *info;
+	unsigned int body; /* column where causes begin */
+};
 
-	format_escape(cause->symbol ? cause->symbol : "", symbol, sizeof(symbol));
-	format_escape(cause->place ? cause->place : "", place, sizeof(place));
-	line_add(line, 0, INK_PLAIN, "%9s", "");
-	if (cause->symbol)
-		line_add(line, 0, INK_BOLD, "%s", symbol);
-	else if (cause->address)
-		line_add(line, 0, INK_PLAIN, "a lock at 0x%llx of process %d",
-			 (unsigned long long)cause->address, (int)cause->pid);
+/* ---- the first line of a cause ---- */
+
+/* `fsync("/var/log/app.log")`, or what the class means. */
+static void print_call(struct text_line *line, const struct probekit_cause *cause)
+{
+	char object[TEXT_SIZE];
+	char call[TEXT_SIZE / 2];
+
+	format_escape(cause->object ? cause->object : "", object, sizeof(object));
+	format_escape(cause->syscall ? cause->syscall : "", call, sizeof(call));
+	if (cause->syscall && cause->object)
+		line_add(line, 0, INK_BOLD, "%s(\"%s\")", call, object);
+	else if (cause->syscall)
+		line_add(line, 0, INK_BOLD, "%s", call);
+	else if (cause->object)
+		line_add(line, 0, INK_BOLD, "%s: %s", words[cause->time_class], object);
 	else
-		line_add(line, 0, INK_PLAIN, "in %s", cause->syscall);
-	if (cause->place)
-		line_add(line, 0, INK_PLAIN, " (%s)", place);
-	line_add(line, 0, INK_PLAIN, ": %s in %s", format_share(cause->share).text,
-		 format_plural(cause->count, "wait", "waits").text);
-	line_end(line);
+		line_add(line, 0, INK_PLAIN, "%s", words[cause->time_class]);
 }
 
-static void print_class(struct text_line *line, const struct probekit_tail *tail, double all,
-			enum probekit_class time_class, bool is_first,
-			const struct probekit_cause *causes, size_t size)
+static void print_lock(struct text_line *line, const struct probekit_cause *cause)
 {
-	size_t shown = 0;
+	const char *kind = cause->lock_kind ? cause->lock_kind : "lock";
+	size_t first = stack_library_frames(&cause->stack);
+	char name[TEXT_SIZE];
+	char shown[TEXT_SIZE / 4];
 
-	line_add(line, 0, is_first ? INK_BOLD : INK_PLAIN, "%7s  %s",
-		 format_share((double)tail->time_ns[time_class] / all).text, words[time_class]);
-	line_end(line);
-	for (size_t i = 0; i < size && shown < MAX_CAUSES_SHOWN; i++) {
-		if (causes[i].time_class != time_class || causes[i].share < LEAST_SHARE ||
-		    !(causes[i].address || causes[i].syscall))
-			continue;
-		print_cause(line, &causes[i]);
-		shown++;
+	if (!cause->address) {
+		print_call(line, cause);
+		return;
+	}
+	format_escape(kind, shown, sizeof(shown));
+	if (cause->lock_kind && strcmp(kind, "join") == 0) {
+		line_add(line, 0, INK_BOLD, "the end of another thread");
+	} else if (cause->symbol) {
+		lock_text(cause->symbol, cause->place, cause->address, name);
+		if (cause->lock_kind && strcmp(kind, "mutex") != 0)
+			line_add(line, 0, INK_PLAIN, "%s ", shown);
+		line_add(line, 0, INK_BOLD, "%s", name);
+	} else if (cause->stack.size && cause->stack.frames[first].function) {
+		frame_text(&cause->stack.frames[first], name, sizeof(name));
+		line_add(line, 0, INK_BOLD, "a %s that %s waits for", shown, name);
+		line_add(line, 1, INK_PLAIN, "(0x%llx)", (unsigned long long)cause->address);
+	} else {
+		line_add(line, 0, INK_BOLD, "a %s at 0x%llx of process %d", shown,
+			 (unsigned long long)cause->address, (int)cause->pid);
 	}
 }
 
-static void print_classes(struct text_line *line, const struct probekit_tail *tail,
-			  const struct probekit_cause *causes, size_t size)
+static bool is_target(const struct probekit_snapshot_info *info, pid_t pid)
 {
-	bool is_shown[PROBEKIT_CLASS_COUNT] = {false};
-	double all = 0;
+	for (size_t i = 0; i < info->pid_count; i++)
+		if (info->pids[i] == pid)
+			return true;
+	return false;
+}
 
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		all += (double)tail->time_ns[i];
-	for (int shown = 0; shown < MAX_CLASSES_SHOWN; shown++) {
+static void print_thief(struct why *why, const struct probekit_cause *cause)
+{
+	const struct probekit_thread *thief = &cause->thief;
+	char name[TEXT_SIZE];
+
+	if (!thief->pid && !thief->tid) {
+		print_call(why->line, cause);
+		return;
+	}
+	if (thief->tid)
+		thread_text(thief->comm, sizeof(thief->comm), "tid", thief->tid, name);
+	else
+		thread_text(thief->comm, sizeof(thief->comm), "pid", thief->pid, name);
+	line_add(why->line, 0, INK_BOLD,
+		 is_target(why->info, thief->pid) ? "CPU taken by the target's own %s"
+						  : "CPU taken by %s",
+		 name);
+}
+
+static void print_peer(struct text_line *line, const struct probekit_cause *cause)
+{
+	static const struct {
+		const char *direction;
+		const char *text;
+	} directions[] = {{"read", "reading from"},
+			  {"write", "writing to"},
+			  {"accept", "accepting on"},
+			  {"connect", "connecting to"}};
+	char peer[TEXT_SIZE];
+	const char *text = "waiting on";
+
+	if (!cause->object) {
+		print_call(line, cause);
+		return;
+	}
+	for (size_t i = 0; cause->direction && i < sizeof(directions) / sizeof(directions[0]); i++)
+		if (strcmp(cause->direction, directions[i].direction) == 0)
+			text = directions[i].text;
+	format_escape(cause->object, peer, sizeof(peer));
+	line_add(line, 0, INK_BOLD, "%s %s", text, peer);
+}
+
+static void print_hot(struct text_line *line, const struct probekit_cause *cause)
+{
+	char name[TEXT_SIZE];
+
+	if (!cause->stack.size) {
+		print_call(line, cause);
+		return;
+	}
+	frame_text(&cause->stack.frames[0], name, sizeof(name));
+	line_add(line, 0, INK_BOLD, "in %s", name);
+	if (cause->stack.share > 0)
+		line_add(line, 0, INK_PLAIN, ", %s of it", format_share(cause->stack.share).text);
+}
+
+static void print_subject(struct why *why, const struct probekit_cause *cause)
+{
+	switch (cause->time_class) {
+	case PROBEKIT_CLASS_ONCPU:
+		print_hot(why->line, cause);
+		break;
+	case PROBEKIT_CLASS_RUNQUEUE:
+		print_thief(why, cause);
+		break;
+	case PROBEKIT_CLASS_LOCK:
+		print_lock(why->line, cause);
+		break;
+	case PROBEKIT_CLASS_NETWORK:
+		print_peer(why->line, cause);
+		break;
+	default:
+		print_call(why->line, cause);
+	}
+	if (cause->time_class != PROBEKIT_CLASS_LOCK && (cause->waker.pid || cause->waker.tid)) {
+		char name[TEXT_SIZE];
+
+		thread_text(cause->waker.comm, sizeof(cause->waker.comm),
+			    cause->waker.pid ? "pid" : "tid",
+			    cause->waker.pid ? cause->waker.pid : cause->waker.tid, name);
+		line_add(why->line, 0, INK_PLAIN, ", woken by %s", name);
+	}
+	if (cause->count)
+		line_add(why->line, 0, INK_PLAIN, ", %s",
+			 format_plural(cause->count, "wait", "waits").text);
+}
+
+/* ---- what is known of it ---- */
+
+static const char *activity_word(const char *name)
+{
+	static const struct {
+		const char *name;
+		const char *word;
+	} others[] = {{"oncpu", "on CPU"},
+		      {"runqueue", "waiting for a CPU"},
+		      {"pagefault", "page faults"}};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(name, others[i].name) == 0)
+			return others[i].word;
+	return name;
+}
+
+static size_t activities_shown(const struct probekit_holder *holder)
+{
+	size_t n =
+		holder->activity_count < MAX_ACTIVITIES ? holder->activity_count : MAX_ACTIVITIES;
+
+	while (n > 1 && holder->activities[n - 1].share < LEAST_ACTIVITY)
+		n--;
+	return n;
+}
+
+/* `fsync("/var/log/app.log") 94 % of it, on CPU 4 %` */
+static void print_activities(struct text_line *line, const struct probekit_holder *holder)
+{
+	size_t n = activities_shown(holder);
+	char name[TEXT_SIZE / 2];
+	char file[TEXT_SIZE];
+	char call[2 * TEXT_SIZE];
+	bool is_file_told = !holder->file;
+
+	format_escape(holder->file ? holder->file : "", file, sizeof(file));
+	for (size_t i = 0; i < n; i++) {
+		const char *word = activity_word(holder->activities[i].name);
+		bool is_syscall = word == holder->activities[i].name;
+
+		format_escape(word, name, sizeof(name));
+		if (is_syscall && !is_file_told)
+			snprintf(call, sizeof(call), "%s(\"%s\")", name, file);
+		else
+			snprintf(call, sizeof(call), "%s", name);
+		is_file_told |= is_syscall;
+		line_add(line, 1, i == 0 ? INK_BOLD : INK_PLAIN, "%s %s%s%s", call,
+			 format_share(holder->activities[i].share).text, i == 0 ? " of it" : "",
+			 i + 1 < n ? "," : "");
+	}
+}
+
+static void holder_text(const struct probekit_holder *holder, char text[2 * TEXT_SIZE])
+{
+	char thread[TEXT_SIZE];
+
+	thread_text(holder->thread.comm, sizeof(holder->thread.comm), "tid", holder->thread.tid,
+		    thread);
+	snprintf(text, 2 * TEXT_SIZE, holder->threads > 1 ? "%s and %u more" : "%s", thread,
+		 holder->threads - 1);
+}
+
+/* A holder, and below it what it waited for itself, each a step further in. */
+static void print_holder(struct why *why, const struct probekit_holder *holder)
+{
+	struct text_line *line = why->line;
+	unsigned int indent = why->body + (unsigned int)strlen("holder: ");
+	char text[2 * TEXT_SIZE];
+	char lock[TEXT_SIZE];
+
+	line->indent = why->body;
+	line_add(line, 0, INK_PLAIN, "holder:");
+	line->indent = indent;
+	print_activities(line, holder);
+	holder_text(holder, text);
+	if (holder->thread.tid)
+		line_add(line, holder->activity_count ? 2 : 1, INK_PLAIN,
+			 holder->activity_count ? "by %s" : "%s", text);
+	line_end(line);
+	for (;; indent += STEP) {
+		const struct probekit_holder *next = holder->next;
+
+		out_stack(line, indent, "in", &holder->stack, stack_library_frames(&holder->stack));
+		if (!holder->next_address)
+			return;
+		lock_text(holder->next_symbol, holder->next_place, holder->next_address, lock);
+		line->indent = indent;
+		line_add(line, 0, INK_BOLD, "waits for %s%s", lock, next ? "," : "");
+		line->indent = indent + STEP;
+		if (!next) {
+			line_end(line);
+			return;
+		}
+		holder_text(next, text);
+		line_add(line, 1, INK_PLAIN, "held by %s%s", text, next->activity_count ? ":" : "");
+		print_activities(line, next);
+		line_end(line);
+		holder = next;
+	}
+}
+
+static void print_releaser(struct why *why, const struct probekit_cause *cause)
+{
+	char thread[TEXT_SIZE];
+
+	if (!cause->waker.tid && !cause->waker.pid)
+		return;
+	thread_text(cause->waker.comm, sizeof(cause->waker.comm), "tid", cause->waker.tid, thread);
+	why->line->indent = why->body;
+	line_add(why->line, 0, INK_PLAIN, "released by:");
+	line_add(why->line, 1, INK_BOLD, "%s", thread);
+	line_end(why->line);
+	out_stack(why->line, why->body + (unsigned int)strlen("released by: "), "in",
+		  &cause->waker_stack, stack_library_frames(&cause->waker_stack));
+}
+
+static bool is_in_kernel(const struct probekit_cause *cause)
+{
+	return cause->time_class == PROBEKIT_CLASS_OTHER ||
+	       (cause->time_class == PROBEKIT_CLASS_LOCK && !cause->address);
+}
+
+static void print_evidence(struct why *why, const struct probekit_cause *cause)
+{
+	bool has_cpu = cause->time_class == PROBEKIT_CLASS_ONCPU;
+
+	if (cause->time_class != PROBEKIT_CLASS_RUNQUEUE &&
+	    cause->time_class != PROBEKIT_CLASS_THROTTLED)
+		out_stack(why->line, why->body, has_cpu ? "running:" : "waiting:", &cause->stack,
+			  has_cpu ? 0 : stack_library_frames(&cause->stack));
+	if (is_in_kernel(cause))
+		out_stack(why->line, why->body, "in kernel:", &cause->kernel_stack, 0);
+	if (cause->holder)
+		print_holder(why, cause->holder);
+	else if (cause->time_class == PROBEKIT_CLASS_LOCK)
+		print_releaser(why, cause);
+}
+
+/* ---- which causes ---- */
+
+static bool is_rest(const struct probekit_cause *cause)
+{
+	return !cause->count && cause->time_class != PROBEKIT_CLASS_ONCPU;
+}
+
+static void print_cause(struct why *why, const struct probekit_cause *cause, bool is_first,
+			bool is_explained)
+{
+	struct text_line *line = why->line;
+	int width = (int)(why->body - SHARE_WIDTH - 4);
+
+	line->indent = 0;
+	line_add(line, 0, is_first ? INK_BOLD : INK_PLAIN, "%*s  %-*s  ", SHARE_WIDTH,
+		 format_share(cause->share).text, width, probekit_class_name(cause->time_class));
+	line->indent = why->body;
+	print_subject(why, cause);
+	line_end(line);
+	if (is_explained)
+		print_evidence(why, cause);
+	line->indent = 2;
+}
+
+/* In `chosen`, the class with the most time first, and in it the cause. The first cause of a class
+ * need not be its biggest class's: sums decide. */
+static size_t choose(const struct probekit_probe *row,
+		     const struct probekit_cause *chosen[MAX_CAUSES_SHOWN])
+{
+	bool is_done[PROBEKIT_CLASS_COUNT] = {false};
+	size_t n = 0;
+
+	for (int k = 0; k < PROBEKIT_CLASS_COUNT; k++) {
+		size_t of_class = 0;
 		int best = -1;
 
 		for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-			if (!is_shown[i] && (best < 0 || tail->time_ns[i] > tail->time_ns[best]))
+			if (!is_done[i] &&
+			    (best < 0 || row->tail.time_ns[i] > row->tail.time_ns[best]))
 				best = i;
-		if ((double)tail->time_ns[best] < LEAST_SHARE * all)
-			break;
-		is_shown[best] = true;
-		print_class(line, tail, all, (enum probekit_class)best, shown == 0, causes, size);
+		is_done[best] = true;
+		for (size_t i = 0; i < row->cause_count; i++) {
+			const struct probekit_cause *cause = &row->causes[i];
+
+			if ((int)cause->time_class != best || cause->share < LEAST_SHARE ||
+			    of_class == MAX_OF_CLASS || n == MAX_CAUSES_SHOWN)
+				continue;
+			chosen[n++] = cause;
+			of_class++;
+		}
+	}
+	return n;
+}
+
+static void print_causes(struct text_line *line, const struct probekit_snapshot_info *info,
+			 const struct probekit_probe *row)
+{
+	const struct probekit_cause *chosen[MAX_CAUSES_SHOWN];
+	size_t n = choose(row, chosen);
+	struct why why = {line, info, 0};
+	size_t width = 0;
+	size_t explained = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t length = strlen(probekit_class_name(chosen[i]->time_class));
+
+		width = length > width ? length : width;
+	}
+	why.body = (unsigned int)(SHARE_WIDTH + 2 + width + 2);
+	for (size_t i = 0; i < n; i++) {
+		bool is_explained = !is_rest(chosen[i]) && explained < MAX_EXPLAINED &&
+				    (i == 0 || chosen[i]->share >= LEAST_EXPLAINED);
+
+		explained += is_explained;
+		print_cause(&why, chosen[i], i == 0, is_explained);
 	}
 }
+
+/* ---- spans inside ---- */
 
 static int by_time(const void *a, const void *b)
 {
@@ -111,7 +426,7 @@ static void print_children(struct text_line *line, const struct probekit_probe *
 		qsort(children, n, sizeof(*children), by_time);
 	for (size_t i = 0; children && i < n && shown < MAX_CHILDREN_SHOWN; i++) {
 		double share = (double)children[i]->time_ns / (double)probe->sum;
-		char name[256];
+		char name[TEXT_SIZE];
 
 		if (share < LEAST_SHARE)
 			break;
@@ -123,23 +438,28 @@ static void print_children(struct text_line *line, const struct probekit_probe *
 	free(children);
 }
 
-void out_why(struct text_line *line, const struct probekit_probe *row)
+void out_why(struct text_line *line, const struct probekit_snapshot_info *info,
+	     const struct probekit_probe *row)
 {
-	struct probekit_cause *causes;
-	struct probekit_tail tail;
-	size_t size;
+	bool has_children = row->child_count && row->sum > 0;
+	bool has_threshold = row->tail.exponent == INT32_MIN && row->tail.from_ns;
 
-	if (!probekit_probe_tail(row, &tail) || tail.count == 0)
-		return;
-	fputc('\n', line->out);
-	line_add(line, 0, INK_PLAIN, "why slow (over %s: %s of spans, %s of the time):",
-		 format_duration((double)tail.from_ns).text, format_share(tail.share_of_spans).text,
-		 format_share(tail.share_of_time).text);
-	line_end(line);
-	if (probekit_probe_causes(row, &causes, &size)) /* no memory: without them */
-		size = 0;
-	print_classes(line, &tail, causes, size);
-	free(causes);
-	if (row->child_count && row->sum > 0)
+	if (has_children || row->tail.count || has_threshold)
+		fputc('\n', line->out);
+	if (has_children)
 		print_children(line, row);
+	if (row->tail.count == 0 && !has_threshold)
+		return;
+	if (row->tail.count == 0) {
+		line_add(line, 0, INK_PLAIN, "none took longer than %s",
+			 format_duration((double)row->tail.from_ns).text);
+		line_end(line);
+		return;
+	}
+	line_add(line, 0, INK_PLAIN, "why slow (over %s: %s of spans, %s of the time):",
+		 format_duration((double)row->tail.from_ns).text,
+		 format_share(row->tail.share_of_spans).text,
+		 format_share(row->tail.share_of_time).text);
+	line_end(line);
+	print_causes(line, info, row);
 }

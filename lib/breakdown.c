@@ -79,9 +79,22 @@ static int add_band(struct probekit_probe *probe, int32_t exponent,
 	return 0;
 }
 
-int breakdown_from_row(const struct row_sums *sums, struct probekit_probe *probe)
+/* The tail by the caller's threshold. */
+static void set_tail(const struct row_sums *sums, uint64_t slow_over_ns, struct probekit_tail *tail)
+{
+	tail->exponent = INT32_MIN;
+	tail->from_ns = slow_over_ns;
+	tail->count = sums->slow_count;
+	add_times(tail->time_ns, sums->slow_ns);
+}
+
+int breakdown_from_row(const struct row_sums *sums, uint64_t slow_over_ns,
+		       struct probekit_probe *probe)
 {
 	int result = 0;
+
+	if (slow_over_ns)
+		set_tail(sums, slow_over_ns, &probe->tail);
 
 	probe->has_time = true;
 	probe->unexplained_ns = sums->unexplained_ns;
@@ -101,6 +114,12 @@ int breakdown_add(struct probekit_probe *into, const struct probekit_probe *from
 
 	add_times(into->time_ns, from->time_ns);
 	into->unexplained_ns += from->unexplained_ns;
+	if (from->tail.exponent == INT32_MIN) {
+		into->tail.exponent = INT32_MIN;
+		into->tail.from_ns = from->tail.from_ns;
+		into->tail.count += from->tail.count;
+		add_times(into->tail.time_ns, from->tail.time_ns);
+	}
 	for (size_t i = 0; i < from->band_count && !result; i++)
 		result = add_band(into, from->bands[i].exponent, from->bands[i].time_ns);
 	return result;
@@ -153,6 +172,8 @@ static void wait_done(struct probekit_wait *wait)
 	release(wait->syscall);
 	release(wait->symbol);
 	release(wait->place);
+	release(wait->object);
+	release(wait->direction);
 }
 
 static void relations_done(struct probekit_relation *list, size_t count)
@@ -167,6 +188,21 @@ bool breakdown_is_same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+int breakdown_copy_text(const char *text, const char **into)
+{
+	*into = text ? strdup(text) : NULL;
+	return !*into == !text ? 0 : -ENOMEM;
+}
+
+static bool is_same_wait(const struct probekit_wait *a, const struct probekit_wait *b)
+{
+	return a->exponent == b->exponent && a->is_slow == b->is_slow &&
+	       a->time_class == b->time_class && a->pid == b->pid && a->address == b->address &&
+	       a->other_pid == b->other_pid && breakdown_is_same(a->syscall, b->syscall) &&
+	       breakdown_is_same(a->object, b->object) &&
+	       breakdown_is_same(a->direction, b->direction);
+}
+
 /* Takes off what had been waited before, and leaves out what is then nothing. */
 static void subtract_waits(struct probekit_probe *now, const struct probekit_probe *before)
 {
@@ -178,10 +214,7 @@ static void subtract_waits(struct probekit_probe *now, const struct probekit_pro
 		for (size_t k = 0; k < before->wait_count; k++) {
 			const struct probekit_wait *old = &before->waits[k];
 
-			if (old->exponent != wait->exponent ||
-			    old->time_class != wait->time_class || old->pid != wait->pid ||
-			    old->address != wait->address ||
-			    !breakdown_is_same(old->syscall, wait->syscall))
+			if (!is_same_wait(old, wait))
 				continue;
 			wait->time_ns -= old->time_ns;
 			wait->count -= old->count;
@@ -201,6 +234,10 @@ void breakdown_subtract(struct probekit_probe *now, const struct probekit_probe 
 
 	subtract_times(now->time_ns, before->time_ns);
 	now->unexplained_ns -= before->unexplained_ns;
+	if (now->tail.exponent == INT32_MIN) {
+		now->tail.count -= before->tail.count;
+		subtract_times(now->tail.time_ns, before->tail.time_ns);
+	}
 	for (size_t i = 0; i < now->band_count; i++) {
 		const struct probekit_band *old = breakdown_band(before, now->bands[i].exponent);
 
@@ -226,13 +263,12 @@ int breakdown_add_wait(struct probekit_probe *probe, const struct probekit_wait 
 	probe->waits = grown;
 	wait = &grown[probe->wait_count++];
 	*wait = *from;
-	wait->syscall = from->syscall ? strdup(from->syscall) : NULL;
-	wait->symbol = from->symbol ? strdup(from->symbol) : NULL;
-	wait->place = from->place ? strdup(from->place) : NULL;
-	return !wait->syscall == !from->syscall && !wait->symbol == !from->symbol &&
-			       !wait->place == !from->place
-		       ? 0
-		       : -ENOMEM;
+	/* All of them, so that none is left that belongs to `from`. */
+	return breakdown_copy_text(from->syscall, &wait->syscall) |
+	       breakdown_copy_text(from->symbol, &wait->symbol) |
+	       breakdown_copy_text(from->place, &wait->place) |
+	       breakdown_copy_text(from->object, &wait->object) |
+	       breakdown_copy_text(from->direction, &wait->direction);
 }
 
 void breakdown_done(struct probekit_probe *probe)
@@ -241,6 +277,10 @@ void breakdown_done(struct probekit_probe *probe)
 	for (size_t i = 0; i < probe->wait_count; i++)
 		wait_done(&probe->waits[i]);
 	free(probe->waits);
+	for (size_t i = 0; i < probe->cause_count; i++)
+		cause_done(&probe->causes[i]);
+	free(probe->causes);
+	free(probe->slowest);
 	relations_done(probe->children, probe->child_count);
 	relations_done(probe->parents, probe->parent_count);
 }

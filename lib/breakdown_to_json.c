@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns writing time_ns, bands, relations, waits, and what follows from them: syscalls, causes. */
-#include <stdio.h>
-#include <stdlib.h>
+/* Owns writing time_ns, bands, relations, waits, and the system calls that follow from them. */
 #include <string.h>
 
 #include "breakdown.h"
 #include "breakdown_json.h"
-#include "histogram.h"
-
-static void times(struct json_text *json, const uint64_t time_ns[static PROBEKIT_CLASS_COUNT])
-{
-	json_text_open_inline(json, "time_ns", '{');
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		json_text_unsigned(json, probekit_class_name((enum probekit_class)i), time_ns[i]);
-	json_text_close(json, '}');
-}
+#include "causes_json.h"
 
 /* Of the whole; at most 1, as what is still open has no part in it, but its children may have
  * ended. */
@@ -47,43 +37,9 @@ void breakdown_band_to_json(struct json_text *json, const struct probekit_probe 
 	const struct probekit_band *band = breakdown_band(probe, exponent);
 
 	if (probe->has_time)
-		times(json, band ? band->time_ns : none);
+		json_times(json, band ? band->time_ns : none);
 	else
 		json_text_null(json, "time_ns");
-}
-
-static void tail_of(struct json_text *json, const struct probekit_probe *probe)
-{
-	struct probekit_tail tail;
-
-	if (!probekit_probe_tail(probe, &tail)) {
-		json_text_null(json, "tail");
-		return;
-	}
-	json_text_open_inline(json, "tail", '{');
-	json_text_unsigned(json, "from_ns", tail.from_ns);
-	json_text_unsigned(json, "count", tail.count);
-	json_text_decimal(json, "share_of_spans", tail.share_of_spans);
-	json_text_decimal(json, "share_of_time", tail.share_of_time);
-	times(json, tail.time_ns);
-	json_text_close(json, '}');
-}
-
-static void lock_of(struct json_text *json, uint64_t address, const char *symbol, const char *place)
-{
-	char text[32];
-
-	if (!address) {
-		json_text_null(json, "lock");
-		return;
-	}
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)address);
-	json_text_open_inline(json, "lock", '{');
-	json_text_string(json, "address", text);
-	json_text_string(json, "symbol", symbol);
-	json_text_string(json, "place", place);
-	json_text_null(json, "kind");
-	json_text_close(json, '}');
 }
 
 static void waits(struct json_text *json, const struct probekit_probe *probe)
@@ -91,13 +47,20 @@ static void waits(struct json_text *json, const struct probekit_probe *probe)
 	json_text_open(json, "waits", '[');
 	for (size_t i = 0; i < probe->wait_count; i++) {
 		const struct probekit_wait *wait = &probe->waits[i];
+		const struct json_lock lock = {wait->address, wait->symbol, wait->place, NULL};
+		struct probekit_thread other = {.pid = wait->other_pid};
 
+		memcpy(other.comm, wait->other_comm, sizeof(other.comm));
 		json_text_open_inline(json, NULL, '{');
 		json_text_integer(json, "exponent", wait->exponent);
 		json_text_string(json, "class", probekit_class_name(wait->time_class));
 		json_text_string(json, "syscall", wait->syscall);
 		json_text_integer(json, "pid", wait->pid);
-		lock_of(json, wait->address, wait->symbol, wait->place);
+		json_lock(json, "lock", &lock);
+		json_object_of(json, wait->time_class, wait->object, wait->direction);
+		json_thread(json, "other", &other);
+		if (wait->is_slow)
+			json_text_bool(json, "is_slow", true);
 		json_text_unsigned(json, "time_ns", wait->time_ns);
 		json_text_unsigned(json, "count", wait->count);
 		json_text_unsigned(json, "spans", wait->spans);
@@ -136,37 +99,12 @@ static void syscalls(struct json_text *json, const struct probekit_probe *probe)
 	json_text_close(json, ']');
 }
 
-static void causes(struct json_text *json, const struct probekit_probe *probe)
-{
-	struct probekit_cause *list;
-	size_t size;
-
-	if (probekit_probe_causes(probe, &list, &size)) {
-		json->has_failed = true;
-		return;
-	}
-	json_text_open(json, "causes", '[');
-	for (size_t i = 0; i < size; i++) {
-		json_text_open_inline(json, NULL, '{');
-		json_text_string(json, "class", probekit_class_name(list[i].time_class));
-		json_text_decimal(json, "share", list[i].share);
-		json_text_unsigned(json, "time_ns", list[i].time_ns);
-		json_text_unsigned(json, "waits", list[i].count);
-		json_text_unsigned(json, "spans", list[i].spans);
-		json_text_string(json, "syscall", list[i].syscall);
-		lock_of(json, list[i].address, list[i].symbol, list[i].place);
-		json_text_close(json, '}');
-	}
-	json_text_close(json, ']');
-	free(list);
-}
-
 void breakdown_to_json(struct json_text *json, const struct probekit_probe *probe)
 {
 	relations(json, "parents", probe->parents, probe->parent_count, probe->sum);
 	relations(json, "children", probe->children, probe->child_count, probe->sum);
 	if (probe->has_time) {
-		times(json, probe->time_ns);
+		json_times(json, probe->time_ns);
 		json_text_unsigned(json, "unexplained_ns", probe->unexplained_ns);
 	} else {
 		json_text_null(json, "time_ns");
@@ -174,6 +112,6 @@ void breakdown_to_json(struct json_text *json, const struct probekit_probe *prob
 	}
 	waits(json, probe);
 	syscalls(json, probe);
-	tail_of(json, probe);
-	causes(json, probe);
+	tail_to_json(json, &probe->tail);
+	causes_to_json(json, probe);
 }

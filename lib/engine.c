@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the BPF object and the memory it shares with us. */
+/* Owns the life of the BPF object, and what it is told while it runs. */
 #include "engine.h"
 
 #include <bpf/bpf.h>
@@ -8,35 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../bpf/bucket.h"
 #include "attach.h"
-#include "probekit.skel.h"
+#include "engine_state.h"
 #include "quiet.h"
+#include "sampler.h"
 #include "syscalls.h"
 
 #define MAX_SHARDS 16
 #define MEMORY_BUDGET_BYTES (64ull << 20)
 #define MIN_SCALE 2
 #define MAX_ASYNC_SPANS 65536
-
-struct engine {
-	struct probekit_bpf *bpf;
-	uint32_t shards;
-	int32_t scale;
-	size_t row_bytes;
-	uint32_t rows;
-	uint32_t probes;
-	uint8_t *row_memory;
-	size_t row_memory_bytes;
-	struct probe_counters *counters;
-	size_t counters_bytes;
-	struct key_table *keys;
-	size_t keys_bytes;
-	struct ring_buffer *events;
-	int exec_events;
-};
 
 static uint32_t shard_count(void)
 {
@@ -93,11 +78,20 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->filter_key = options->filter_key;
 	bpf->rodata->only_key = options->only_key;
 	bpf->rodata->has_breakdown = options->has_breakdown;
+	bpf->rodata->has_task_from_pid = options->has_task_from_pid;
+	bpf->rodata->slow_over_ns = options->slow_over_ns;
+	bpf->rodata->futex_syscall = SYS_futex;
+	if (!options->has_breakdown)
+		bpf_map__set_max_entries(bpf->maps.stack_slots, 1);
+	bpf->rodata->sample_period_ns = options->has_breakdown ? sampler_period_ns() : 0;
+	bpf_map__set_max_entries(bpf->maps.sample_rooms,
+				 options->has_breakdown ? (uint32_t)libbpf_num_possible_cpus() : 1);
 	syscalls_fill_kinds(bpf->rodata->syscall_kinds);
 	bpf_map__set_value_size(bpf->maps.rows, (uint32_t)engine->row_bytes);
 	bpf_map__set_max_entries(bpf->maps.rows, options->rows * engine->shards);
 	bpf_map__set_max_entries(bpf->maps.counters, options->probes);
 	bpf_map__set_max_entries(bpf->maps.key_tables, options->probes);
+	bpf_map__set_max_entries(bpf->maps.slowness, options->probes);
 	bpf_map__set_max_entries(bpf->maps.probe_rows, options->probes);
 	bpf_map__set_max_entries(bpf->maps.arguments, options->sites ? options->sites : 1);
 	bpf_map__set_max_entries(bpf->maps.async_spans, options->has_async ? MAX_ASYNC_SPANS : 1);
@@ -110,6 +104,12 @@ static void configure(struct engine *engine, const struct engine_options *option
 		if (options->leaves_out[i])
 			bpf_program__set_autoload(program_of(bpf, (enum program)i), false);
 	bpf_program__set_autoload(bpf->progs.on_switch, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.on_waking, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.on_thread, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.adopt, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.on_fault, options->has_fault_address);
+	bpf_program__set_autoload(bpf->progs.list_stacks, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.on_sample, bpf->rodata->sample_period_ns > 0);
 }
 
 static int map_memory(struct bpf_map *map, size_t entry_bytes, void **memory, size_t *bytes)
@@ -127,10 +127,22 @@ static int map_memory(struct bpf_map *map, size_t entry_bytes, void **memory, si
 static int on_event(void *context, void *data, size_t size)
 {
 	struct engine *engine = context;
+	const struct event *event = data;
 
-	(void)data, (void)size;
-	engine->exec_events++;
+	if (size < sizeof(*event))
+		return 0;
+	if (event->kind == EVENT_EXEC)
+		engine->exec_events++;
+	else
+		engine->has_new_process = true;
 	return 0;
+}
+
+static int on_sample(void *context, void *data, size_t size)
+{
+	struct engine *engine = context;
+
+	return engine->visit_sample(data, size, engine->visit_arg);
 }
 
 static int map_aggregates(struct engine *engine)
@@ -151,8 +163,15 @@ static int map_aggregates(struct engine *engine)
 	for (uint32_t i = 0; i < engine->probes; i++)
 		for (int k = 0; k < KEY_SLOTS; k++)
 			engine->keys[i].keys[k] = KEY_EMPTY;
+	result = map_memory(bpf->maps.slowness, sizeof(*engine->slowness),
+			    (void **)&engine->slowness, &engine->slowness_bytes);
+	if (result)
+		return result;
 	engine->events = ring_buffer__new(bpf_map__fd(bpf->maps.events), on_event, engine, NULL);
-	return engine->events ? 0 : -errno;
+	if (!engine->events)
+		return -errno;
+	engine->samples = ring_buffer__new(bpf_map__fd(bpf->maps.samples), on_sample, engine, NULL);
+	return engine->samples ? 0 : -errno;
 }
 
 static int attach_hooks(struct engine *engine)
@@ -168,7 +187,18 @@ static int attach_hooks(struct engine *engine)
 	if (!bpf->rodata->has_breakdown)
 		return 0;
 	bpf->links.on_switch = bpf_program__attach(bpf->progs.on_switch);
-	return bpf->links.on_switch ? 0 : -errno;
+	if (!bpf->links.on_switch)
+		return -errno;
+	bpf->links.on_waking = bpf_program__attach(bpf->progs.on_waking);
+	if (!bpf->links.on_waking)
+		return -errno;
+	/* Without it what runs on-CPU is not told, and all else is. */
+	if (bpf->rodata->sample_period_ns)
+		bpf->links.on_sample = bpf_program__attach(bpf->progs.on_sample);
+	if (bpf_program__autoload(bpf->progs.on_fault))
+		bpf->links.on_fault = bpf_program__attach(bpf->progs.on_fault);
+	bpf->links.on_thread = bpf_program__attach(bpf->progs.on_thread);
+	return bpf->links.on_thread ? 0 : -errno;
 }
 
 static int load(struct engine *engine, const struct engine_options *options,
@@ -231,6 +261,9 @@ void engine_free(struct engine *engine)
 	if (!engine)
 		return;
 	ring_buffer__free(engine->events);
+	ring_buffer__free(engine->samples);
+	if (engine->slowness)
+		munmap(engine->slowness, engine->slowness_bytes);
 	if (engine->row_memory)
 		munmap(engine->row_memory, engine->row_memory_bytes);
 	if (engine->counters)
@@ -285,11 +318,53 @@ void engine_watch_exec(struct engine *engine, pid_t pid)
 	__atomic_store_n(&engine->bpf->bss->command_pid, (uint32_t)pid, __ATOMIC_RELEASE);
 }
 
-int engine_poll_exec(struct engine *engine)
+/* It is run for what it does. */
+static ssize_t take_nothing(const uint8_t *bytes, size_t size, void *arg)
 {
+	(void)bytes, (void)arg;
+	return (ssize_t)size;
+}
+
+int engine_poll_events(struct engine *engine)
+{
+	libbpf_print_fn_t print = quiet_begin();
+
 	engine->exec_events = 0;
+	engine->has_new_process = false;
 	ring_buffer__consume(engine->events);
+	if (engine->has_new_process)
+		engine_iterate(engine->bpf->progs.adopt, take_nothing, NULL);
+	libbpf_set_print(print);
 	return engine->exec_events;
+}
+
+int engine_poll_samples(struct engine *engine,
+			int (*visit)(const void *record, size_t size_bytes, void *arg), void *arg)
+{
+	int result;
+
+	engine->visit_sample = visit;
+	engine->visit_arg = arg;
+	result = ring_buffer__consume(engine->samples);
+	return result < 0 ? result : 0;
+}
+
+void engine_lengthen_copies(struct engine *engine)
+{
+	uint32_t *bytes = &engine->bpf->data->copy_bytes;
+
+	if (*bytes < SAMPLE_BYTES_MAX)
+		__atomic_store_n(bytes, 2 * *bytes, __ATOMIC_RELAXED);
+}
+
+void engine_set_slow(struct engine *engine, uint32_t probe, uint64_t from_ns)
+{
+	__atomic_store_n(&engine->slowness[probe].from_ns, from_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t engine_slow_spans(const struct engine *engine)
+{
+	return __atomic_load_n(&engine->bpf->bss->slow_spans, __ATOMIC_RELAXED);
 }
 
 int engine_event_fd(const struct engine *engine)
@@ -300,183 +375,4 @@ int engine_event_fd(const struct engine *engine)
 uint64_t engine_hits(const struct engine *engine)
 {
 	return __atomic_load_n(&engine->bpf->bss->hits, __ATOMIC_ACQUIRE);
-}
-
-size_t engine_slots(const struct engine *engine)
-{
-	return BUCKET_SLOTS(engine->scale);
-}
-
-int32_t engine_first_bucket(const struct engine *engine, bool is_duration)
-{
-	return BUCKET_SLOT_BASE - (is_duration ? BUCKET_SECONDS_EXPONENT << engine->scale : 0);
-}
-
-static void raise_to(uint64_t *at, uint64_t value)
-{
-	if (value > *at)
-		*at = value;
-}
-
-static void add_bands(struct row_sums *sums, const struct row *row)
-{
-	for (uint32_t band = 0; band < BUCKET_OCTAVES; band++)
-		for (int i = 0; i < CLASS_COUNT; i++)
-			sums->bands[band][i] +=
-				__atomic_load_n(&row->bands[band][i], __ATOMIC_RELAXED);
-}
-
-void engine_read_row(struct engine *engine, uint32_t index, struct row_sums *sums)
-{
-	size_t slots = engine_slots(engine);
-	uint64_t *into = sums->slots;
-
-	*sums = (struct row_sums){.slots = into};
-	memset(into, 0, slots * sizeof(*into));
-	for (uint32_t shard = 0; shard < engine->shards; shard++) {
-		size_t at = ((size_t)index * engine->shards + shard) * engine->row_bytes;
-		struct row *row = (struct row *)(engine->row_memory + at);
-
-		sums->sum += __atomic_load_n(&row->sum, __ATOMIC_RELAXED);
-		sums->zero_count += __atomic_load_n(&row->zero_count, __ATOMIC_RELAXED);
-		sums->negative_count += __atomic_load_n(&row->negative_count, __ATOMIC_RELAXED);
-		sums->out_of_range += __atomic_load_n(&row->out_of_range, __ATOMIC_RELAXED);
-		sums->unexplained_ns += __atomic_load_n(&row->unexplained_ns, __ATOMIC_RELAXED);
-		add_bands(sums, row);
-		for (size_t i = 0; i < slots; i++)
-			into[i] += __atomic_load_n((uint64_t *)&row->slots[i], __ATOMIC_ACQUIRE);
-		/* after the counts: what is counted has raised its extremes before */
-		raise_to(&sums->max, __atomic_exchange_n(&row->max, 0, __ATOMIC_RELAXED));
-		raise_to(&sums->inverted_min,
-			 __atomic_exchange_n(&row->inverted_min, 0, __ATOMIC_RELAXED));
-	}
-}
-
-void engine_read_counters(const struct engine *engine, uint32_t probe,
-			  struct probe_counters *counters)
-{
-	const uint64_t *from = (const uint64_t *)&engine->counters[probe];
-	uint64_t *to = (uint64_t *)counters;
-
-	for (size_t i = 0; i < sizeof(*counters) / sizeof(*to); i++)
-		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-}
-
-/* The next element of a hash that is there; false behind the last. */
-static bool next_element(int map, bool *has_begun, void *key, void *value)
-{
-	while (bpf_map_get_next_key(map, *has_begun ? key : NULL, key) == 0) {
-		*has_begun = true;
-		if (bpf_map_lookup_elem(map, key, value) == 0)
-			return true;
-	}
-	return false;
-}
-
-int engine_visit_relations(const struct engine *engine,
-			   int (*visit)(const struct relation_key *key,
-					const struct relation *relation, void *arg),
-			   void *arg)
-{
-	int map = bpf_map__fd(engine->bpf->maps.relations);
-	struct relation_key key;
-	struct relation relation;
-	bool has_begun = false;
-	int result = 0;
-
-	while (!result && next_element(map, &has_begun, &key, &relation))
-		result = visit(&key, &relation, arg);
-	return result;
-}
-
-int engine_visit_causes(const struct engine *engine,
-			int (*visit)(const struct cause_key *key, const struct cause *cause,
-				     void *arg),
-			void *arg)
-{
-	int map = bpf_map__fd(engine->bpf->maps.causes);
-	struct cause_key key;
-	struct cause cause;
-	bool has_begun = false;
-	int result = 0;
-
-	while (!result && next_element(map, &has_begun, &key, &cause))
-		result = visit(&key, &cause, arg);
-	return result;
-}
-
-int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i)
-{
-	return __atomic_load_n(&engine->keys[probe].keys[i], __ATOMIC_ACQUIRE);
-}
-
-static int visit_frames(struct engine *engine,
-			int (*visit)(const struct open_record *record, void *arg), void *arg)
-{
-	struct open_record records[64];
-	struct bpf_link *link = bpf_program__attach_iter(engine->bpf->progs.list_open, NULL);
-	int result = 0;
-	size_t have = 0;
-	ssize_t got;
-	int fd;
-
-	if (!link)
-		return -errno;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0)
-		result = -errno;
-	while (!result) {
-		got = read(fd, (char *)records + have, sizeof(records) - have);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			result = -errno;
-		if (got <= 0)
-			break;
-		have += (size_t)got;
-		for (size_t i = 0; i < have / sizeof(*records) && !result; i++)
-			result = visit(&records[i], arg);
-		memmove(records, (char *)records + have / sizeof(*records) * sizeof(*records),
-			have % sizeof(*records));
-		have %= sizeof(*records);
-	}
-	if (fd >= 0)
-		close(fd);
-	bpf_link__destroy(link);
-	return result;
-}
-
-static int visit_async(struct engine *engine,
-		       int (*visit)(const struct open_record *record, void *arg), void *arg)
-{
-	int map = bpf_map__fd(engine->bpf->maps.async_spans);
-	struct async_key key;
-	struct async_span span;
-	bool has_begun = false;
-	int result = 0;
-
-	while (!result && next_element(map, &has_begun, &key, &span)) {
-		struct open_record record = {
-			.probe = key.probe, .key = (int64_t)key.id, .has_key = 1};
-
-		record.begin_ns = span.begin_ns;
-		record.pid = span.pid;
-		record.tid = span.tid;
-		memcpy(record.comm, span.comm, sizeof(record.comm));
-		result = visit(&record, arg);
-	}
-	return result;
-}
-
-int engine_visit_open(struct engine *engine,
-		      int (*visit)(const struct open_record *record, void *arg), void *arg,
-		      struct probekit_error *err)
-{
-	libbpf_print_fn_t print = quiet_begin();
-	int result = visit_frames(engine, visit, arg);
-
-	libbpf_set_print(print);
-	if (!result)
-		result = visit_async(engine, visit, arg);
-	return result ? error_errno(err, result, "cannot list the open spans") : 0;
 }

@@ -36,6 +36,9 @@ struct engine_options {
 	uint32_t sites;
 	bool has_async;
 	bool has_breakdown;
+	bool has_task_from_pid;
+	bool has_fault_address; /* page faults tell it, by a tracepoint */
+	uint64_t slow_over_ns;	/* 0: none */
 	uint32_t key_limit;
 	bool filter_key;
 	int64_t only_key;
@@ -59,8 +62,18 @@ int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct p
 void engine_record(struct engine *engine, uint64_t now_ns);
 void engine_pause(struct engine *engine);
 void engine_watch_exec(struct engine *engine, pid_t pid);
-/* Number of executions of another program by the watched process since the last call. */
-int engine_poll_exec(struct engine *engine);
+/* Number of executions of another program by the watched process since the last call. Meanwhile the
+ * other threads of processes that had their first span are adopted: what they do is followed too. */
+int engine_poll_events(struct engine *engine);
+/* Calls `visit` for each record since the last call (struct stack_record, struct span_record). */
+int engine_poll_samples(struct engine *engine,
+			int (*visit)(const void *record, size_t size_bytes, void *arg), void *arg);
+/* Copies twice as much of each stack from now on, up to a limit. */
+void engine_lengthen_copies(struct engine *engine);
+/* What makes a span of the probe slow, for the choice of samples. */
+void engine_set_slow(struct engine *engine, uint32_t probe, uint64_t from_ns);
+/* How many spans took longer than the threshold. */
+uint64_t engine_slow_spans(const struct engine *engine);
 int engine_event_fd(const struct engine *engine);
 uint64_t engine_hits(const struct engine *engine);
 
@@ -73,6 +86,8 @@ struct row_sums {
 	uint64_t max;	       /* as in struct row; since the last call for this row */
 	uint64_t inverted_min; /* likewise; both are 0 when nothing came since */
 	uint64_t unexplained_ns;
+	uint64_t slow_count; /* over the threshold */
+	uint64_t slow_ns[CLASS_COUNT];
 	uint64_t bands[BUCKET_OCTAVES][CLASS_COUNT];
 	uint64_t *slots;
 };
@@ -80,6 +95,8 @@ size_t engine_slots(const struct engine *engine);
 /* The histogram's bucket of slot 0: of durations in seconds, or of quantities. */
 int32_t engine_first_bucket(const struct engine *engine, bool is_duration);
 void engine_read_row(struct engine *engine, uint32_t row, struct row_sums *sums);
+/* The slots alone, and nothing is reset. */
+void engine_read_slots(const struct engine *engine, uint32_t row, uint64_t *slots);
 void engine_read_counters(const struct engine *engine, uint32_t probe,
 			  struct probe_counters *counters);
 /* Calls `visit` for each pair of probes whose spans were in one another. */
@@ -91,6 +108,14 @@ int engine_visit_causes(const struct engine *engine,
 			int (*visit)(const struct cause_key *key, const struct cause *cause,
 				     void *arg),
 			void *arg);
+int engine_visit_holdings(const struct engine *engine,
+			  int (*visit)(const struct holding_key *key, const struct holding *holding,
+				       void *arg),
+			  void *arg);
+/* What an address in struct wait_identity stands for; false: it is not known. */
+bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing);
+/* What a process was called when it ended a wait; false: it was not seen to. */
+bool engine_find_process(const struct engine *engine, uint32_t pid, struct process_name *name);
 /* KEY_EMPTY where slot `i` is free. */
 int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i);
 
@@ -98,5 +123,10 @@ int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i);
 int engine_visit_open(struct engine *engine,
 		      int (*visit)(const struct open_record *record, void *arg), void *arg,
 		      struct probekit_error *err);
+/* Calls `visit` for the stack (struct stack_record) of each thread that has a span open; no error where they cannot be had.
+ */
+int engine_visit_open_stacks(struct engine *engine,
+			     int (*visit)(const void *record, size_t size_bytes, void *arg),
+			     void *arg);
 
 #endif

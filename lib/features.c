@@ -204,8 +204,19 @@ static const struct feature_info table[FEATURE_COUNT] = {
 			.needs_bpf = true,
 			.found = "tasks can be found by number",
 			.missing = "the kernel has no bpf_task_from_pid()",
-			.cost = "lock holders that have no open span themselves cannot be named",
+			.cost = "a context switch costs a hash lookup more, and the stacks of lock holders are seen less often",
 			.advice = "Linux 6.2 and newer have it",
+		},
+	[FEATURE_FAULT_ADDRESS] =
+		{
+			.name = "fault_address",
+			.title = "addresses of page faults",
+			.try = trial_fault_address,
+			.needs_types = true,
+			.found = "page faults tell what they were for",
+			.missing = "the kernel has no tracepoint page_fault_user",
+			.cost = "waits in page faults are measured, but the mapping is not named",
+			.advice = "x86-64 kernels have it",
 		},
 	[FEATURE_THROTTLED] =
 		{

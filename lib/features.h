@@ -20,12 +20,13 @@ enum feature {
 	FEATURE_NOP10,	    /* the same for the nop10 */
 	FEATURE_FORK_CHECK, /* ... used only where a forked child survives it */
 	FEATURE_BREAKDOWN,  /* where the time went */
+	FEATURE_TASK_FROM_PID,
+	FEATURE_FAULT_ADDRESS,
 	/* From here on: not tried when a measurement starts, as nothing there depends on them or
 	 * loading the programs tells as well. */
 	FEATURE_PERF_UPROBE_ALLOWED,
 	FEATURE_SESSION,
 	FEATURE_TP_BTF,
-	FEATURE_TASK_FROM_PID,
 	FEATURE_THROTTLED,
 	FEATURE_IN_IOWAIT,
 	FEATURE_RUN_DELAY,

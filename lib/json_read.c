@@ -119,6 +119,19 @@ int json_read_integer(const struct json_reader *r, const char *key, const json_t
 	return 0;
 }
 
+int json_read_share(const struct json_reader *r, const char *key, const json_t *value,
+		    double *share)
+{
+	double number = json_number_value(value);
+
+	if (!json_is_number(value))
+		return json_malformed(r, key, "is not a number");
+	if (!(number >= 0 && number <= 1))
+		return json_malformed(r, key, "is not within 0 and 1");
+	*share = number;
+	return 0;
+}
+
 static int read_field(const struct json_reader *r, const json_t *object,
 		      const struct json_field *field, void *out)
 {
@@ -131,6 +144,13 @@ static int read_field(const struct json_reader *r, const json_t *object,
 		return field->is_required ? json_malformed(r, field->key, "is missing") : 0;
 	if (field->type == FIELD_TEXT)
 		return json_read_text(r, field->key, value, target);
+	if (field->type == FIELD_SHARE)
+		return json_read_share(r, field->key, value, target);
+	if (field->type == FIELD_BOOL) {
+		*(bool *)target = json_is_true(value);
+		return json_is_boolean(value) ? 0
+					      : json_malformed(r, field->key, "is not a boolean");
+	}
 	ret = json_read_integer(r, field->key, value, field->type, &number);
 	if (ret)
 		return ret;

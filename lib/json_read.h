@@ -11,7 +11,7 @@
 
 struct json_reader {
 	const char *name; /* of the file */
-	char place[96];	  /* of the object being read, "probes[3]." or "" */
+	char place[256];  /* of the object being read, "probes[3]." or "" */
 	struct probekit_error *err;
 };
 
@@ -20,6 +20,8 @@ enum json_field_type {
 	FIELD_U32,
 	FIELD_I64,
 	FIELD_I32,
+	FIELD_SHARE, /* a double within 0 and 1 */
+	FIELD_BOOL,
 	FIELD_TEXT, /* malloc'ed; what escape_text() escaped is restored */
 	FIELD_TYPES,
 };
@@ -43,6 +45,8 @@ void json_leave(struct json_reader *r, size_t length);
 int json_read_text(const struct json_reader *r, const char *key, const json_t *value, char **text);
 int json_read_integer(const struct json_reader *r, const char *key, const json_t *value,
 		      enum json_field_type type, json_int_t *number);
+int json_read_share(const struct json_reader *r, const char *key, const json_t *value,
+		    double *share);
 int json_read_fields(const struct json_reader *r, const json_t *object,
 		     const struct json_field *fields, size_t count, void *out);
 /* A member that is an object of such fields; it may be null or missing. */

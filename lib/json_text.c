@@ -157,6 +157,12 @@ void json_text_decimal(struct json_text *json, const char *key, double value)
 	put(json, digits, (size_t)size);
 }
 
+void json_text_bool(struct json_text *json, const char *key, bool value)
+{
+	begin_value(json, key);
+	put(json, value ? "true" : "false", value ? 4 : 5);
+}
+
 void json_text_null(struct json_text *json, const char *key)
 {
 	begin_value(json, key);

@@ -32,6 +32,7 @@ void json_text_integer(struct json_text *json, const char *key, int64_t value);
 void json_text_rounded(struct json_text *json, const char *key, double value);
 /* To nine decimals. */
 void json_text_decimal(struct json_text *json, const char *key, double value);
+void json_text_bool(struct json_text *json, const char *key, bool value);
 void json_text_null(struct json_text *json, const char *key);
 /* Any bytes: what is not clean UTF-8 is escaped as escape_text() does. NULL writes null. */
 void json_text_string(struct json_text *json, const char *key, const char *value);

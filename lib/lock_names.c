@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "demangle.h"
+
 static const struct proc_map *map_of(const struct proc_maps *maps, uint64_t address)
 {
 	for (size_t i = 0; i < maps->size; i++)
@@ -51,6 +53,7 @@ int lock_name(const struct proc_maps *maps, const struct objects *objects, uint6
 	const struct proc_map *file = map ? file_of(maps, map) : NULL;
 	const struct object *object;
 	const char *base;
+	char readable[DEMANGLED_BYTES_MAX];
 	const char *name;
 	uint64_t bias;
 	uint64_t into;
@@ -73,8 +76,9 @@ int lock_name(const struct proc_maps *maps, const struct objects *objects, uint6
 	}
 	if (!object || elf_file_data(object->elf, address - bias, &name, &into))
 		return 0;
-	if (into ? asprintf(symbol, "%s+%llu", name, (unsigned long long)into) < 0
-		 : !(*symbol = strdup(name))) {
+	demangle(name, readable, sizeof(readable));
+	if (into ? asprintf(symbol, "%s+%llu", readable, (unsigned long long)into) < 0
+		 : !(*symbol = strdup(readable))) {
 		*symbol = NULL;
 		return -ENOMEM;
 	}

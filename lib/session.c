@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the life of a measurement: targets, start, poll, stop. */
+/* Owns the life of a measurement: targets, poll, stop. session_start.c starts it. */
 #include "session.h"
 
 #include <errno.h>
@@ -14,13 +14,11 @@
 #include <unistd.h>
 
 #include "../bpf/bucket.h"
+#include "evidence.h"
 #include "process.h"
 
-/* A command may execute and open objects that are known only then: room for their probes. */
-#define SPARE_PROBES 62
-#define SPARE_ROWS (KEYED_ROWS + SPARE_PROBES)
-#define SPARE_SITES 4096
 #define SCAN_INTERVAL_NS 100000000ull
+#define SAMPLES_INTERVAL_MS 200 /* until what the kernel samples is taken from it */
 
 uint64_t session_now_ns(void)
 {
@@ -88,13 +86,14 @@ void probekit_session_free(struct probekit_session *session)
 	probekit_snapshot_free(session->previous);
 	free(session->history);
 	free(session->seen);
-	free(session->open);
-	session_forget_locks(session);
+	session_forget_open(session);
+	session_forget_names(session);
+	evidence_free(session->evidence);
 	free(session->target);
 	free(session);
 }
 
-static int require_new(const struct probekit_session *session, struct probekit_error *err)
+int session_require_new(const struct probekit_session *session, struct probekit_error *err)
 {
 	if (session->state == SESSION_NEW)
 		return 0;
@@ -118,7 +117,7 @@ int probekit_session_add_path(struct probekit_session *session, const char *path
 			      struct probekit_error *err)
 {
 	struct object *object;
-	int result = require_new(session, err);
+	int result = session_require_new(session, err);
 
 	if (!result)
 		result = object_open(path, -1, &object, err);
@@ -130,7 +129,7 @@ int probekit_session_add_path(struct probekit_session *session, const char *path
 	return name_target(session, path, err);
 }
 
-static int watch(struct probekit_session *session, pid_t pid, struct probekit_error *err)
+int session_watch(struct probekit_session *session, pid_t pid, struct probekit_error *err)
 {
 	struct watched_process *watched;
 	pid_t *pids;
@@ -162,10 +161,10 @@ int probekit_session_add_pid(struct probekit_session *session, pid_t pid,
 			     struct probekit_error *err)
 {
 	char name[32];
-	int result = require_new(session, err);
+	int result = session_require_new(session, err);
 
 	if (!result)
-		result = watch(session, pid, err);
+		result = session_watch(session, pid, err);
 	if (result)
 		return result;
 	snprintf(name, sizeof(name), "pid %d", pid);
@@ -176,7 +175,7 @@ int probekit_session_add_command(struct probekit_session *session, char *const a
 				 struct probekit_error *err)
 {
 	struct command command;
-	int result = require_new(session, err);
+	int result = session_require_new(session, err);
 
 	if (!result && session->command.argv)
 		result = error_usage(err, "a session starts one command, and has one already");
@@ -200,7 +199,7 @@ int probekit_session_add_command(struct probekit_session *session, char *const a
 int probekit_session_add_span(struct probekit_session *session, const char *glob,
 			      struct probekit_error *err)
 {
-	int result = require_new(session, err);
+	int result = session_require_new(session, err);
 
 	return result ? result : selection_add_glob(&session->selection, glob, err);
 }
@@ -208,219 +207,9 @@ int probekit_session_add_span(struct probekit_session *session, const char *glob
 int probekit_session_add_pair(struct probekit_session *session, const char *pair,
 			      struct probekit_error *err)
 {
-	int result = require_new(session, err);
+	int result = session_require_new(session, err);
 
 	return result ? result : selection_add_pair(&session->selection, pair, err);
-}
-
-/* ---- start ---- */
-
-static int check_maps_path(const struct probekit_session *session, pid_t pid,
-			   struct probekit_error *err)
-{
-	bool maps_one = false;
-	int result = 0;
-
-	for (size_t i = 0; i < session->path_count && !maps_one && !result; i++)
-		result = process_maps(pid, session->objects.items[i], &maps_one, err);
-	if (!result && !maps_one)
-		session_log(session, PROBEKIT_LOG_WARNING, "process %d has not mapped '%s' (yet)",
-			    pid, session->objects.items[0]->path);
-	return result;
-}
-
-/* A path narrows PIDs to that file; PIDs alone mean everything that they map. */
-static int find_objects(struct probekit_session *session, struct probekit_error *err)
-{
-	size_t skipped = 0;
-	size_t ended = 0;
-	int result = 0;
-
-	if (session->command.argv) {
-		if (session->pid_count || session->path_count)
-			return error_usage(err,
-					   "give either a command to start, or a path and PIDs");
-		return command_objects(&session->command, &session->objects, err);
-	}
-	if (!session->target)
-		return error_usage(err, "no target is given");
-	session->users_at_start = session->pid_count;
-	for (size_t i = 0; i < session->path_count && !session->pid_count; i++)
-		session->users_at_start += process_count_users(session->objects.items[i]);
-	for (size_t i = 0; i < session->pid_count && !result; i++) {
-		if (session->path_count)
-			result = check_maps_path(session, session->pids[i], err);
-		else
-			result =
-				process_objects(session->pids[i], &session->objects, &skipped, err);
-		if (result == -ESRCH && ++ended < session->pid_count)
-			result = 0; /* the others can still be measured */
-	}
-	if (skipped)
-		session_log(session, PROBEKIT_LOG_WARNING,
-			    "%zu mapped files could not be read and are not measured", skipped);
-	return result;
-}
-
-static int make_plan(struct probekit_session *session, struct probekit_error *err)
-{
-	int result = 0;
-
-	for (uint32_t i = 0; i < session->objects.size && !result; i++)
-		result = plan_add_object(&session->plan, &session->objects, i, &session->selection,
-					 err);
-	if (result)
-		return result;
-	plan_number_rows(&session->plan);
-	/* What a command has not itself, it may execute or open. */
-	return session->command.argv
-		       ? 0
-		       : plan_require(&session->plan, &session->objects, &session->selection, err);
-}
-
-static bool has_kind(const struct plan *plan, enum probekit_kind kind)
-{
-	for (uint32_t i = 0; i < plan->probe_count; i++)
-		if (plan->probes[i].kind == kind)
-			return true;
-	return false;
-}
-
-/* What a command executes and opens later may need any of them; calibration needs those of spans. */
-static void leave_out_programs(const struct plan *plan, bool leaves_out[static PROGRAM_COUNT])
-{
-	for (int i = 0; i < PROGRAM_COUNT; i++)
-		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END;
-	for (uint32_t i = 0; i < plan->site_count; i++)
-		leaves_out[plan->sites[i].program] = false;
-}
-
-static int load(struct probekit_session *session, struct probekit_error *err)
-{
-	struct plan *plan = &session->plan;
-	bool may_grow = session->command.argv != NULL;
-	struct engine_options options = {
-		.key_limit = session->options.max_keys,
-		.filter_key = session->options.key_only,
-		.only_key = session->options.key,
-		.has_breakdown = session->features.has[FEATURE_BREAKDOWN],
-		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
-	};
-	bool with_pid = session->pid_count || may_grow;
-	int result;
-
-	plan->max_probes = plan->probe_count + (may_grow ? SPARE_PROBES : 0);
-	plan->max_rows = plan->row_count + (may_grow ? SPARE_ROWS : 0);
-	plan->max_sites = plan->site_count + (may_grow ? SPARE_SITES : 0);
-	options.probes = ENGINE_PROBE(plan->max_probes);
-	options.rows = ENGINE_ROW(plan->max_rows);
-	options.sites = ENGINE_SITE(plan->max_sites);
-	if (!may_grow)
-		leave_out_programs(plan, options.leaves_out);
-	result = features_choose_attach(&session->features, with_pid, &options.use_multi, err);
-	if (result)
-		return result;
-	session->history = calloc(plan->max_rows + 1, sizeof(*session->history));
-	if (!session->history)
-		return error_no_memory(err);
-	result = engine_new(&options, &session->engine, err);
-	if (result)
-		return result;
-	if (engine_scale(session->engine) < BUCKET_SCALE)
-		session_log(
-			session, PROBEKIT_LOG_WARNING,
-			"%u histograms: resolution lowered to %d buckets an octave to bound memory",
-			plan->row_count, 1 << engine_scale(session->engine));
-	session->attachment = (struct attachment){
-		.engine = session->engine,
-		.objects = &session->objects,
-		.plan = plan,
-		.use_multi = options.use_multi,
-	};
-	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
-		  &session->calibration);
-	session->attachment.point = session->calibration.point;
-	return 0;
-}
-
-static int attach_all(struct probekit_session *session, uint32_t from_site,
-		      struct probekit_error *err)
-{
-	session->attachment.pids = session->pids;
-	session->attachment.pid_count = session->pid_count;
-	return attachment_add(&session->attachment, from_site, err);
-}
-
-static void note_start(struct probekit_session *session)
-{
-	struct timespec wall;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
-	session->started_ns = session_now_ns();
-	session->interval_start_ns = session->started_ns;
-	engine_record(session->engine, session->started_ns);
-	session_log(session, PROBEKIT_LOG_INFO,
-		    "measuring: %u probes at %u sites, attached with %s at %s",
-		    session->plan.probe_count, session->plan.site_count,
-		    session->attachment.use_multi ? "uprobe_multi" : "perf events",
-		    point_name(session->attachment.point));
-}
-
-static int start(struct probekit_session *session, struct probekit_error *err)
-{
-	int result;
-
-	result = find_objects(session, err);
-	if (!result)
-		result = make_plan(session, err);
-	if (!result) {
-		features_detect(&session->features);
-		result = features_require(&session->features, err);
-	}
-	if (!result)
-		result = load(session, err);
-	if (!result && session->command.argv) {
-		result = command_start(&session->command, session->options.command_stdout_to_stderr,
-				       err);
-		if (!result)
-			result = watch(session, session->command.pid, err);
-		if (!result)
-			engine_watch_exec(session->engine, session->command.pid);
-	}
-	if (!result)
-		result = attach_all(session, 0, err);
-	if (result)
-		return result;
-	note_start(session);
-	if (!session->command.argv)
-		return 0;
-	result = command_release(&session->command, err);
-	if (!result && plan_require(&session->plan, &session->objects, &session->selection, NULL))
-		session_log(
-			session, PROBEKIT_LOG_WARNING,
-			"'%s' itself has not all that was asked for; what it executes and opens is watched",
-			session->command.path);
-	return result;
-}
-
-int probekit_session_start(struct probekit_session *session, struct probekit_error *err)
-{
-	int result = require_new(session, err);
-
-	if (result)
-		return result;
-	session->state = SESSION_FAILED;
-	result = start(session, err);
-	if (result) {
-		attach_links_close(&session->attachment.links, 0);
-		engine_free(session->engine);
-		session->engine = NULL;
-		command_end(&session->command);
-		return result;
-	}
-	session->state = SESSION_RUNNING;
-	return 0;
 }
 
 /* ---- while it runs ---- */
@@ -501,7 +290,7 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 			session->plan.left_out - left_out);
 	if (session->plan.site_count == sites)
 		return 0;
-	if (attach_all(session, sites, &problem)) {
+	if (session_attach(session, sites, &problem)) {
 		/* What is measured already goes on. */
 		attach_links_close(&session->attachment.links, links);
 		if (problem.code != -ESRCH)
@@ -543,34 +332,50 @@ static int wait_for_news(struct probekit_session *session, int timeout_ms,
 	return 0;
 }
 
+/* Waits for at most one interval of what has to be done from time to time. */
+static int poll_once(struct probekit_session *session, int timeout_ms, struct probekit_error *err)
+{
+	bool is_command = session->command.argv != NULL;
+	int executions;
+	int result = wait_for_news(session, timeout_ms, err);
+
+	if (result)
+		return result;
+	command_reap(&session->command);
+	executions = engine_poll_events(session->engine);
+	if (is_command && !all_ended(session) &&
+	    (executions || session_now_ns() - session->last_scan_ns >= SCAN_INTERVAL_NS))
+		result = follow_command(session, err);
+	if (!result && session_poll_evidence(session))
+		result = error_no_memory(err);
+	return result;
+}
+
 int probekit_session_poll(struct probekit_session *session, int timeout_ms,
 			  struct probekit_error *err)
 {
 	bool is_command = session->command.argv != NULL;
-	int scan_ms = (int)(SCAN_INTERVAL_NS / 1000000);
+	int slice_ms = is_command ? (int)(SCAN_INTERVAL_NS / 1000000) : SAMPLES_INTERVAL_MS;
 	int result;
 
 	if (session->state != SESSION_RUNNING)
 		return error_usage(err, "the session is not running");
-	if (is_command && (timeout_ms < 0 || timeout_ms > scan_ms))
-		timeout_ms = scan_ms;
-	result = wait_for_news(session, timeout_ms, err);
+	if (timeout_ms < 0 || timeout_ms > slice_ms)
+		timeout_ms = slice_ms;
+	result = poll_once(session, timeout_ms, err);
 	if (result)
 		return result;
-	command_reap(&session->command);
-	if (is_command && !all_ended(session) &&
-	    (engine_poll_exec(session->engine) ||
-	     session_now_ns() - session->last_scan_ns >= SCAN_INTERVAL_NS)) {
-		result = follow_command(session, err);
-		if (result)
-			return result;
-	}
 	return all_ended(session) ? PROBEKIT_EVENT_TARGETS_ENDED : 0;
 }
 
 size_t probekit_session_process_count(const struct probekit_session *session)
 {
 	return session->command.argv ? 1 : session->users_at_start;
+}
+
+uint64_t probekit_session_slow_count(struct probekit_session *session)
+{
+	return session->engine ? engine_slow_spans(session->engine) : 0;
 }
 
 int probekit_session_stop(struct probekit_session *session, struct probekit_error *err)
@@ -585,7 +390,7 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	session->stopped_ns = session_now_ns();
 	session->state = SESSION_STOPPED;
 	result = session_note_open(session, err);
-	if (!result && session_name_locks(session))
+	if (!result && (session_poll_evidence(session) || session_find_names(session)))
 		result = error_no_memory(err);
 	attach_links_close(&session->attachment.links, 0);
 	command_reap(&session->command);

@@ -43,12 +43,35 @@ enum session_state {
 	SESSION_FAILED,
 };
 
-/* What a lock's address in a process is called; NULLs where that is not known. */
+/* What a lock in a process is called; NULLs where that is not known. */
 struct named_lock {
 	pid_t pid;
-	uint64_t address;
+	uint64_t word;	  /* that is waited for */
+	uint64_t address; /* of the lock that it is part of; the word's own until the kind is known */
+	bool is_kind_known;
+	uint64_t asked_ns; /* the look at which the kind was asked for last */
 	char *symbol;
 	char *place;
+};
+
+/* A file or a peer, by its id in the kernel. */
+struct named_thing {
+	uint64_t id;
+	char *name;
+};
+
+struct named_process {
+	pid_t pid;
+	char comm[16];	 /* "" when it could not be read any more */
+	char *cgroup;	 /* with its CPU quota; NULL: not asked for, or none */
+	bool has_cgroup; /* it was asked for */
+};
+
+/* A span that is open, or a thread without one that others may wait for. */
+struct open_span {
+	struct open_record record;
+	struct probekit_stack stack;
+	const char *lock_kind; /* that it waits for; NULL: none, or not known */
 };
 
 struct probekit_session {
@@ -81,17 +104,31 @@ struct probekit_session {
 	pid_t lock_maps_pid;
 	struct named_lock *locks;
 	size_t lock_count;
+	struct named_thing *things;
+	size_t thing_count;
+	struct named_process *processes;
+	size_t process_count;
+	struct evidence *evidence; /* NULL: nothing is broken down */
+	uint64_t last_look_ns;	   /* when thresholds were last set, and names found */
 
 	struct row_history *history;	    /* by row of the plan; max_rows of them */
 	struct probekit_snapshot *previous; /* the whole at the last interval */
 	uint64_t interval_start_ns;
-	struct open_record *open; /* noted at the stop */
+	struct open_span *open; /* noted at the stop */
 	size_t open_count;
 };
 
 uint64_t session_now_ns(void);
 void session_log(const struct probekit_session *session, enum probekit_log_level level,
 		 const char *format, ...) ERROR_PRINTF(3, 4);
+/* An error once the session has started. */
+int session_require_new(const struct probekit_session *session, struct probekit_error *err);
+/* Adds a process to those that are waited for. */
+int session_watch(struct probekit_session *session, pid_t pid, struct probekit_error *err);
+/* Attaches to the plan's sites from this one on. */
+int session_attach(struct probekit_session *session, uint32_t from_site,
+		   struct probekit_error *err);
+
 /* The rows of a snapshot while it is made. */
 struct session_rows {
 	struct probekit_session *session;
@@ -101,10 +138,40 @@ struct session_rows {
 struct probekit_probe *session_own_row(const struct session_rows *rows, uint32_t probe);
 /* Fills the rows' waits. -ENOMEM. */
 int session_add_waits(struct session_rows *rows);
-/* Names the locks that were waited for while their processes are still there. -ENOMEM. */
-int session_name_locks(struct probekit_session *session);
-void session_forget_locks(struct probekit_session *session);
-/* Reads the open spans into session->open. */
+
+/* ---- names of what was waited for; NULL: no memory ---- */
+
+/* By the word that is waited for. It lives until the next call. */
+const struct named_lock *session_lock(struct probekit_session *session, pid_t pid, uint64_t word);
+const struct named_thing *session_thing(struct probekit_session *session, uint64_t id);
+struct named_process *session_process(struct probekit_session *session, pid_t pid);
+/* The process's cgroup and its CPU quota, "/jobs/batch (0.5 CPUs)"; NULL: it has none. */
+const char *session_cgroup(struct probekit_session *session, pid_t pid);
+/* Did the holder wait for a lock itself? Else `address` is a thing's, or nothing. */
+bool holding_waits_for_lock(const struct holding_key *key);
+/* Finds all names while the processes and files are still there. -ENOMEM. */
+int session_find_names(struct probekit_session *session);
+void session_forget_names(struct probekit_session *session);
+/* The maps that were read for locks are of that moment alone. */
+void session_forget_maps(struct probekit_session *session);
+
+/* ---- evidence ---- */
+
+/* Takes what the kernel has sampled, and from time to time tells it what to look for. -ENOMEM. */
+int session_poll_evidence(struct probekit_session *session);
+/* The histogram of `count` rows, with the probe's `count`, and `sum` only so that it is not 0.
+ * -ENOMEM. */
+int session_read_histogram(const struct probekit_session *session, uint32_t row, uint32_t count,
+			   struct probekit_probe *probe);
+/* Finds each row's tail and its causes, with all that is known of them. -ENOMEM. */
+int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot);
+
+/* ---- open spans ---- */
+
+/* Reads them into session->open. */
 int session_note_open(struct probekit_session *session, struct probekit_error *err);
+/* Fills `open` of the row of a probe of the plan. -ENOMEM. */
+int session_add_open(struct probekit_session *session, uint32_t index, struct probekit_probe *row);
+void session_forget_open(struct probekit_session *session);
 
 #endif

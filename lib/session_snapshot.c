@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns how the kernel's rows become a snapshot. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,77 +11,6 @@
 #include "histogram.h"
 #include "session.h"
 #include "snapshot.h"
-
-/* ---- open spans ---- */
-
-/* Records carry the first PID namespace's numbers; in another one they are not kill()'s. The number
- * is the namespace's for good (PROC_PID_INIT_INO). */
-static bool is_first_pid_namespace(void)
-{
-	char name[32];
-	ssize_t length = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
-
-	if (length < 0)
-		return false;
-	name[length] = '\0';
-	return strcmp(name, "pid:[4026531836]") == 0;
-}
-
-static int note_one(const struct open_record *record, void *arg)
-{
-	struct probekit_session *session = arg;
-	struct open_record *open;
-
-	/* A program that was running at the pause may have begun a span after it. */
-	if (record->probe == 0 || record->probe > session->plan.probe_count ||
-	    record->begin_ns >= session->stopped_ns)
-		return 0;
-	open = reallocarray(session->open, session->open_count + 1, sizeof(*open));
-	if (!open)
-		return -ENOMEM;
-	session->open = open;
-	open[session->open_count] = *record;
-	open[session->open_count].probe--;
-	open[session->open_count].comm[sizeof(record->comm) - 1] = '\0';
-	/* An async span outlives its thread, but not its process. */
-	if (session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC &&
-	    is_first_pid_namespace() && kill((pid_t)record->pid, 0) && errno == ESRCH)
-		open[session->open_count].pid = 0;
-	session->open_count++;
-	return 0;
-}
-
-int session_note_open(struct probekit_session *session, struct probekit_error *err)
-{
-	return engine_visit_open(session->engine, note_one, session, err);
-}
-
-static int add_open(const struct probekit_session *session, uint32_t index,
-		    struct probekit_probe *probe)
-{
-	if (!session->open_count)
-		return 0;
-	probe->open = calloc(session->open_count, sizeof(*probe->open));
-	if (!probe->open)
-		return -ENOMEM;
-	for (size_t i = 0; i < session->open_count; i++) {
-		const struct open_record *record = &session->open[i];
-		struct probekit_open_span *open = &probe->open[probe->open_count];
-
-		if (record->probe != index)
-			continue;
-		if (record->pid == 0) {
-			probe->lost.abandoned++;
-			continue;
-		}
-		open->pid = (pid_t)record->pid;
-		open->tid = (pid_t)record->tid;
-		open->age_ns = session->stopped_ns - record->begin_ns;
-		memcpy(open->comm, record->comm, sizeof(open->comm));
-		probe->open_count++;
-	}
-	return 0;
-}
 
 /* ---- rows ---- */
 
@@ -144,7 +72,7 @@ static int read_row(struct reader *reader, uint32_t index, struct probekit_probe
 	row->count = histogram_total(&row->histogram);
 	row->sum = (int64_t)sums->sum;
 	if (!is_value && session->features.has[FEATURE_BREAKDOWN])
-		result = breakdown_from_row(sums, row);
+		result = breakdown_from_row(sums, session->options.slow_over_ns, row);
 	if (result)
 		return result;
 	*beyond += sums->out_of_range;
@@ -213,6 +141,8 @@ static void read_losses(const struct probekit_session *session, uint32_t index,
 	row->lost.map_full = counters.map_full;
 	row->lost.unreadable_argument = counters.unreadable_argument;
 	row->lost.sched_repaired = counters.sched_repaired;
+	row->lost.samples_skipped = counters.samples_skipped;
+	row->lost.samples_dropped = counters.samples_dropped;
 }
 
 static int by_key(const void *a, const void *b)
@@ -277,10 +207,31 @@ static int read_probe(struct reader *reader, uint32_t index, struct probekit_sna
 	if (result)
 		return result;
 	read_losses(session, index, row);
-	result = add_open(session, index, row);
+	result = session_add_open(session, index, row);
 	if (!result && planned->has_keys && planned->row != UINT32_MAX)
 		result = read_keys(reader, index, snapshot, row);
 	return result;
+}
+
+int session_read_histogram(const struct probekit_session *session, uint32_t row, uint32_t count,
+			   struct probekit_probe *probe)
+{
+	uint64_t *slots = calloc(engine_slots(session->engine), sizeof(*slots));
+	int result;
+
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		engine_read_slots(session->engine, ENGINE_ROW(row + i), slots);
+	result = histogram_from_slots(slots, engine_slots(session->engine),
+				      engine_first_bucket(session->engine, true),
+				      engine_scale(session->engine), &probe->histogram);
+	free(slots);
+	if (result)
+		return result;
+	probe->count = histogram_total(&probe->histogram);
+	probe->sum = (int64_t)probe->count;
+	return 0;
 }
 
 /* ---- spans in spans ---- */
@@ -377,6 +328,17 @@ static int read_snapshot(struct probekit_session *session, bool is_interval,
 	return 0;
 }
 
+/* Of a whole, or of an interval once it is one. */
+static int explain(struct probekit_session *session, struct probekit_snapshot **snapshot,
+		   struct probekit_error *err)
+{
+	if (session_explain(session, *snapshot) == 0)
+		return 0;
+	probekit_snapshot_free(*snapshot);
+	*snapshot = NULL;
+	return error_no_memory(err);
+}
+
 static int require_started(const struct probekit_session *session, struct probekit_error *err)
 {
 	if (session->state == SESSION_NEW)
@@ -391,7 +353,9 @@ int probekit_session_snapshot(struct probekit_session *session, struct probekit_
 {
 	int result = require_started(session, err);
 
-	return result ? result : read_snapshot(session, false, snapshot, err);
+	if (!result)
+		result = read_snapshot(session, false, snapshot, err);
+	return result ? result : explain(session, snapshot, err);
 }
 
 /* ---- intervals ---- */
@@ -515,6 +479,8 @@ int probekit_session_interval(struct probekit_session *session, struct probekit_
 	session->interval_start_ns = now;
 	probekit_snapshot_free(session->previous);
 	session->previous = whole;
-	*out = delta;
-	return 0;
+	result = explain(session, &delta, err);
+	if (!result)
+		*out = delta;
+	return result;
 }

@@ -6,6 +6,7 @@
 
 #include "breakdown.h"
 #include "histogram.h"
+#include "stack.h"
 
 struct probekit_snapshot *snapshot_new(size_t size)
 {
@@ -29,6 +30,14 @@ static void release(const void *owned)
 	free((void *)(uintptr_t)owned);
 }
 
+static void open_done(struct probekit_open_span *span)
+{
+	release(span->blocked_in);
+	release(span->lock_symbol);
+	release(span->lock_place);
+	stack_done(&span->stack);
+}
+
 void snapshot_row_done(struct probekit_probe *probe)
 {
 	release(probe->name);
@@ -36,6 +45,8 @@ void snapshot_row_done(struct probekit_probe *probe)
 	release(probe->build_id);
 	histogram_done(&probe->histogram);
 	breakdown_done(probe);
+	for (size_t i = 0; i < probe->open_count; i++)
+		open_done(&probe->open[i]);
 	free(probe->open);
 }
 

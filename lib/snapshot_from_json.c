@@ -3,7 +3,7 @@
  * Owns reading a snapshot from text that anybody may have written or cut short: every type and
  * range is checked, and an error names the place ("probes[3].histogram.buckets[17]"). Fields that
  * this version does not know are ignored; derived ones (quantiles, modes, bands, sums) are
- * computed anew.
+ * computed anew; the tail and its causes are evidence, and read.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -11,20 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../bpf/bucket.h"
 #include "breakdown_json.h"
+#include "causes_json.h"
 #include "histogram.h"
 #include "json_read.h"
 #include "snapshot.h"
 
-#define NS_PER_S 1000000000ll
 #define SCHEMA "probekit.snapshot/"
 #define SCHEMA_MAJOR 1
 #define OCTAVE_LOWEST (-64) /* of a bucket: more than 64-bit nanoseconds or values need */
 #define OCTAVE_HIGHEST 63
-#define YEAR_LAST 2261 /* 64-bit nanoseconds since 1970 end in 2262 */
 
 static int read_bucket(const struct json_reader *r, const json_t *pair, size_t i,
 		       struct probekit_histogram *h)
@@ -102,51 +100,6 @@ static int read_histogram(struct json_reader *r, const json_t *object, struct pr
 	if (!ret)
 		ret = read_buckets(r, buckets, &probe->histogram);
 	json_leave(r, outside);
-	return ret;
-}
-
-static int read_open_span(struct json_reader *r, const json_t *object,
-			  struct probekit_open_span *span)
-{
-	static const struct json_field fields[] = {
-		{"pid", offsetof(struct probekit_open_span, pid), FIELD_I32, true},
-		{"tid", offsetof(struct probekit_open_span, tid), FIELD_I32, true},
-		{"age_ns", offsetof(struct probekit_open_span, age_ns), FIELD_U64, true},
-	};
-	const json_t *comm = json_object_get(object, "comm");
-	char *text;
-	int ret;
-
-	if (!json_is_object(object))
-		return json_malformed(r, "", "is not an object");
-	ret = JSON_READ_FIELDS(r, object, fields, span);
-	if (!ret && comm && !json_is_null(comm)) {
-		ret = json_read_text(r, "comm", comm, &text);
-		if (!ret) {
-			snprintf(span->comm, sizeof(span->comm), "%s", text);
-			free(text);
-		}
-	}
-	return ret;
-}
-
-static int read_open(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
-{
-	const json_t *list;
-	int ret = json_read_list(r, object, "open", &list);
-
-	if (ret || json_array_size(list) == 0)
-		return ret;
-	probe->open = calloc(json_array_size(list), sizeof(*probe->open));
-	if (!probe->open)
-		return error_no_memory(r->err);
-	probe->open_count = json_array_size(list);
-	for (size_t i = 0; i < probe->open_count && !ret; i++) {
-		size_t outside = json_enter(r, "open", (long)i);
-
-		ret = read_open_span(r, json_array_get(list, i), &probe->open[i]);
-		json_leave(r, outside);
-	}
 	return ret;
 }
 
@@ -229,6 +182,8 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 		PROBE_FIELD("map_full", lost.map_full, FIELD_U64, false),
 		PROBE_FIELD("unreadable_argument", lost.unreadable_argument, FIELD_U64, false),
 		PROBE_FIELD("out_of_range", lost.out_of_range, FIELD_U64, false),
+		PROBE_FIELD("samples_skipped", lost.samples_skipped, FIELD_U64, false),
+		PROBE_FIELD("samples_dropped", lost.samples_dropped, FIELD_U64, false),
 		PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
 	};
 	int ret = JSON_READ_FIELDS(r, object, common, probe);
@@ -266,7 +221,9 @@ static int read_probe(struct json_reader *r, const json_t *object, struct probek
 	if (!ret)
 		ret = breakdown_from_json(r, object, probe);
 	if (!ret)
-		ret = read_open(r, object, probe);
+		ret = slowest_from_json(r, object, probe);
+	if (!ret)
+		ret = open_from_json(r, object, probe);
 	return ret;
 }
 
@@ -310,31 +267,6 @@ static int read_pids(const struct json_reader *r, const json_t *target,
 	return ret;
 }
 
-/* RFC 3339 in UTC with up to nine decimals, as it is written. */
-static int read_started(const struct json_reader *r, const json_t *root,
-			struct probekit_snapshot_info *info)
-{
-	const json_t *value = json_object_get(root, "started");
-	const char *text = json_string_value(value);
-	struct tm tm = {0};
-	int64_t fraction = 0;
-	const char *s;
-
-	if (!value || json_is_null(value))
-		return 0;
-	s = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	if (s && *s == '.') {
-		int64_t weight = NS_PER_S / 10;
-
-		for (s++; isdigit((unsigned char)*s); s++, weight /= 10)
-			fraction += (*s - '0') * weight;
-	}
-	if (!s || strcmp(s, "Z") != 0 || tm.tm_year < 70 || tm.tm_year > YEAR_LAST - 1900)
-		return json_malformed(r, "started", "is not a time like 2026-01-31T12:00:00.5Z");
-	info->started_unix_ns = (int64_t)timegm(&tm) * NS_PER_S + fraction;
-	return 0;
-}
-
 static int read_info(struct json_reader *r, const json_t *root, struct probekit_snapshot_info *info)
 {
 	static const struct json_field top[] = {
@@ -371,7 +303,7 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 	if (!ret)
 		ret = read_pids(r, json_object_get(root, "target"), info);
 	if (!ret)
-		ret = read_started(r, root, info);
+		ret = json_read_instant(r, root, "started", &info->started_unix_ns);
 	return ret;
 }
 

@@ -9,14 +9,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "breakdown_json.h"
+#include "causes_json.h"
 #include "histogram.h"
 #include "json_text.h"
 #include "snapshot.h"
 
-#define NS_PER_S 1000000000ll
+#define NS_PER_S 1e9
 #define MODES_MAX 16
 
 static const char *const kind_names[] = {
@@ -25,34 +25,10 @@ static const char *const kind_names[] = {
 	[PROBEKIT_KIND_VALUE] = "value",
 };
 
-static void known_or_null(struct json_text *json, const char *key, uint64_t value)
-{
-	if (value)
-		json_text_unsigned(json, key, value);
-	else
-		json_text_null(json, key);
-}
-
 static void empty_list(struct json_text *json, const char *key)
 {
 	json_text_open_inline(json, key, '[');
 	json_text_close(json, ']');
-}
-
-static void started(struct json_text *json, int64_t unix_ns)
-{
-	time_t seconds = (time_t)(unix_ns / NS_PER_S);
-	char date[32];
-	char text[48];
-	struct tm tm;
-
-	if (unix_ns <= 0 || !gmtime_r(&seconds, &tm)) {
-		json_text_null(json, "started");
-		return;
-	}
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof(text), "%s.%09lldZ", date, (long long)(unix_ns % NS_PER_S));
-	json_text_string(json, "started", text);
 }
 
 static void lost(struct json_text *json, const struct probekit_lost *counts)
@@ -66,6 +42,8 @@ static void lost(struct json_text *json, const struct probekit_lost *counts)
 	json_text_unsigned(json, "map_full", counts->map_full);
 	json_text_unsigned(json, "unreadable_argument", counts->unreadable_argument);
 	json_text_unsigned(json, "out_of_range", counts->out_of_range);
+	json_text_unsigned(json, "samples_skipped", counts->samples_skipped);
+	json_text_unsigned(json, "samples_dropped", counts->samples_dropped);
 	json_text_close(json, '}');
 }
 
@@ -177,29 +155,11 @@ static void bands(struct json_text *json, const struct probekit_probe *probe)
 	json_text_close(json, ']');
 }
 
-static void open_spans(struct json_text *json, const struct probekit_probe *probe)
-{
-	json_text_open(json, "open", '[');
-	for (size_t i = 0; i < probe->open_count; i++) {
-		const struct probekit_open_span *span = &probe->open[i];
-
-		json_text_open_inline(json, NULL, '{');
-		json_text_integer(json, "pid", span->pid);
-		json_text_integer(json, "tid", span->tid);
-		json_text_string(json, "comm", span->comm);
-		json_text_unsigned(json, "age_ns", span->age_ns);
-		json_text_null(json, "blocked_in");
-		empty_list(json, "stack");
-		json_text_close(json, '}');
-	}
-	json_text_close(json, ']');
-}
-
 static void probing(struct json_text *json, const struct probekit_probe *probe,
 		    uint64_t duration_ns)
 {
 	json_text_open_inline(json, "probing", '{');
-	known_or_null(json, "cost_ns", probe->probe_cost_ns);
+	json_count_or_null(json, "cost_ns", probe->probe_cost_ns);
 	if (probe->probe_cost_ns && duration_ns)
 		json_text_decimal(json, "share_of_cpu",
 				  (double)probe->count * (double)probe->probe_cost_ns /
@@ -225,8 +185,8 @@ static void row(struct json_text *json, const struct probekit_probe *probe, uint
 	probing(json, probe, duration_ns);
 	breakdown_to_json(json, probe);
 	bands(json, probe);
-	empty_list(json, "slowest");
-	open_spans(json, probe);
+	slowest_to_json(json, probe);
+	open_to_json(json, probe);
 	if (probe->has_key)
 		json_text_null(json, "lost");
 	else
@@ -243,7 +203,7 @@ static void header(struct json_text *json, const struct probekit_snapshot_info *
 	json_text_close(json, '}');
 	json_text_open_inline(json, "environment", '{');
 	json_text_string(json, "kernel", info->kernel);
-	known_or_null(json, "cpus", info->cpus);
+	json_count_or_null(json, "cpus", info->cpus);
 	json_text_close(json, '}');
 	json_text_open_inline(json, "target", '{');
 	json_text_string(json, "name", info->target);
@@ -254,17 +214,17 @@ static void header(struct json_text *json, const struct probekit_snapshot_info *
 	json_text_string(json, "attach", info->attach);
 	json_text_string(json, "site", info->site);
 	json_text_close(json, '}');
-	started(json, info->started_unix_ns);
+	json_instant(json, "started", info->started_unix_ns);
 	json_text_unsigned(json, "duration_ns", info->duration_ns);
 	if (info->child_status >= 0)
 		json_text_integer(json, "child_status", info->child_status);
 	else
 		json_text_null(json, "child_status");
 	json_text_open_inline(json, "probe_cost", '{');
-	known_or_null(json, "span_ns", info->span_cost_ns);
-	known_or_null(json, "usdt_ns", info->usdt_cost_ns);
+	json_count_or_null(json, "span_ns", info->span_cost_ns);
+	json_count_or_null(json, "usdt_ns", info->usdt_cost_ns);
 	json_text_null(json, "function_ns");
-	known_or_null(json, "floor_ns", info->floor_ns);
+	json_count_or_null(json, "floor_ns", info->floor_ns);
 	json_text_close(json, '}');
 }
 
@@ -277,6 +237,8 @@ static void add_lost(struct probekit_lost *sum, const struct probekit_lost *coun
 	sum->map_full += counts->map_full;
 	sum->unreadable_argument += counts->unreadable_argument;
 	sum->out_of_range += counts->out_of_range;
+	sum->samples_skipped += counts->samples_skipped;
+	sum->samples_dropped += counts->samples_dropped;
 	sum->sched_repaired += counts->sched_repaired;
 }
 

@@ -31,7 +31,7 @@ static const enum feature shown[] = {
 	FEATURE_SESSION,       FEATURE_MEMORY_BY_CGROUP,
 	FEATURE_TASK_FROM_PID, FEATURE_THROTTLED,
 	FEATURE_BREAKDOWN,     FEATURE_IN_IOWAIT,
-	FEATURE_RUN_DELAY,
+	FEATURE_RUN_DELAY,     FEATURE_FAULT_ADDRESS,
 };
 
 /* Perf events only stand in for uprobe_multi. */

@@ -64,8 +64,7 @@ static int compare_strings(const void *left, const void *right)
 	return strcmp(left, right);
 }
 
-/* NULL stays NULL, and is what memory that ran out gives. */
-static const char *keep(struct symbolizer *symbolizer, const char *text)
+const char *symbolizer_keep(struct symbolizer *symbolizer, const char *text)
 {
 	char **known;
 	char *copy;
@@ -160,8 +159,9 @@ static void resolve_in_module(struct symbolizer *symbolizer, const struct locati
 	module_symbols_find(module->symbols, location->address, is_return, &symbolizer->names,
 			    frames);
 	for (size_t i = 0; i < frames->size; i++) {
-		frames->frames[i].function = keep(symbolizer, frames->frames[i].function);
-		frames->frames[i].file = keep(symbolizer, frames->frames[i].file);
+		frames->frames[i].function =
+			symbolizer_keep(symbolizer, frames->frames[i].function);
+		frames->frames[i].file = symbolizer_keep(symbolizer, frames->frames[i].file);
 	}
 	remember(module, location->address, is_return, frames);
 }
@@ -179,11 +179,11 @@ static void resolve_elsewhere(struct symbolizer *symbolizer, struct address_spac
 	if (map && map->is_executable && !map->inode && strcmp(path, "[vdso]") != 0)
 		name = address_space_jit_name(space, address, &offset);
 	if (name) {
-		frame->function = keep(symbolizer, name);
+		frame->function = symbolizer_keep(symbolizer, name);
 		frame->offset = offset;
 		path = "[jit]";
 	}
-	frame->module = keep(symbolizer, path[0] ? path : "[anon]");
+	frame->module = symbolizer_keep(symbolizer, path[0] ? path : "[anon]");
 	frame->module_offset = map ? address - map->start : address;
 	if (map && map->inode)
 		frame->module_offset += map->offset;
@@ -206,7 +206,7 @@ void symbolizer_resolve(struct symbolizer *symbolizer, struct address_space *spa
 	resolve_in_module(symbolizer, &location, is_return, frames);
 	/* A copy of the file has its own path in this process. */
 	for (size_t i = 0; i < frames->size; i++) {
-		frames->frames[i].module = keep(symbolizer, location.map->path);
+		frames->frames[i].module = symbolizer_keep(symbolizer, location.map->path);
 		frames->frames[i].module_offset = location.address + is_return;
 	}
 }

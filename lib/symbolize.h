@@ -16,6 +16,10 @@ void symbolizer_free(struct symbolizer *symbolizer);
 /* The files that it has open; for address_space_init(). */
 struct module_cache *symbolizer_modules(struct symbolizer *symbolizer);
 
+/* The one copy of `text` that lives as long as the symbolizer. NULL stays NULL, and is what memory
+ * that ran out gives. */
+const char *symbolizer_keep(struct symbolizer *symbolizer, const char *text);
+
 /* Strings live as long as the symbolizer; they come from the target and are untrusted. */
 struct symbol_frame {
 	const char *function; /* demangled; NULL: not known */

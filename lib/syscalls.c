@@ -25,10 +25,10 @@ static const struct {
 
 	{SYS_fsync, SYSCALL_SYNC},
 	{SYS_fdatasync, SYSCALL_SYNC},
-	{SYS_sync, SYSCALL_SYNC},
+	{SYS_sync, SYSCALL_DISK},
 	{SYS_syncfs, SYSCALL_SYNC},
 	{SYS_sync_file_range, SYSCALL_SYNC},
-	{SYS_msync, SYSCALL_SYNC},
+	{SYS_msync, SYSCALL_DISK},
 
 	{SYS_openat, SYSCALL_PATH},
 	{SYS_openat2, SYSCALL_PATH},

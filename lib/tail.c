@@ -35,7 +35,7 @@ static double slow_from_ns(const struct probekit_probe *probe)
 	return from_ns > 0 ? from_ns : probekit_probe_quantile(probe, TAIL_QUANTILE);
 }
 
-bool probekit_probe_tail(const struct probekit_probe *probe, struct probekit_tail *tail)
+void tail_by_shape(const struct probekit_probe *probe, struct probekit_tail *tail)
 {
 	const struct probekit_histogram *h = &probe->histogram;
 	double from_ns = probe->has_time && probe->sum > 0 ? slow_from_ns(probe) : 0;
@@ -43,9 +43,9 @@ bool probekit_probe_tail(const struct probekit_probe *probe, struct probekit_tai
 	uint64_t count = 0;
 	uint64_t time_ns = 0;
 
-	if (from_ns <= 0)
-		return false;
 	memset(tail, 0, sizeof(*tail));
+	if (from_ns <= 0)
+		return;
 	for (size_t i = 0; i < h->size; i++)
 		if (h->index[i] >> h->scale >= from)
 			count += h->count[i];
@@ -62,5 +62,14 @@ bool probekit_probe_tail(const struct probekit_probe *probe, struct probekit_tai
 	tail->count = count;
 	tail->share_of_spans = (double)count / (double)probe->count;
 	tail->share_of_time = (double)time_ns / (double)probe->sum;
-	return true;
+}
+
+void tail_by_threshold(const struct probekit_probe *probe, struct probekit_tail *tail)
+{
+	double time_ns = 0;
+
+	for (int c = 0; c < PROBEKIT_CLASS_COUNT; c++)
+		time_ns += (double)tail->time_ns[c];
+	tail->share_of_spans = probe->count ? (double)tail->count / (double)probe->count : 0;
+	tail->share_of_time = probe->sum > 0 ? fmin(time_ns / (double)probe->sum, 1) : 0;
 }

@@ -338,6 +338,13 @@ int trial_tp_btf(struct trial *trial)
 	return 0;
 }
 
+int trial_fault_address(struct trial *trial)
+{
+	int id = find_id(trial, "btf_trace_page_fault_user", BTF_KIND_TYPEDEF);
+
+	return id > 0 ? 0 : id < 0 ? id : TRIAL_ABSENT;
+}
+
 int trial_task_from_pid(struct trial *trial)
 {
 	int from_pid = find_id(trial, "bpf_task_from_pid", BTF_KIND_FUNC);

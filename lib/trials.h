@@ -37,6 +37,7 @@ int trial_breakdown(struct trial *trial);	    /* all that tells where time went 
 int trial_optimised_site(struct trial *trial);	    /* whether it is worth attaching to one */
 int trial_session(struct trial *trial);
 int trial_tp_btf(struct trial *trial);
+int trial_fault_address(struct trial *trial);
 int trial_task_from_pid(struct trial *trial);
 int trial_throttled(struct trial *trial);
 int trial_in_iowait(struct trial *trial);

@@ -28,6 +28,7 @@ run_label() {
 	echo "== $2 tests in $1"
 	ctest --test-dir "$1" -L "$2" --no-tests=error --output-on-failure || failed=1
 	cp "$1/Testing/Temporary/LastTest.log" "$1/$2.log" || return 0
+	grep -h '^scenarios: \| MISSED: \|  named$' "$1/$2.log" || true
 	grep -h '^\[  SKIPPED \] \|^skipped: ' "$1/$2.log" |
 		sort -u >"$results/skips" || true
 	[ -s "$results/skips" ] || return 0
@@ -38,7 +39,7 @@ run_label() {
 	fi
 }
 
-for each in unit headers integration kernels; do
+for each in unit headers integration scenarios kernels; do
 	case ${label:-$each} in "$each") ;; *) continue ;; esac
 	case $each in
 	unit)

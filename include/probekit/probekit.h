@@ -122,12 +122,18 @@ struct probekit_band {
 /* Waits of one cause in the spans of one band. */
 struct probekit_wait {
 	int32_t exponent; /* of the band */
+	bool is_slow;	  /* the spans took longer than the caller's threshold */
 	enum probekit_class time_class;
 	const char *syscall; /* in which it waited; NULL: in none */
 	pid_t pid;	     /* of the process that the lock's address is in; 0: no lock */
 	uint64_t address;    /* of the lock (a futex); 0: none */
 	const char *symbol;  /* the lock's variable, "log_mutex" or "pool+16"; NULL: not known */
 	const char *place;   /* file and address in it, "logger+0x4050"; NULL: not known */
+	const char *object;  /* and direction: as in struct probekit_cause */
+	const char *direction;
+	pid_t other_pid; /* of the process that ended the waits, or, where the thread was without
+			      * a CPU, that had it; 0: not known */
+	char other_comm[16];
 	uint64_t time_ns;
 	uint64_t count;
 	uint64_t spans; /* that had such waits */
@@ -140,6 +146,76 @@ struct probekit_relation {
 	uint64_t time_ns;
 };
 
+/* One function of a stack. Texts come from the target and are untrusted. */
+struct probekit_frame {
+	const char *function; /* demangled; NULL: not known */
+	const char *module;   /* path of the file, or "[vdso]", "[jit]", "[kernel]" ... */
+	uint64_t module_offset;
+	const char *file; /* of the source; NULL: not known */
+	uint32_t line;	  /* 0: not known */
+	bool is_inlined;
+};
+
+/* Innermost first; none: not seen. */
+struct probekit_stack {
+	struct probekit_frame *frames;
+	size_t size;
+	bool is_complete; /* down to the thread's first function */
+	double share; /* of the samples that had a stack, those that had this one: the most, [0, 1] */
+};
+
+struct probekit_thread {
+	pid_t pid; /* 0: not known */
+	pid_t tid;
+	char comm[16];
+};
+
+/* What a thread did: blocked in a system call of this name, or "oncpu", "runqueue", "pagefault"... */
+struct probekit_activity {
+	const char *name;
+	double share; /* of the time that others waited for it, [0, 1] */
+};
+
+/* Who held a lock while others waited for it, and what the lock's holders did meanwhile. */
+struct probekit_holder {
+	struct probekit_thread thread;	      /* seen most often; tid 0: not known */
+	uint32_t threads;		      /* how many different ones were seen */
+	struct probekit_activity *activities; /* most time first; what is missing to 1 is not known */
+	size_t activity_count;
+	struct probekit_stack stack; /* where it stood */
+	const char *file;	     /* of its longest wait for a disk; NULL: none, or not known */
+	/* Where it waited for a lock itself: that one, as struct probekit_cause has it, and its holder. */
+	uint64_t next_address; /* 0: it did not */
+	const char *next_symbol;
+	const char *next_place;
+	struct probekit_holder *next; /* NULL: not known */
+};
+
+/* One cause of the slow spans' time: its waits in the spans of the tail. */
+struct probekit_cause {
+	enum probekit_class time_class;
+	const char *syscall;
+	pid_t pid; /* as in struct probekit_wait; a named lock may be in several processes */
+	uint64_t address;
+	const char *symbol;
+	const char *place;
+	const char
+		*lock_kind; /* "mutex", "rwlock", "condvar", "semaphore", "join"; NULL: not known */
+	const char *object; /* what it waited for: a file's path, a peer's address, a mapping, or a
+				* cgroup with its quota; NULL: none, or not known */
+	const char *direction; /* of `object`: "read", "write", "accept", "connect" ...; or NULL */
+	uint64_t time_ns;
+	double share; /* of the tail's time, [0, 1] */
+	uint64_t count; /* waits; 0: of no known cause, and what the class has beyond those that are */
+	uint64_t spans;
+	struct probekit_stack stack;	    /* where it waited; oncpu: where it ran */
+	struct probekit_stack kernel_stack; /* the same in the kernel */
+	struct probekit_holder *holder;	    /* NULL: none, or not known */
+	struct probekit_thread waker;	    /* who ended most of the waits; tid 0: not known */
+	struct probekit_stack waker_stack;
+	struct probekit_thread thief; /* runqueue: who had the CPU; tid 0: a process as a whole */
+};
+
 /* What a probe could not measure. All zero: count, sum, min and max are exact. */
 struct probekit_lost {
 	uint64_t unmatched_end;	    /* ends whose begin was not seen */
@@ -149,7 +225,9 @@ struct probekit_lost {
 	uint64_t map_full;	    /* async spans beyond the table */
 	uint64_t unreadable_argument; /* key, id or value could not be read */
 	uint64_t out_of_range;	      /* values counted in the histogram's last bucket */
-	uint64_t sched_repaired;      /* times off-CPU whose begin or end was not seen in time */
+	uint64_t samples_dropped; /* stacks and slow spans that found no room on their way here */
+	uint64_t sched_repaired;  /* times off-CPU whose begin or end was not seen in time */
+	uint64_t samples_skipped; /* long waits of which no stack was taken, to bound the cost */
 };
 
 /* A span that had begun and not ended when the measurement stopped. */
@@ -158,6 +236,36 @@ struct probekit_open_span {
 	pid_t tid;
 	char comm[16];
 	uint64_t age_ns;
+	const char *blocked_in; /* as the name of an activity; NULL: not known */
+	uint64_t blocked_ns;	/* since when; 0: not known */
+	uint64_t lock_address;	/* that it waits for; 0: none */
+	const char *lock_symbol;
+	const char *lock_place;
+	pid_t holder_tid; /* of that lock; 0: not known */
+	bool is_deadlock; /* its holder waits, perhaps through others, for a lock of this thread */
+	struct probekit_stack stack;
+};
+
+/* One of the slowest spans. */
+struct probekit_slow_span {
+	int64_t ended_unix_ns; /* wall-clock time of its end */
+	struct probekit_thread thread;
+	bool has_key;
+	int64_t key;
+	uint64_t duration_ns;
+	uint64_t time_ns[PROBEKIT_CLASS_COUNT];
+};
+
+/* The slow spans. Those over the caller's threshold (struct probekit_session_options), exactly; else,
+ * where there are several modes, those behind the widest step (as a factor) from one mode to the
+ * next, else the slowest hundredth, both rounded down to the edge of a band. */
+struct probekit_tail {
+	int32_t exponent; /* of the first band; INT32_MIN: from a threshold */
+	uint64_t from_ns;
+	uint64_t count;
+	double share_of_spans; /* [0, 1] */
+	double share_of_time;
+	uint64_t time_ns[PROBEKIT_CLASS_COUNT];
 };
 
 /* One row: a probe, or one key of it. Strings and arrays belong to the snapshot. */
@@ -184,6 +292,12 @@ struct probekit_probe {
 	 * of no known cause. None in key rows. */
 	struct probekit_wait *waits;
 	size_t wait_count;
+	struct probekit_tail tail; /* count 0: there is none */
+	/* What made the spans of the tail slow, most time first; together they are its time. */
+	struct probekit_cause *causes;
+	size_t cause_count;
+	struct probekit_slow_span *slowest; /* slowest first; none in key rows */
+	size_t slowest_count;
 	struct probekit_relation *children; /* spans inside this one's; none in key rows */
 	size_t child_count;
 	struct probekit_relation *parents; /* spans that this one's were in; none in key rows */
@@ -261,41 +375,6 @@ PROBEKIT_API size_t probekit_probe_modes(const struct probekit_probe *probe,
 PROBEKIT_API size_t probekit_probe_bands(const struct probekit_probe *probe, int32_t *first,
 					 uint64_t *counts, size_t capacity);
 
-/* The slow spans. Where there are several modes, those behind the widest step (as a factor) from one
- * mode to the next; else the slowest hundredth. Both rounded down to the edge of a band. */
-struct probekit_tail {
-	int32_t exponent; /* of the first band */
-	uint64_t from_ns;
-	uint64_t count;
-	double share_of_spans; /* [0, 1] */
-	double share_of_time;
-	uint64_t time_ns[PROBEKIT_CLASS_COUNT];
-};
-
-/* False when nothing took time, or when it is not known where it went. */
-PROBEKIT_API bool probekit_probe_tail(const struct probekit_probe *probe,
-				      struct probekit_tail *tail);
-
-/* One cause of the slow spans' time: its waits in the spans of the tail. Texts belong to the probe. */
-struct probekit_cause {
-	enum probekit_class time_class;
-	const char *syscall;
-	pid_t pid; /* as in struct probekit_wait; a named lock may be in several processes */
-	uint64_t address;
-	const char *symbol;
-	const char *place;
-	uint64_t time_ns;
-	double share; /* of the tail's time, [0, 1] */
-	uint64_t count; /* waits; 0: of no known cause, and what the class has beyond those that are */
-	uint64_t spans;
-};
-
-/* All causes, most time first; together they are the tail's time. The caller frees *causes, which
- * is NULL where there is no tail. Errors: -ENOMEM. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_probe_causes(const struct probekit_probe *probe,
-							   struct probekit_cause **causes,
-							   size_t *size);
-
 /* ---- sessions ---- */
 
 struct probekit_session;
@@ -311,6 +390,7 @@ struct probekit_session_options {
 	uint32_t max_keys; /* keys kept apart per probe: 1 to 64 (64) */
 	bool key_only;	   /* measure only spans whose key is `key` */
 	int64_t key;
+	uint64_t slow_over_ns; /* the tail is the spans that take longer than this; 0: found by shape */
 	bool command_stdout_to_stderr; /* of a command that the session starts */
 	/* One line, escaped as errors are; called from within the session's functions. */
 	void (*log)(void *arg, enum probekit_log_level level, const char *line);
@@ -370,6 +450,8 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_snapshot(struct probekit_s
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_interval(struct probekit_session *session,
 							       struct probekit_snapshot **snapshot,
 							       struct probekit_error *err);
+/* Spans over `slow_over_ns` that have ended since the start. */
+PROBEKIT_API uint64_t probekit_session_slow_count(struct probekit_session *session);
 /* Freezes every count at this moment, notes the open spans, detaches. Idempotent. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_stop(struct probekit_session *session,
 							   struct probekit_error *err);

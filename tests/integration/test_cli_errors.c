@@ -457,6 +457,9 @@ static void targets_that_contradict_are_a_usage_error(void **state)
 		{{"latency", "--from", "file", victim}, 2, {"--from"}},
 		{{"latency", "--from", "file", "-p", "1"}, 2, {"--from"}},
 		{{"latency", "--from", "file", "-d", "1"}, 2, {"--from"}},
+		{{"latency", "--from", "file", "--slow-over", "1s"}, 2, {"--from"}},
+		{{"latency", victim, "--until-slow", "3"}, 2, {"--slow-over"}},
+		{{"latency", victim, "--slow-over", "1s", "--until-slow", "0"}, 2, {"above 0"}},
 		{{"list", victim, "-p", "1"}, 2, {"-p"}},
 		{{"list", "--", victim}, 2, {"'--'"}},
 	};

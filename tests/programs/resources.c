@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Spans that lack a CPU, are stopped, or wait for storage: one cause each. */
 #include <linux/io_uring.h>
-#include <linux/magic.h>
-#include <mntent.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
-#include "truth.h"
+#include "machine.h"
 
 #define BURN_MS 10
 #define PAGES 16
@@ -25,20 +20,6 @@ static void burn(void)
 static void burns(unsigned long count)
 {
 	rounds(count, burn);
-}
-
-static void pin(void)
-{
-	cpu_set_t all;
-	cpu_set_t one;
-	int cpu = 0;
-
-	check(sched_getaffinity(0, sizeof(all), &all) == 0);
-	while (!CPU_ISSET(cpu, &all))
-		cpu++;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	check(sched_setaffinity(0, sizeof(one), &one) == 0);
 }
 
 static void *burn_on(void *arg)
@@ -86,93 +67,15 @@ static void yields(unsigned long count)
 
 /* ---- CPU quota ---- */
 
-static void put(const char *folder, const char *name, const char *text)
-{
-	char path[320];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		missing("cgroup-cpu: a cgroup CPU controller that can be written");
-	close(fd);
-}
-
-/* The mount of the version 1 hierarchy with the cpu controller, else of version 2. */
-static bool find_cgroup(char folder[static 256], bool *is_v2)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	bool is_found = false;
-	struct mntent *mount;
-
-	*is_v2 = true;
-	while (*is_v2 && mounts && (mount = getmntent(mounts))) {
-		bool is_v1 = strcmp(mount->mnt_type, "cgroup") == 0 && hasmntopt(mount, "cpu");
-
-		if (!is_v1 && strcmp(mount->mnt_type, "cgroup2") != 0)
-			continue;
-		snprintf(folder, 256, "%s", mount->mnt_dir);
-		is_found = true;
-		*is_v2 = !is_v1;
-	}
-	if (mounts)
-		endmntent(mounts);
-	return is_found;
-}
-
-/* Of all tasks in the group, as the kernel counts it. */
-static long long throttled_ns(const char *group)
-{
-	char path[320];
-	char name[64];
-	long long value;
-	long long ns = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/cpu.stat", group);
-	file = fopen(path, "re");
-	while (file && fscanf(file, "%63s %lld", name, &value) == 2) {
-		if (strcmp(name, "throttled_time") == 0)
-			ns = value;
-		else if (strcmp(name, "throttled_usec") == 0)
-			ns = value * 1000;
-	}
-	if (file)
-		fclose(file);
-	return ns;
-}
-
-/* A quarter of a CPU for this process alone. */
-static void enter_group(const char *root, const char *group, bool is_v2)
-{
-	if (is_v2)
-		put(root, "cgroup.subtree_control", "+cpu");
-	if (mkdir(group, 0755) && errno != EEXIST)
-		missing("cgroup-cpu: a cgroup CPU controller that can be written");
-	if (is_v2) {
-		put(group, "cpu.max", "5000 20000");
-	} else {
-		put(group, "cpu.cfs_period_us", "20000");
-		put(group, "cpu.cfs_quota_us", "5000");
-	}
-	put(group, "cgroup.procs", "0");
-}
-
 static void throttles(unsigned long count)
 {
-	char root[256];
-	char group[300];
-	bool is_v2;
+	struct group group;
 
-	if (!find_cgroup(root, &is_v2))
-		missing("cgroup-cpu: a cgroup CPU controller");
-	snprintf(group, sizeof(group), "%s/probekit-waits-%d", root, (int)getpid());
 	pin();
-	enter_group(root, group, is_v2);
+	enter_group(&group);
 	rounds(count, burn);
-	tell("throttled", throttled_ns(group));
-	put(root, "cgroup.procs", "0");
-	rmdir(group);
+	tell("throttled", throttled_ns(&group));
+	leave_group(&group);
 }
 
 /* ---- stopped ---- */
@@ -221,28 +124,13 @@ static void stops_asleep(unsigned long count)
 
 /* ---- storage ---- */
 
-/* An unlinked file where storage is behind the file system. */
 static int open_stored(void)
 {
-	static const char *const folders[] = {".", "/var/tmp", "/root", "/"};
+	char path[PATH_MAX];
+	int fd = create_stored(path);
 
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		char path[64];
-		struct statfs about;
-		int fd;
-
-		snprintf(path, sizeof(path), "%s/probekit-waits-XXXXXX", folders[i]);
-		if (statfs(folders[i], &about) || about.f_type == TMPFS_MAGIC ||
-		    about.f_type == RAMFS_MAGIC)
-			continue;
-		fd = mkostemp(path, O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		unlink(path);
-		return fd;
-	}
-	missing("storage: a file system on a disk");
-	return -1;
+	unlink(path);
+	return fd;
 }
 
 static void dirty(void)
@@ -291,14 +179,8 @@ static void touch_pages(void)
 
 static void faults(unsigned long count)
 {
-	char *text = malloc(PAGE_GAP);
-
 	fds[0] = open_stored();
-	check(text != NULL);
-	memset(text, 'x', PAGE_GAP);
-	for (size_t i = 0; i < PAGES; i++)
-		check(write(fds[0], text, PAGE_GAP) == PAGE_GAP);
-	free(text);
+	fill_file(fds[0], PAGES * PAGE_GAP, PAGE_GAP);
 	run_rounds(count, evict, scoped, touch_pages);
 }
 

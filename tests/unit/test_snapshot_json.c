@@ -65,9 +65,10 @@ static void add_times(struct probekit_probe *probe)
 				1000 * full + c + 1;
 		full++;
 	}
-	assert_int_equal(breakdown_from_row(&sums, probe), 0);
+	assert_int_equal(breakdown_from_row(&sums, 0, probe), 0);
 	assert_int_equal(
 		breakdown_relate(&probe->children, &probe->child_count, "logger:lock", 5, 500), 0);
+	assert_int_equal(breakdown_explain(probe), 0);
 }
 
 static struct probekit_snapshot *new_example(void)
@@ -103,7 +104,7 @@ static struct probekit_snapshot *new_example(void)
 	probe->build_id = copy("00ff");
 	probe->probe_cost_ns = 500;
 	probe->in_flight_at_start = 3;
-	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8};
+	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 	add_open_span(probe);
 	add_times(probe);
 	for (size_t i = 1; i < 3; i++) {
@@ -338,7 +339,9 @@ static void losses_add_up_at_the_top(void **state)
 	assert_int_equal(json_integer_value(at(root, "lost/unmatched_end")), 1);
 	assert_int_equal(json_integer_value(at(root, "lost/abandoned")), 12);
 	assert_int_equal(json_integer_value(at(root, "lost/out_of_range")), 7);
-	assert_int_equal(json_integer_value(at(root, "lost/sched_repaired")), 8);
+	assert_int_equal(json_integer_value(at(root, "lost/samples_dropped")), 8);
+	assert_int_equal(json_integer_value(at(root, "lost/sched_repaired")), 9);
+	assert_int_equal(json_integer_value(at(root, "lost/samples_skipped")), 10);
 	json_decref(root);
 }
 

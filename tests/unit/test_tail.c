@@ -26,7 +26,7 @@ static void finish(struct samples *s)
 	n = probekit_probe_bands(probe, &first, counts, BUCKET_OCTAVES);
 	for (size_t i = 0; i < n; i++)
 		sums.bands[(size_t)(first + BUCKET_SECONDS_EXPONENT) + i][CLASS_ONCPU] = counts[i];
-	assert_int_equal(breakdown_from_row(&sums, probe), 0);
+	assert_int_equal(breakdown_from_row(&sums, 0, probe), 0);
 }
 
 static void add_mode(struct samples *s, double ns, int count)
@@ -39,7 +39,8 @@ static uint64_t tail_count(struct samples *s)
 {
 	struct probekit_tail tail;
 
-	assert_true(probekit_probe_tail(&s->probe, &tail));
+	tail_by_shape(&s->probe, &tail);
+	assert_true(tail.count > 0);
 	assert_int_equal(tail.from_ns, llround(ldexp(1e9, tail.exponent)));
 	return tail.count;
 }
@@ -97,39 +98,60 @@ static void of_three_it_begins_behind_the_widest_step(void **state)
 	samples_done(&s);
 }
 
+/* Two modes, of which the slow one is in band -9 and waited 300 ns there. */
+static void add_two_modes(struct samples *s, uint64_t seed)
+{
+	samples_init(s, PROBEKIT_KIND_SPAN, seed);
+	add_mode(s, 10 * US, 9500);
+	add_mode(s, 3 * MS, 500);
+	finish(s);
+	for (size_t i = 0; i < s->probe.band_count; i++)
+		if (s->probe.bands[i].exponent == -9)
+			s->probe.bands[i].time_ns[PROBEKIT_CLASS_LOCK] = 300;
+}
+
+static void explain(struct samples *s, const struct probekit_wait *waits, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(breakdown_add_wait(&s->probe, &waits[i]), 0);
+	assert_int_equal(breakdown_explain(&s->probe), 0);
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define LOCK_WAIT(band, process, lock, name, where, ns, waits_, spans_)                         \
+	{                                                                                       \
+		.exponent = band, .time_class = PROBEKIT_CLASS_LOCK, .syscall = "futex",        \
+		.pid = process, .address = lock, .symbol = name, .place = where, .time_ns = ns, \
+		.count = waits_, .spans = spans_,                                               \
+	}
+
 static void causes_of_the_tail_add_up_to_its_time(void **state)
 {
 	static struct samples s;
-	struct probekit_wait waits[] = {
-		{-9, PROBEKIT_CLASS_LOCK, "futex", 7, 0x10, "pool", "a+0x10", 100, 2, 2},
-		{-8, PROBEKIT_CLASS_LOCK, "futex", 8, 0x20, "pool", "a+0x10", 50, 1, 1},
-		{-9, PROBEKIT_CLASS_LOCK, "futex", 7, 0x30, NULL, NULL, 70, 1, 1},
-		{-9, PROBEKIT_CLASS_LOCK, "futex", 8, 0x30, NULL, NULL, 20, 1, 1},
-		{-17, PROBEKIT_CLASS_LOCK, "futex", 7, 0x10, "pool", "a+0x10", 9, 1, 1},
+	static const struct probekit_wait waits[] = {
+		LOCK_WAIT(-9, 7, 0x10, "pool", "a+0x10", 100, 2, 2),
+		LOCK_WAIT(-8, 8, 0x20, "pool", "a+0x10", 50, 1, 1),
+		LOCK_WAIT(-9, 7, 0x30, NULL, NULL, 70, 1, 1),
+		LOCK_WAIT(-9, 8, 0x30, NULL, NULL, 20, 1, 1),
+		LOCK_WAIT(-17, 7, 0x10, "pool", "a+0x10", 9, 1, 1),
 	};
-	struct probekit_cause *causes;
-	struct probekit_tail tail;
+	const struct probekit_cause *causes;
 	uint64_t sum = 0;
-	size_t size;
+	double share = 0;
 
 	(void)state;
-	samples_init(&s, PROBEKIT_KIND_SPAN, 5);
-	add_mode(&s, 10 * US, 9500);
-	add_mode(&s, 3 * MS, 500);
-	finish(&s);
-	for (size_t i = 0; i < s.probe.band_count; i++)
-		if (s.probe.bands[i].exponent == -9)
-			s.probe.bands[i].time_ns[PROBEKIT_CLASS_LOCK] = 300;
-	assert_true(probekit_probe_tail(&s.probe, &tail));
-	s.probe.waits = waits;
-	s.probe.wait_count = sizeof(waits) / sizeof(waits[0]);
-	assert_int_equal(probekit_probe_causes(&s.probe, &causes, &size), 0);
-	for (size_t i = 0; i < size; i++)
+	add_two_modes(&s, 5);
+	explain(&s, waits, COUNT(waits));
+	causes = s.probe.causes;
+	for (size_t i = 0; i < s.probe.cause_count; i++) {
 		sum += causes[i].time_ns;
-	assert_int_equal(sum, tail.time_ns[PROBEKIT_CLASS_ONCPU] + 300);
+		share += causes[i].share;
+	}
+	assert_int_equal(sum, s.probe.tail.time_ns[PROBEKIT_CLASS_ONCPU] + 300);
+	assert_true(fabs(share - 1) < 1e-9);
 	/* on-CPU; the named lock, in both processes; 60 of the class without a cause; two locks at one
 	 * address of two processes */
-	assert_int_equal(size, 5);
+	assert_int_equal(s.probe.cause_count, 5);
 	assert_int_equal(causes[0].time_class, PROBEKIT_CLASS_ONCPU);
 	assert_int_equal(causes[0].count, 0);
 	assert_string_equal(causes[1].symbol, "pool");
@@ -139,9 +161,119 @@ static void causes_of_the_tail_add_up_to_its_time(void **state)
 	assert_int_equal(causes[3].time_ns, 60);
 	assert_int_equal(causes[3].count, 0);
 	assert_int_equal(causes[4].pid, 8);
-	free(causes);
-	s.probe.waits = NULL;
-	s.probe.wait_count = 0;
+	breakdown_done(&s.probe);
+	samples_done(&s);
+}
+
+static const struct probekit_wait different[] = {
+	{.exponent = -9,
+	 .time_class = PROBEKIT_CLASS_NETWORK,
+	 .object = "10.0.0.1:80",
+	 .direction = "read",
+	 .time_ns = 9,
+	 .count = 1},
+	{.exponent = -8,
+	 .time_class = PROBEKIT_CLASS_NETWORK,
+	 .object = "10.0.0.1:80",
+	 .direction = "read",
+	 .time_ns = 1,
+	 .count = 1},
+	{.exponent = -9,
+	 .time_class = PROBEKIT_CLASS_NETWORK,
+	 .object = "10.0.0.1:80",
+	 .direction = "write",
+	 .time_ns = 8,
+	 .count = 1},
+	{.exponent = -9,
+	 .time_class = PROBEKIT_CLASS_NETWORK,
+	 .object = "10.0.0.2:80",
+	 .direction = "write",
+	 .time_ns = 7,
+	 .count = 1},
+	{.exponent = -9,
+	 .time_class = PROBEKIT_CLASS_RUNQUEUE,
+	 .other_pid = 5,
+	 .other_comm = "thief",
+	 .time_ns = 6,
+	 .count = 1},
+	{.exponent = -9,
+	 .time_class = PROBEKIT_CLASS_RUNQUEUE,
+	 .other_pid = 6,
+	 .other_comm = "other",
+	 .time_ns = 5,
+	 .count = 1},
+	{.exponent = -9,
+	 .time_class = PROBEKIT_CLASS_IPC,
+	 .other_pid = 7,
+	 .other_comm = "writer",
+	 .time_ns = 4,
+	 .count = 1},
+};
+
+static void causes_differ_by_object_direction_and_the_other_process(void **state)
+{
+	static struct samples s;
+	static const uint64_t times[] = {10, 8, 7, 6, 5, 4};
+	const struct probekit_cause *causes;
+
+	(void)state;
+	samples_init(&s, PROBEKIT_KIND_SPAN, 7);
+	add_mode(&s, 10 * US, 9500);
+	add_mode(&s, 3 * MS, 500);
+	finish(&s);
+	explain(&s, different, COUNT(different));
+	assert_int_equal(s.probe.cause_count, COUNT(times) + 1); /* and on-CPU */
+	causes = &s.probe.causes[1];
+	for (size_t i = 0; i < COUNT(times); i++)
+		assert_int_equal(causes[i].time_ns, times[i]);
+	assert_string_equal(causes[0].object, "10.0.0.1:80");
+	assert_string_equal(causes[1].direction, "write");
+	assert_int_equal(causes[3].thief.pid, 5);
+	assert_string_equal(causes[3].thief.comm, "thief");
+	assert_int_equal(causes[3].waker.pid, 0);
+	assert_int_equal(causes[5].waker.pid, 7);
+	assert_string_equal(causes[5].waker.comm, "writer");
+	breakdown_done(&s.probe);
+	samples_done(&s);
+}
+
+static void of_a_threshold_the_causes_are_of_slow_spans_alone(void **state)
+{
+	static struct samples s;
+	struct probekit_wait waits[] = {
+		LOCK_WAIT(-9, 7, 0x10, "pool", "a+0x10", 100, 2, 2),
+		LOCK_WAIT(-9, 7, 0x10, "pool", "a+0x10", 40, 1, 1),
+		LOCK_WAIT(-17, 7, 0x10, "pool", "a+0x10", 9, 1, 1),
+	};
+
+	(void)state;
+	add_two_modes(&s, 8);
+	waits[1].is_slow = true;
+	s.probe.tail = (struct probekit_tail){.exponent = INT32_MIN,
+					      .from_ns = 3500000,
+					      .count = 1,
+					      .time_ns[PROBEKIT_CLASS_LOCK] = 50};
+	explain(&s, waits, COUNT(waits));
+	assert_int_equal(s.probe.tail.from_ns, 3500000);
+	assert_int_equal(s.probe.cause_count, 2);
+	assert_int_equal(s.probe.causes[0].time_ns, 40);
+	assert_int_equal(s.probe.causes[0].count, 1);
+	assert_int_equal(s.probe.causes[1].time_ns, 10);
+	assert_int_equal(s.probe.causes[1].count, 0);
+	breakdown_done(&s.probe);
+	samples_done(&s);
+}
+
+static void a_threshold_that_nothing_passed_leaves_no_tail(void **state)
+{
+	static struct samples s;
+
+	(void)state;
+	add_two_modes(&s, 9);
+	s.probe.tail = (struct probekit_tail){.exponent = INT32_MIN, .from_ns = 1000000000};
+	assert_int_equal(breakdown_explain(&s.probe), 0);
+	assert_int_equal(s.probe.tail.count, 0);
+	assert_int_equal(s.probe.cause_count, 0);
 	breakdown_done(&s.probe);
 	samples_done(&s);
 }
@@ -149,18 +281,15 @@ static void causes_of_the_tail_add_up_to_its_time(void **state)
 static void without_a_breakdown_there_is_no_tail(void **state)
 {
 	static struct samples s;
-	struct probekit_cause *causes;
-	struct probekit_tail tail;
-	size_t size;
 
 	(void)state;
 	samples_init(&s, PROBEKIT_KIND_SPAN, 6);
 	add_mode(&s, 10 * US, 100);
 	assert_int_equal(samples_finish(&s), 0);
-	assert_false(probekit_probe_tail(&s.probe, &tail));
-	assert_int_equal(probekit_probe_causes(&s.probe, &causes, &size), 0);
-	assert_null(causes);
-	assert_int_equal(size, 0);
+	assert_int_equal(breakdown_explain(&s.probe), 0);
+	assert_int_equal(s.probe.tail.count, 0);
+	assert_null(s.probe.causes);
+	assert_int_equal(s.probe.cause_count, 0);
 	samples_done(&s);
 }
 
@@ -171,6 +300,9 @@ int main(void)
 		cmocka_unit_test(of_two_modes_it_is_the_second),
 		cmocka_unit_test(of_three_it_begins_behind_the_widest_step),
 		cmocka_unit_test(causes_of_the_tail_add_up_to_its_time),
+		cmocka_unit_test(causes_differ_by_object_direction_and_the_other_process),
+		cmocka_unit_test(of_a_threshold_the_causes_are_of_slow_spans_alone),
+		cmocka_unit_test(a_threshold_that_nothing_passed_leaves_no_tail),
 		cmocka_unit_test(without_a_breakdown_there_is_no_tail),
 	};
 

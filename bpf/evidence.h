@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PROBEKIT_EVIDENCE_H
+#define PROBEKIT_EVIDENCE_H
+/*
+ * Stacks of threads that waited long. A stack can be copied when its thread leaves the CPU, or while it
+ * is away by another of its process; whether the wait was worth it is known afterwards. So copies are
+ * made on suspicion, at a limited rate, into a few slots, and leave the kernel only when the wait
+ * proved long.
+ */
+#include "clock.h"
+#include "samples.h"
+
+#define STACK_SLOTS 128		   /* a power of two */
+#define COPY_SPACING_NS 1000000	   /* on a CPU, of waits that have not been long lately */
+#define HOT_COPY_SPACING_NS 200000 /* of waits that have been, without a copy */
+#define HOT_FOR_NS 10000000000ull
+#define HOT_KINDS 256 /* a power of two */
+
+struct stack_slot {
+	__u32 is_busy;
+	__u32 padding;
+	__u64 left; /* struct thread.left_clock */
+	__u8 data[RECORD_ROOM];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STACK_SLOTS);
+	__type(key, __u32);
+	__type(value, struct stack_slot);
+} stack_slots SEC(".maps");
+
+struct copying {
+	__u64 last_ns;
+	__u64 last_hot_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct copying);
+} copying SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HOT_KINDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} hot_kinds SEC(".maps"); /* when a wait of the kind was long and had no copy */
+
+/* ---- copies ---- */
+
+/* Takes the slot of thread `tid`; NULL: it is being written. */
+static __always_inline struct stack_slot *slot_take(__u32 tid)
+{
+	__u32 index = tid & (STACK_SLOTS - 1);
+	struct stack_slot *slot = bpf_map_lookup_elem(&stack_slots, &index);
+
+	if (!slot || __sync_val_compare_and_swap(&slot->is_busy, 0, 1) != 0)
+		return NULL;
+	return slot;
+}
+
+static __always_inline void slot_give(struct stack_slot *slot)
+{
+	__sync_fetch_and_and(&slot->is_busy, 0);
+}
+
+/* Copies the user stack of a task of the current address space; `ctx`: and the kernel's, of the
+ * current task. */
+static __always_inline bool copy_stack(struct stack_slot *slot, const struct thread *thread,
+				       struct task_struct *task, __u64 left, void *ctx)
+{
+	struct stack_record *record = (struct stack_record *)slot->data;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	long kernel_bytes = 0;
+
+	slot->left = left;
+	copy_registers(record, regs);
+	copy_user_stack(record, thread, REGS_SP(regs));
+	if (ctx)
+		kernel_bytes = bpf_get_stack(ctx, record->kernel, sizeof(record->kernel), 0);
+	record->kernel_count = kernel_bytes > 0 ? kernel_bytes / sizeof(record->kernel[0]) : 0;
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), task->comm);
+	return record->size_bytes > 0;
+}
+
+/* ---- at what rate ---- */
+
+static __always_inline __u64 *hot_kind(const struct wait_identity *wait)
+{
+	__u64 hash = (wait->address ^ (__u64)wait->syscall << 48 ^ wait->time_class) *
+		     0x9e3779b97f4a7c15ull;
+	__u32 index = hash >> 56;
+
+	return bpf_map_lookup_elem(&hot_kinds, &index);
+}
+
+/* May a wait that begins at `now` have its stack copied? */
+static __always_inline bool may_copy(const struct wait_identity *wait, __u64 now)
+{
+	__u32 zero = 0;
+	struct copying *last = bpf_map_lookup_elem(&copying, &zero);
+	__u64 *hot;
+
+	if (!last)
+		return false;
+	if (now - last->last_ns >= COPY_SPACING_NS) {
+		last->last_ns = now;
+		return true;
+	}
+	if (now - last->last_hot_ns < HOT_COPY_SPACING_NS)
+		return false;
+	hot = hot_kind(wait);
+	if (!hot || !*hot || now - *hot > HOT_FOR_NS)
+		return false;
+	last->last_hot_ns = now;
+	return true;
+}
+
+/* ---- what leaves the kernel ---- */
+
+/* The waits worth a sample: a quarter of what makes a span slow, of the outermost or the innermost
+ * that is open. */
+static __always_inline __u64 long_wait_ns(const struct thread *thread)
+{
+	__u32 top = thread->depth - 1;
+	__u64 inner, outer;
+
+	if (top >= MAX_DEPTH)
+		return 0;
+	inner = slow_from(thread->frames[top].probe);
+	outer = slow_from(thread->frames[0].probe);
+	return (inner < outer ? inner : outer) / 4;
+}
+
+static __always_inline __u32 innermost_probe(const struct thread *thread)
+{
+	__u32 top = thread->depth - 1;
+
+	return top < MAX_DEPTH ? thread->frames[top].probe : 0;
+}
+
+static __always_inline void emit(struct stack_slot *slot, __u32 role, __u32 probe,
+				 const struct wait_identity *wait, __u64 wait_ns)
+{
+	struct stack_record *record = (struct stack_record *)slot->data;
+
+	record->kind = RECORD_STACK;
+	record->role = role;
+	record->at_ns = bpf_ktime_get_ns();
+	record->wait_ns = wait_ns;
+	record->wait = *wait;
+	record->probe = probe;
+	if (send_record(record))
+		COUNT(probe, samples_dropped);
+}
+
+#endif

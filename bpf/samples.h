@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PROBEKIT_SAMPLES_H
+#define PROBEKIT_SAMPLES_H
+/* The ring in which evidence leaves the kernel, and copying a thread's stack for it. */
+#include "maps.h"
+
+#define SAMPLES_BYTES (4u << 20)
+#define COPY_CHUNK 4096u
+
+WEAK __u32 copy_bytes = COPY_CHUNK; /* at most SAMPLE_BYTES_MAX; set while running */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SAMPLES_BYTES);
+} samples WEAK SEC(".maps");
+
+#if defined(__TARGET_ARCH_x86)
+/* By DWARF number. */
+static __always_inline void copy_registers(struct stack_record *record, const struct pt_regs *regs)
+{
+	record->registers[0] = regs->ax;
+	record->registers[1] = regs->dx;
+	record->registers[2] = regs->cx;
+	record->registers[3] = regs->bx;
+	record->registers[4] = regs->si;
+	record->registers[5] = regs->di;
+	record->registers[6] = regs->bp;
+	record->registers[7] = regs->sp;
+	record->registers[8] = regs->r8;
+	record->registers[9] = regs->r9;
+	record->registers[10] = regs->r10;
+	record->registers[11] = regs->r11;
+	record->registers[12] = regs->r12;
+	record->registers[13] = regs->r13;
+	record->registers[14] = regs->r14;
+	record->registers[15] = regs->r15;
+	record->registers[16] = regs->ip;
+}
+#else
+/* The record has no room for another architecture's: without registers nothing is unwound. */
+static __always_inline void copy_registers(struct stack_record *record, const struct pt_regs *regs)
+{
+	__builtin_memset(record->registers, 0, sizeof(record->registers));
+}
+#endif
+
+struct stack_copy {
+	struct stack_record *record;
+	__u64 sp;
+	__u32 size;
+	__u32 limit;
+};
+
+/* Up to the end of one page, in a callback, as those in frames.h are. */
+static long copy_page(__u32 i, struct stack_copy *copy)
+{
+	__u32 size = copy->size;
+	__u64 at = copy->sp + size;
+	__u32 bytes = COPY_CHUNK - (at & (COPY_CHUNK - 1));
+
+	if (size >= copy->limit)
+		return 1;
+	if (bytes > copy->limit - size)
+		bytes = copy->limit - size;
+	barrier_var(bytes);
+	barrier_var(size);
+	/* The record has room for a chunk more than the most, which the verifier wants to see. */
+	if (bytes == 0 || bytes > COPY_CHUNK || size >= SAMPLE_BYTES_MAX ||
+	    bpf_probe_read_user(copy->record->bytes + size, bytes, (void *)at))
+		return 1;
+	copy->size = size + bytes;
+	return 0;
+}
+
+/* Copies the user stack of a thread of the current address space, up to its end, a page that cannot
+ * be read, or `copy_bytes`. */
+static __always_inline void copy_user_stack(struct stack_record *record,
+					    const struct thread *thread, __u64 sp)
+{
+	struct stack_copy copy = {
+		.record = record, .sp = sp, .limit = *(volatile __u32 *)&copy_bytes};
+
+	if (copy.limit > SAMPLE_BYTES_MAX)
+		copy.limit = SAMPLE_BYTES_MAX;
+	if (sp >= thread->stack_start && sp < thread->stack_end &&
+	    thread->stack_end - sp < copy.limit)
+		copy.limit = thread->stack_end - sp;
+	bpf_loop(SAMPLE_BYTES_MAX / COPY_CHUNK + 1, copy_page, &copy, 0);
+	record->size_bytes = copy.size;
+}
+
+/* What a record under construction needs. */
+#define RECORD_ROOM (sizeof(struct stack_record) + SAMPLE_BYTES_MAX + COPY_CHUNK)
+
+/* Not zero when the ring is full. Waking the reader takes an interrupt, which costs twice what the
+ * sample does: the reader has to come by itself. */
+static __always_inline long send_record(struct stack_record *record)
+{
+	__u32 size = record->size_bytes;
+
+	if (size > SAMPLE_BYTES_MAX)
+		return -1;
+	return bpf_ringbuf_output(&samples, record, sizeof(*record) + size, BPF_RB_NO_WAKEUP);
+}
+
+#endif

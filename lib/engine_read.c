@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns reading what the programs have counted. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../bpf/bucket.h"
+#include "engine_state.h"
+#include "quiet.h"
+
+size_t engine_slots(const struct engine *engine)
+{
+	return BUCKET_SLOTS(engine->scale);
+}
+
+int32_t engine_first_bucket(const struct engine *engine, bool is_duration)
+{
+	return BUCKET_SLOT_BASE - (is_duration ? BUCKET_SECONDS_EXPONENT << engine->scale : 0);
+}
+
+static void raise_to(uint64_t *at, uint64_t value)
+{
+	if (value > *at)
+		*at = value;
+}
+
+static void add_bands(struct row_sums *sums, const struct row *row)
+{
+	for (uint32_t band = 0; band < BUCKET_OCTAVES; band++)
+		for (int i = 0; i < CLASS_COUNT; i++)
+			sums->bands[band][i] +=
+				__atomic_load_n(&row->bands[band][i], __ATOMIC_RELAXED);
+}
+
+static struct row *row_shard(const struct engine *engine, uint32_t index, uint32_t shard)
+{
+	size_t at = ((size_t)index * engine->shards + shard) * engine->row_bytes;
+
+	return (struct row *)(engine->row_memory + at);
+}
+
+void engine_read_slots(const struct engine *engine, uint32_t index, uint64_t *into)
+{
+	size_t slots = engine_slots(engine);
+
+	for (uint32_t shard = 0; shard < engine->shards; shard++) {
+		struct row *row = row_shard(engine, index, shard);
+
+		for (size_t i = 0; i < slots; i++)
+			into[i] += __atomic_load_n((uint64_t *)&row->slots[i], __ATOMIC_ACQUIRE);
+	}
+}
+
+void engine_read_row(struct engine *engine, uint32_t index, struct row_sums *sums)
+{
+	size_t slots = engine_slots(engine);
+	uint64_t *into = sums->slots;
+
+	*sums = (struct row_sums){.slots = into};
+	memset(into, 0, slots * sizeof(*into));
+	for (uint32_t shard = 0; shard < engine->shards; shard++) {
+		struct row *row = row_shard(engine, index, shard);
+
+		sums->sum += __atomic_load_n(&row->sum, __ATOMIC_RELAXED);
+		sums->zero_count += __atomic_load_n(&row->zero_count, __ATOMIC_RELAXED);
+		sums->negative_count += __atomic_load_n(&row->negative_count, __ATOMIC_RELAXED);
+		sums->out_of_range += __atomic_load_n(&row->out_of_range, __ATOMIC_RELAXED);
+		sums->unexplained_ns += __atomic_load_n(&row->unexplained_ns, __ATOMIC_RELAXED);
+		sums->slow_count += __atomic_load_n(&row->slow_count, __ATOMIC_RELAXED);
+		for (int i = 0; i < CLASS_COUNT; i++)
+			sums->slow_ns[i] += __atomic_load_n(&row->slow_ns[i], __ATOMIC_RELAXED);
+		add_bands(sums, row);
+		for (size_t i = 0; i < slots; i++)
+			into[i] += __atomic_load_n((uint64_t *)&row->slots[i], __ATOMIC_ACQUIRE);
+		/* after the counts: what is counted has raised its extremes before */
+		raise_to(&sums->max, __atomic_exchange_n(&row->max, 0, __ATOMIC_RELAXED));
+		raise_to(&sums->inverted_min,
+			 __atomic_exchange_n(&row->inverted_min, 0, __ATOMIC_RELAXED));
+	}
+}
+
+void engine_read_counters(const struct engine *engine, uint32_t probe,
+			  struct probe_counters *counters)
+{
+	const uint64_t *from = (const uint64_t *)&engine->counters[probe];
+	uint64_t *to = (uint64_t *)counters;
+
+	for (size_t i = 0; i < sizeof(*counters) / sizeof(*to); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+/* The next element of a hash that is there; false behind the last. */
+static bool next_element(int map, bool *has_begun, void *key, void *value)
+{
+	while (bpf_map_get_next_key(map, *has_begun ? key : NULL, key) == 0) {
+		*has_begun = true;
+		if (bpf_map_lookup_elem(map, key, value) == 0)
+			return true;
+	}
+	return false;
+}
+
+int engine_visit_relations(const struct engine *engine,
+			   int (*visit)(const struct relation_key *key,
+					const struct relation *relation, void *arg),
+			   void *arg)
+{
+	int map = bpf_map__fd(engine->bpf->maps.relations);
+	struct relation_key key;
+	struct relation relation;
+	bool has_begun = false;
+	int result = 0;
+
+	while (!result && next_element(map, &has_begun, &key, &relation))
+		result = visit(&key, &relation, arg);
+	return result;
+}
+
+int engine_visit_causes(const struct engine *engine,
+			int (*visit)(const struct cause_key *key, const struct cause *cause,
+				     void *arg),
+			void *arg)
+{
+	int map = bpf_map__fd(engine->bpf->maps.causes);
+	struct cause_key key;
+	struct cause cause;
+	bool has_begun = false;
+	int result = 0;
+
+	while (!result && next_element(map, &has_begun, &key, &cause))
+		result = visit(&key, &cause, arg);
+	return result;
+}
+
+int engine_visit_holdings(const struct engine *engine,
+			  int (*visit)(const struct holding_key *key, const struct holding *holding,
+				       void *arg),
+			  void *arg)
+{
+	int map = bpf_map__fd(engine->bpf->maps.holdings);
+	struct holding_key key;
+	struct holding holding;
+	bool has_begun = false;
+	int result = 0;
+
+	while (!result && next_element(map, &has_begun, &key, &holding))
+		result = visit(&key, &holding, arg);
+	return result;
+}
+
+bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.things), &id, thing) == 0;
+}
+
+bool engine_find_process(const struct engine *engine, uint32_t pid, struct process_name *name)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.process_names), &pid, name) == 0;
+}
+
+int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i)
+{
+	return __atomic_load_n(&engine->keys[probe].keys[i], __ATOMIC_ACQUIRE);
+}
+
+/* ---- iterators ---- */
+
+#define ITERATOR_BYTES 65536 /* that it writes at once, at most */
+
+int engine_iterate(const struct bpf_program *program,
+		   ssize_t (*take)(const uint8_t *bytes, size_t size, void *arg), void *arg)
+{
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	uint8_t *bytes = malloc(2 * ITERATOR_BYTES);
+	size_t have = 0;
+	ssize_t result = link && bytes ? 0 : link ? -ENOMEM : -errno;
+	int fd = result ? -1 : bpf_iter_create(bpf_link__fd(link));
+
+	if (!result && fd < 0)
+		result = -errno;
+	while (result >= 0) {
+		ssize_t got = read(fd, bytes + have, ITERATOR_BYTES);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			result = got < 0 ? -errno : 0;
+			break;
+		}
+		have += (size_t)got;
+		result = take(bytes, have, arg);
+		if (result >= 0) {
+			have -= (size_t)result;
+			memmove(bytes, bytes + result, have);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	free(bytes);
+	bpf_link__destroy(link);
+	return (int)result;
+}
+
+struct open_visit {
+	int (*visit)(const struct open_record *record, void *arg);
+	void *arg;
+};
+
+static ssize_t take_frames(const uint8_t *bytes, size_t size, void *arg)
+{
+	const struct open_visit *visit = arg;
+	struct open_record record;
+	size_t used = 0;
+
+	for (; used + sizeof(record) <= size; used += sizeof(record)) {
+		int result;
+
+		memcpy(&record, bytes + used, sizeof(record));
+		result = visit->visit(&record, visit->arg);
+		if (result)
+			return result;
+	}
+	return (ssize_t)used;
+}
+
+struct stack_visit {
+	int (*visit)(const void *record, size_t size_bytes, void *arg);
+	void *arg;
+};
+
+static ssize_t take_stacks(const uint8_t *bytes, size_t size, void *arg)
+{
+	const struct stack_visit *visit = arg;
+	size_t used = 0;
+
+	while (size - used >= sizeof(struct stack_record)) {
+		struct stack_record header;
+		size_t whole;
+		int result;
+
+		memcpy(&header, bytes + used, sizeof(header));
+		whole = sizeof(header) + header.size_bytes;
+		if (header.size_bytes > SAMPLE_BYTES_MAX)
+			return -EINVAL;
+		if (whole > size - used)
+			break;
+		result = visit->visit(bytes + used, whole, visit->arg);
+		if (result)
+			return result;
+		used += whole;
+	}
+	return (ssize_t)used;
+}
+
+int engine_visit_open_stacks(struct engine *engine,
+			     int (*visit)(const void *record, size_t size_bytes, void *arg),
+			     void *arg)
+{
+	struct stack_visit stack_visit = {.visit = visit, .arg = arg};
+	libbpf_print_fn_t print = quiet_begin();
+	int result = engine_iterate(engine->bpf->progs.list_stacks, take_stacks, &stack_visit);
+
+	libbpf_set_print(print);
+	return result == -ENOMEM ? result : 0;
+}
+
+static int visit_async(struct engine *engine,
+		       int (*visit)(const struct open_record *record, void *arg), void *arg)
+{
+	int map = bpf_map__fd(engine->bpf->maps.async_spans);
+	struct async_key key;
+	struct async_span span;
+	bool has_begun = false;
+	int result = 0;
+
+	while (!result && next_element(map, &has_begun, &key, &span)) {
+		struct open_record record = {
+			.probe = key.probe, .key = (int64_t)key.id, .has_key = 1};
+
+		record.begin_ns = span.begin_ns;
+		record.pid = span.pid;
+		record.tid = span.tid;
+		memcpy(record.comm, span.comm, sizeof(record.comm));
+		result = visit(&record, arg);
+	}
+	return result;
+}
+
+int engine_visit_open(struct engine *engine,
+		      int (*visit)(const struct open_record *record, void *arg), void *arg,
+		      struct probekit_error *err)
+{
+	libbpf_print_fn_t print = quiet_begin();
+	struct open_visit open_visit = {.visit = visit, .arg = arg};
+	int result = engine_iterate(engine->bpf->progs.list_open, take_frames, &open_visit);
+
+	libbpf_set_print(print);
+	if (!result)
+		result = visit_async(engine, visit, arg);
+	return result ? error_errno(err, result, "cannot list the open spans") : 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_ENGINE_STATE_H
+#define PROBEKIT_ENGINE_STATE_H
+/* The engine's state, shared by engine.c (its life) and engine_read.c (what it has counted). */
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+
+#include "engine.h"
+#include "probekit.skel.h"
+
+struct engine {
+	struct probekit_bpf *bpf;
+	uint32_t shards;
+	int32_t scale;
+	size_t row_bytes;
+	uint32_t rows;
+	uint32_t probes;
+	uint8_t *row_memory;
+	size_t row_memory_bytes;
+	struct probe_counters *counters;
+	size_t counters_bytes;
+	struct key_table *keys;
+	size_t keys_bytes;
+	struct ring_buffer *events;
+	struct ring_buffer *samples;
+	struct slowness *slowness;
+	size_t slowness_bytes;
+	int exec_events;
+	bool has_new_process; /* that had its first span */
+	int (*visit_sample)(const void *record, size_t size_bytes, void *arg); /* while polled */
+	void *visit_arg;
+};
+
+/* Calls `take` for all that an iterator over tasks writes: it returns how many bytes it could use, the
+ * rest comes again with what follows, or a negative errno. */
+int engine_iterate(const struct bpf_program *program,
+		   ssize_t (*take)(const uint8_t *bytes, size_t size, void *arg), void *arg);
+
+#endif

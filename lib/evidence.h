@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_EVIDENCE_H
+#define PROBEKIT_EVIDENCE_H
+/*
+ * From the kernel's records to what causes show: stacks, holders, wakers, hot functions, and the
+ * slowest spans. Bounded, whatever comes: what is light makes room for what is heavy. Not
+ * thread-safe; what it gives out owns all that it points to.
+ */
+#include <probekit/probekit.h>
+
+#include "../bpf/shared.h"
+
+struct evidence;
+
+int evidence_new(struct evidence **evidence) __attribute__((warn_unused_result));
+void evidence_free(struct evidence *evidence);
+
+/* Takes one record of the ring; a stack is unwound at once, as its process may end soon. -EINVAL:
+ * no record, or of role STACK_OPEN, which evidence_stack() is for; -ENOMEM. */
+int evidence_add(struct evidence *evidence, const void *record, size_t size_bytes)
+	__attribute__((warn_unused_result));
+
+/* Stacks that could not be had: of processes that had gone by, or that led to no code. */
+uint64_t evidence_unknown_stacks(const struct evidence *evidence);
+
+/* Since the last call: did so many stacks go on above their copy that copies should be longer? */
+bool evidence_wants_longer_copies(struct evidence *evidence);
+
+/* Fills stack, kernel_stack, lock_kind, holder (its thread, threads and stack), waker and
+ * waker_stack of `cause`, where they are known and which are empty before, from all waits of the
+ * probe for which `is_of` holds. The holder is NULL unless the waiters' stacks tell that the lock is
+ * of a kind that has one. -ENOMEM, and a part may be filled. */
+int evidence_fill(struct evidence *evidence,
+		  bool (*is_of)(const struct wait_identity *wait, void *arg), void *arg,
+		  uint32_t probe, struct probekit_cause *cause) __attribute__((warn_unused_result));
+/* "mutex", "rwlock" ...: the lock at an address of a process; NULL: not known. */
+const char *evidence_lock_kind(struct evidence *evidence, pid_t pid, uint64_t address);
+/* The same of time on-CPU: `stack` is the heaviest of the hottest function, whose share it has;
+ * kernel_stack is there where most of the time was spent in the kernel. */
+int evidence_fill_oncpu(struct evidence *evidence, uint32_t probe, struct probekit_cause *cause)
+	__attribute__((warn_unused_result));
+
+/* The stack of one record of any role; empty where it cannot be had. `*lock_kind`: what the thread
+ * waits for, if it does; NULL: not known. -EINVAL, -ENOMEM. */
+int evidence_stack(struct evidence *evidence, const void *record, size_t size_bytes,
+		   struct probekit_stack *stack, const char **lock_kind)
+	__attribute__((warn_unused_result));
+/* Where the thread of a span that is still open ran last; empty where that was not sampled. -ENOMEM. */
+int evidence_running_stack(struct evidence *evidence, uint32_t tid, uint64_t begin_ns,
+			   struct probekit_stack *stack) __attribute__((warn_unused_result));
+/* Has a lock of this kind an owner? */
+bool evidence_has_owner(const char *lock_kind);
+
+/* The slowest spans of the probe, slowest first: free() `*list`, which is NULL for none. -ENOMEM. */
+int evidence_slowest(struct evidence *evidence, uint32_t probe, struct probekit_slow_span **list,
+		     size_t *count) __attribute__((warn_unused_result));
+
+#endif

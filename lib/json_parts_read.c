@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns how locks, threads, stacks, times and their like are read, each type and range checked. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "json_parts.h"
+
+#define NS_PER_S 1000000000ll
+#define YEAR_LAST 2261 /* 64-bit nanoseconds since 1970 end in 2262 */
+
+static bool is_null(const json_t *value)
+{
+	return !value || json_is_null(value);
+}
+
+int json_read_each(struct json_reader *r, const json_t *object, const char *key,
+		   int (*read)(struct json_reader *r, const json_t *element, size_t i, void *arg),
+		   void *arg)
+{
+	const json_t *list;
+	int result = json_read_list(r, object, key, &list);
+
+	for (size_t i = 0; !result && i < json_array_size(list); i++) {
+		const json_t *element = json_array_get(list, i);
+		size_t outside = json_enter(r, key, (long)i);
+
+		result = json_is_object(element) ? read(r, element, i, arg)
+						 : json_malformed(r, "", "is not an object");
+		json_leave(r, outside);
+	}
+	return result;
+}
+
+int json_read_room(const struct json_reader *r, const json_t *object, const char *key,
+		   size_t element_bytes, void **room, size_t *size)
+{
+	const json_t *list;
+	int result = json_read_list(r, object, key, &list);
+	size_t count = result ? 0 : json_array_size(list);
+
+	*room = NULL;
+	*size = 0;
+	if (!count)
+		return result;
+	*room = calloc(count, element_bytes);
+	if (!*room)
+		return error_no_memory(r->err);
+	*size = count;
+	return 0;
+}
+
+/* As it is written, with up to nine decimals. */
+int json_read_instant(const struct json_reader *r, const json_t *object, const char *key,
+		      int64_t *unix_ns)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *text = json_string_value(value);
+	struct tm tm = {0};
+	int64_t fraction = 0;
+	const char *s;
+
+	if (is_null(value))
+		return 0;
+	s = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (s && *s == '.') {
+		int64_t weight = NS_PER_S / 10;
+
+		for (s++; isdigit((unsigned char)*s); s++, weight /= 10)
+			fraction += (*s - '0') * weight;
+	}
+	if (!s || strcmp(s, "Z") != 0 || tm.tm_year < 70 || tm.tm_year > YEAR_LAST - 1900)
+		return json_malformed(r, key, "is not a time like 2026-01-31T12:00:00.5Z");
+	*unix_ns = (int64_t)timegm(&tm) * NS_PER_S + fraction;
+	return 0;
+}
+
+int json_read_times(struct json_reader *r, const json_t *object,
+		    uint64_t time_ns[static PROBEKIT_CLASS_COUNT], bool *is_known)
+{
+	const json_t *inner = json_object_get(object, "time_ns");
+	size_t outside;
+	int result = 0;
+
+	*is_known = !is_null(inner);
+	if (!*is_known)
+		return 0;
+	if (!json_is_object(inner))
+		return json_malformed(r, "time_ns", "is not an object");
+	outside = json_enter(r, "time_ns", -1);
+	for (int i = 0; i < PROBEKIT_CLASS_COUNT && !result; i++) {
+		const struct json_field field = {probekit_class_name((enum probekit_class)i), 0,
+						 FIELD_U64, false};
+
+		result = json_read_fields(r, inner, &field, 1, &time_ns[i]);
+	}
+	json_leave(r, outside);
+	return result;
+}
+
+int json_read_class(const struct json_reader *r, const json_t *object,
+		    enum probekit_class *time_class)
+{
+	const char *name = json_string_value(json_object_get(object, "class"));
+
+	for (int i = 0; name && i < PROBEKIT_CLASS_COUNT; i++) {
+		*time_class = (enum probekit_class)i;
+		if (strcmp(name, probekit_class_name(*time_class)) == 0)
+			return 0;
+	}
+	return json_malformed(r, "class", "is none that is known");
+}
+
+/* "0x1f" */
+static int read_address(const struct json_reader *r, const json_t *object, const char *key,
+			uint64_t *address)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *text = json_string_value(value);
+	char *end = NULL;
+
+	if (is_null(value))
+		return 0;
+	errno = 0;
+	if (text && strncmp(text, "0x", 2) == 0 && isxdigit((unsigned char)text[2]))
+		*address = strtoull(text, &end, 16);
+	return end && !*end && !errno ? 0
+				      : json_malformed(r, key, "is not an address like \"0x1f\"");
+}
+
+int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
+		   struct json_lock *lock)
+{
+	static const struct json_field fields[] = {
+		{"symbol", offsetof(struct json_lock, symbol), FIELD_TEXT, false},
+		{"place", offsetof(struct json_lock, place), FIELD_TEXT, false},
+		{"kind", offsetof(struct json_lock, kind), FIELD_TEXT, false},
+	};
+	const json_t *inner = json_object_get(object, key);
+	size_t outside;
+	int result;
+
+	if (is_null(inner))
+		return 0;
+	if (!json_is_object(inner))
+		return json_malformed(r, key, "is not an object");
+	outside = json_enter(r, key, -1);
+	result = read_address(r, inner, "address", &lock->address);
+	if (!result && !lock->address)
+		result = json_malformed(r, "address", "is missing");
+	if (!result)
+		result = JSON_READ_FIELDS(r, inner, fields, lock);
+	json_leave(r, outside);
+	return result;
+}
+
+int json_read_comm(const struct json_reader *r, const json_t *object, char comm[static 16])
+{
+	const json_t *value = json_object_get(object, "comm");
+	char *text;
+	int result;
+
+	if (is_null(value))
+		return 0;
+	result = json_read_text(r, "comm", value, &text);
+	if (result)
+		return result;
+	snprintf(comm, 16, "%s", text);
+	free(text);
+	return 0;
+}
+
+static int read_frame(struct json_reader *r, const json_t *object, size_t i, void *arg)
+{
+	static const struct json_field fields[] = {
+		{"function", offsetof(struct probekit_frame, function), FIELD_TEXT, false},
+		{"file", offsetof(struct probekit_frame, file), FIELD_TEXT, false},
+		{"line", offsetof(struct probekit_frame, line), FIELD_U32, false},
+		{"module", offsetof(struct probekit_frame, module), FIELD_TEXT, false},
+		{"is_inlined", offsetof(struct probekit_frame, is_inlined), FIELD_BOOL, false},
+	};
+	struct probekit_frame *frame = (struct probekit_frame *)arg + i;
+	int result = JSON_READ_FIELDS(r, object, fields, frame);
+
+	return result ? result : read_address(r, object, "module_offset", &frame->module_offset);
+}
+
+int json_read_stack(struct json_reader *r, const json_t *object, const char *key,
+		    struct probekit_stack *stack)
+{
+	char share[64];
+	char is_complete[64];
+	const struct json_field fields[] = {
+		{share, offsetof(struct probekit_stack, share), FIELD_SHARE, false},
+		{is_complete, offsetof(struct probekit_stack, is_complete), FIELD_BOOL, false},
+	};
+	void *frames;
+	int result = json_read_room(r, object, key, sizeof(*stack->frames), &frames, &stack->size);
+
+	stack->frames = frames;
+	if (result || !stack->size)
+		return result;
+	snprintf(share, sizeof(share), "%s_share", key);
+	snprintf(is_complete, sizeof(is_complete), "%s_is_complete", key);
+	result = json_read_each(r, object, key, read_frame, stack->frames);
+	return result ? result : JSON_READ_FIELDS(r, object, fields, stack);
+}
+
+int json_read_thread_ids(const struct json_reader *r, const json_t *object,
+			 struct probekit_thread *thread)
+{
+	static const struct json_field fields[] = {
+		{"pid", offsetof(struct probekit_thread, pid), FIELD_I32, false},
+		{"tid", offsetof(struct probekit_thread, tid), FIELD_I32, false},
+	};
+	int result = JSON_READ_FIELDS(r, object, fields, thread);
+
+	return result ? result : json_read_comm(r, object, thread->comm);
+}
+
+int json_read_thread(struct json_reader *r, const json_t *object, const char *key,
+		     struct probekit_thread *thread, struct probekit_stack *stack)
+{
+	const json_t *inner = json_object_get(object, key);
+	size_t outside;
+	int result;
+
+	if (is_null(inner))
+		return 0;
+	if (!json_is_object(inner))
+		return json_malformed(r, key, "is not an object");
+	outside = json_enter(r, key, -1);
+	result = json_read_thread_ids(r, inner, thread);
+	if (!result && !thread->pid && !thread->tid && !thread->comm[0])
+		result = json_malformed(r, "", "names no thread");
+	if (!result && stack)
+		result = json_read_stack(r, inner, "stack", stack);
+	json_leave(r, outside);
+	return result;
+}
+
+int json_read_object_of(const struct json_reader *r, const json_t *object,
+			enum probekit_class time_class, const char **name, const char **direction)
+{
+	const struct json_field fields[] = {
+		{json_object_key(time_class), 0, FIELD_TEXT, false},
+	};
+	const struct json_field directions[] = {{"direction", 0, FIELD_TEXT, false}};
+	int result = JSON_READ_FIELDS(r, object, fields, name);
+
+	return result ? result : JSON_READ_FIELDS(r, object, directions, direction);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns why the slow spans are slow: what the kernel samples, and how that and what holders of locks
+ * did become part of the causes. */
+#include "evidence.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "breakdown.h"
+#include "histogram.h"
+#include "session.h"
+#include "syscalls.h"
+
+#define LOOK_INTERVAL_NS 1000000000ull
+#define MAX_CHAIN 8 /* locks whose holders wait for each other */
+/* Holds this much shorter, in octaves, than a slow span are not what made it slow. */
+#define HOLD_OCTAVES 4
+#define LEAST_ACTIVITY 0.01
+#define MAX_EXPLAINED 32 /* causes of a row: those that took most */
+
+/* ---- what to look for ---- */
+
+static int add_record(const void *record, size_t size_bytes, void *arg)
+{
+	int result = evidence_add(arg, record, size_bytes);
+
+	return result == -EINVAL ? 0 : result;
+}
+
+/* What makes a span slow is known once some have been seen. */
+static int set_threshold(struct probekit_session *session, uint32_t index)
+{
+	const struct plan_probe *planned = &session->plan.probes[index];
+	struct probekit_probe probe = {.has_time = true};
+	struct probekit_tail tail;
+	int result;
+
+	if (planned->row == UINT32_MAX || planned->kind == PROBEKIT_KIND_VALUE)
+		return 0;
+	result = session_read_histogram(session, planned->row, planned->has_keys ? KEYED_ROWS : 1,
+					&probe);
+	if (!result && probe.count) {
+		tail_by_shape(&probe, &tail);
+		engine_set_slow(session->engine, ENGINE_PROBE(index), tail.from_ns);
+	}
+	histogram_done(&probe.histogram);
+	return result;
+}
+
+static int look(struct probekit_session *session)
+{
+	int result = session_find_names(session);
+
+	if (evidence_wants_longer_copies(session->evidence))
+		engine_lengthen_copies(session->engine);
+	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)
+		if (session->options.slow_over_ns)
+			engine_set_slow(session->engine, ENGINE_PROBE(i),
+					session->options.slow_over_ns);
+		else
+			result = set_threshold(session, i);
+	return result;
+}
+
+int session_poll_evidence(struct probekit_session *session)
+{
+	int result;
+
+	if (!session->evidence)
+		return 0;
+	result = engine_poll_samples(session->engine, add_record, session->evidence);
+	if (!result && session_now_ns() - session->last_look_ns >= LOOK_INTERVAL_NS)
+		result = look(session);
+	return result;
+}
+
+/* ---- which waits a cause is made of ---- */
+
+struct asked {
+	struct probekit_session *session;
+	const struct probekit_cause *cause;
+};
+
+static bool is_same_syscall(const char *name, unsigned int number)
+{
+	char *other = number == NO_SYSCALL ? NULL : syscalls_name(number);
+	bool is_same = breakdown_is_same(name, other);
+
+	free(other);
+	return is_same;
+}
+
+static bool is_lock_of(const struct asked *asked, pid_t pid, uint64_t word)
+{
+	const struct probekit_cause *cause = asked->cause;
+	const struct named_lock *lock = session_lock(asked->session, pid, word);
+
+	if (!lock || !cause->symbol)
+		return lock && pid == cause->pid && lock->address == cause->address;
+	return breakdown_is_same(lock->symbol, cause->symbol) &&
+	       breakdown_is_same(lock->place, cause->place);
+}
+
+static bool is_wait_of(const struct wait_identity *wait, void *arg)
+{
+	const struct asked *asked = arg;
+	const struct probekit_cause *cause = asked->cause;
+	const struct named_thing *thing;
+
+	if ((int)wait->time_class != (int)cause->time_class ||
+	    !is_same_syscall(cause->syscall, wait->syscall))
+		return false;
+	if (wait->time_class == CLASS_LOCK && wait->pid)
+		return cause->address && is_lock_of(asked, (pid_t)wait->pid, wait->address);
+	if (cause->address)
+		return false;
+	if (wait->time_class == CLASS_IPC && (pid_t)wait->pid != cause->waker.pid)
+		return false;
+	if (wait->address) {
+		thing = session_thing(asked->session, wait->address);
+		return thing && breakdown_is_same(thing->name, cause->object);
+	}
+	return !cause->object;
+}
+
+/* ---- holders ---- */
+
+/* What the holder waited for most, of a kind. */
+struct waited_most {
+	pid_t pid;
+	uint64_t address;
+	uint64_t ns;
+};
+
+struct holder_time {
+	struct asked asked;
+	uint8_t least_band;
+	uint64_t whole_ns;
+	struct probekit_activity *activities; /* share: ns for now */
+	size_t count;
+	struct waited_most next; /* a lock */
+	struct waited_most file;
+};
+
+static char *activity_name(const struct holding_key *key)
+{
+	if (key->syscall != NO_SYSCALL)
+		return syscalls_name(key->syscall);
+	return strdup(probekit_class_name((enum probekit_class)key->time_class));
+}
+
+static int add_activity(struct holder_time *time, const struct holding_key *key, uint64_t ns)
+{
+	struct probekit_activity *grown;
+	char *name = activity_name(key);
+
+	if (!name)
+		return -ENOMEM;
+	for (size_t i = 0; i < time->count; i++)
+		if (strcmp(time->activities[i].name, name) == 0) {
+			time->activities[i].share += (double)ns;
+			free(name);
+			return 0;
+		}
+	grown = reallocarray(time->activities, time->count + 1, sizeof(*grown));
+	if (!grown)
+		return free(name), -ENOMEM;
+	time->activities = grown;
+	grown[time->count++] = (struct probekit_activity){.name = name, .share = (double)ns};
+	return 0;
+}
+
+static int add_holding(const struct holding_key *key, const struct holding *holding, void *arg)
+{
+	struct holder_time *time = arg;
+	struct waited_most *most;
+
+	if (key->band < time->least_band || !is_lock_of(&time->asked, (pid_t)key->pid, key->lock))
+		return 0;
+	if (key->time_class == HOLDING_WHOLE) {
+		time->whole_ns += holding->ns;
+		return 0;
+	}
+	if (key->time_class >= PROBEKIT_CLASS_COUNT)
+		return 0;
+	most = holding_waits_for_lock(key) ? &time->next : &time->file;
+	if (key->address && holding->ns > most->ns)
+		*most = (struct waited_most){
+			.pid = (pid_t)key->pid, .address = key->address, .ns = holding->ns};
+	return add_activity(time, key, holding->ns);
+}
+
+static int by_share(const void *a, const void *b)
+{
+	const struct probekit_activity *x = a;
+	const struct probekit_activity *y = b;
+
+	return x->share < y->share ? 1 : -(x->share > y->share);
+}
+
+/* From ns to shares; what is hardly any is left out. */
+static void set_activities(struct holder_time *time, struct probekit_holder *holder)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < time->count; i++) {
+		double share = time->activities[i].share / (double)time->whole_ns;
+
+		time->activities[i].share = share < 1 ? share : 1;
+		if (share >= LEAST_ACTIVITY)
+			time->activities[kept++] = time->activities[i];
+		else
+			free((void *)(uintptr_t)time->activities[i].name);
+	}
+	if (kept)
+		qsort(time->activities, kept, sizeof(*time->activities), by_share);
+	holder->activities = time->activities;
+	holder->activity_count = kept;
+}
+
+static int explain_holder(struct asked *asked, struct probekit_holder *holder, uint8_t least_band,
+			  int depth);
+
+/* The holder waits for a lock itself: for whom? */
+static int explain_next(struct asked *asked, struct probekit_holder *holder,
+			const struct holder_time *time, int depth)
+{
+	const struct named_lock *lock =
+		session_lock(asked->session, time->next.pid, time->next.address);
+	struct probekit_cause next = {
+		.time_class = PROBEKIT_CLASS_LOCK,
+		.syscall = asked->cause->syscall,
+		.pid = time->next.pid,
+		.address = time->next.address,
+	};
+	struct asked ask_next = {.session = asked->session, .cause = &next};
+	int result;
+
+	if (!lock)
+		return -ENOMEM;
+	holder->next_address = lock->address;
+	next.address = lock->address;
+	if (breakdown_copy_text(lock->symbol, &holder->next_symbol) |
+	    breakdown_copy_text(lock->place, &holder->next_place))
+		return -ENOMEM;
+	if (depth + 1 >= MAX_CHAIN)
+		return 0;
+	result = evidence_fill(asked->session->evidence, is_wait_of, &ask_next, 0, &next);
+	holder->next = next.holder;
+	next.holder = NULL;
+	if (!result && holder->next)
+		result = explain_holder(&ask_next, holder->next, time->least_band, depth + 1);
+	next.syscall = NULL; /* not its own */
+	cause_done(&next);
+	return result;
+}
+
+static int name_file(struct probekit_session *session, uint64_t id, struct probekit_holder *holder)
+{
+	const struct named_thing *thing = session_thing(session, id);
+
+	return thing ? breakdown_copy_text(thing->name, &holder->file) : -ENOMEM;
+}
+
+/* What the lock's holders did while others waited for it. */
+static int explain_holder(struct asked *asked, struct probekit_holder *holder, uint8_t least_band,
+			  int depth)
+{
+	struct holder_time time = {.asked = *asked, .least_band = least_band};
+	int result = engine_visit_holdings(asked->session->engine, add_holding, &time);
+
+	set_activities(&time, holder);
+	if (!result && time.file.ns > time.next.ns)
+		result = name_file(asked->session, time.file.address, holder);
+	if (!result && time.next.address &&
+	    (double)time.next.ns > LEAST_ACTIVITY * (double)time.whole_ns)
+		result = explain_next(asked, holder, &time, depth);
+	return result;
+}
+
+/* ---- rows ---- */
+
+static uint8_t least_band_of(uint64_t from_ns)
+{
+	uint8_t band = 0;
+
+	while (from_ns >> (band + 1))
+		band++;
+	return band > HOLD_OCTAVES ? (uint8_t)(band - HOLD_OCTAVES) : 0;
+}
+
+static int fill_cause(struct probekit_session *session, uint32_t number,
+		      const struct probekit_tail *tail, struct probekit_cause *cause)
+{
+	struct asked asked = {.session = session, .cause = cause};
+	int result;
+
+	if (cause->time_class == PROBEKIT_CLASS_ONCPU)
+		return evidence_fill_oncpu(session->evidence, number, cause);
+	result = evidence_fill(session->evidence, is_wait_of, &asked, number, cause);
+	if (!result && cause->holder)
+		result = explain_holder(&asked, cause->holder, least_band_of(tail->from_ns), 0);
+	return result;
+}
+
+static int explain_row(struct probekit_session *session, uint32_t index, struct probekit_probe *row)
+{
+	uint32_t number = ENGINE_PROBE(index);
+	int result = breakdown_explain(row);
+
+	for (size_t i = 0; i < row->cause_count && i < MAX_EXPLAINED && !result && !row->has_key;
+	     i++)
+		result = fill_cause(session, number, &row->tail, &row->causes[i]);
+	if (!result && !row->has_key)
+		result = evidence_slowest(session->evidence, number, &row->slowest,
+					  &row->slowest_count);
+	return result;
+}
+
+int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot)
+{
+	uint32_t index = 0;
+	int result = session_poll_evidence(session);
+
+	for (size_t i = 0; i < snapshot->size && !result && session->evidence; i++) {
+		struct probekit_probe *row = &snapshot->probes[i];
+
+		while (index < session->plan.probe_count &&
+		       strcmp(session->plan.probes[index].name, row->name) != 0)
+			index++;
+		if (index < session->plan.probe_count && row->has_time)
+			result = explain_row(session, index, row);
+	}
+	session_forget_maps(session);
+	return result;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the spans that are open when the measurement stops: what they wait for, and where. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "breakdown.h"
+#include "evidence.h"
+#include "session.h"
+#include "stack.h"
+#include "syscalls.h"
+
+#define MAX_CHAIN 64 /* threads that wait for each other */
+
+/* ---- noting them ---- */
+
+/* Records carry the first PID namespace's numbers; in another one they are not kill()'s. The number
+ * is the namespace's for good (PROC_PID_INIT_INO). */
+static bool is_first_pid_namespace(void)
+{
+	char name[32];
+	ssize_t length = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+
+	if (length < 0)
+		return false;
+	name[length] = '\0';
+	return strcmp(name, "pid:[4026531836]") == 0;
+}
+
+static int note_one(const struct open_record *record, void *arg)
+{
+	struct probekit_session *session = arg;
+	struct open_record *noted;
+	struct open_span *open;
+
+	/* A program that was running at the pause may have begun a span after it. */
+	if (record->probe > session->plan.probe_count ||
+	    (record->probe && record->begin_ns >= session->stopped_ns))
+		return 0;
+	open = reallocarray(session->open, session->open_count + 1, sizeof(*open));
+	if (!open)
+		return -ENOMEM;
+	session->open = open;
+	open += session->open_count++;
+	*open = (struct open_span){.record = *record};
+	noted = &open->record;
+	noted->comm[sizeof(noted->comm) - 1] = '\0';
+	/* An async span outlives its thread, but not its process. */
+	if (record->probe && session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC &&
+	    is_first_pid_namespace() && kill((pid_t)record->pid, 0) && errno == ESRCH)
+		noted->pid = 0;
+	return 0;
+}
+
+/* The stack of a thread is that of all its spans. */
+static int note_stack(const void *bytes, size_t size_bytes, void *arg)
+{
+	struct probekit_session *session = arg;
+	struct probekit_stack stack;
+	struct stack_record record;
+	const char *lock_kind;
+	int result = evidence_stack(session->evidence, bytes, size_bytes, &stack, &lock_kind);
+
+	if (result)
+		return result == -EINVAL ? 0 : result;
+	memcpy(&record, bytes, sizeof(record));
+	for (size_t i = 0; i < session->open_count && !result; i++) {
+		struct open_span *open = &session->open[i];
+
+		if (open->record.tid != record.tid || open->stack.size)
+			continue;
+		open->lock_kind = lock_kind;
+		result = stack_copy(&open->stack, &stack);
+	}
+	stack_done(&stack);
+	return result;
+}
+
+/* Registers of a thread that runs are with the CPU; what it ran last has been sampled. */
+static int note_running(struct probekit_session *session)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < session->open_count && !result; i++) {
+		struct open_span *open = &session->open[i];
+
+		if (!open->record.is_blocked && !open->stack.size)
+			result = evidence_running_stack(session->evidence, open->record.tid,
+							open->record.begin_ns, &open->stack);
+	}
+	return result;
+}
+
+int session_note_open(struct probekit_session *session, struct probekit_error *err)
+{
+	int result = engine_visit_open(session->engine, note_one, session, err);
+
+	if (!result && session->evidence && session->open_count &&
+	    (engine_visit_open_stacks(session->engine, note_stack, session) ||
+	     session_poll_evidence(session) || note_running(session)))
+		result = error_no_memory(err);
+	return result;
+}
+
+void session_forget_open(struct probekit_session *session)
+{
+	for (size_t i = 0; i < session->open_count; i++)
+		stack_done(&session->open[i].stack);
+	free(session->open);
+}
+
+/* ---- who waits for whom ---- */
+
+static const struct open_span *span_of_thread(const struct probekit_session *session, uint32_t tid)
+{
+	for (size_t i = 0; i < session->open_count; i++)
+		if (session->open[i].record.tid == tid)
+			return &session->open[i];
+	return NULL;
+}
+
+/* The owner of the lock that it waits for; 0: none, or the lock is of a kind without. */
+static uint32_t owner_of(const struct open_span *open)
+{
+	if (!open->record.is_blocked || open->record.time_class != CLASS_LOCK)
+		return 0;
+	/* Where there is no stack its word is all there is. */
+	if (open->stack.size && !evidence_has_owner(open->lock_kind))
+		return 0;
+	return open->record.owner_tid;
+}
+
+static bool is_in_deadlock(const struct probekit_session *session, const struct open_span *open)
+{
+	const struct open_span *at = open;
+
+	for (int i = 0; i < MAX_CHAIN && at; i++) {
+		uint32_t owner = owner_of(at);
+
+		if (owner && owner == open->record.tid)
+			return true;
+		at = owner ? span_of_thread(session, owner) : NULL;
+	}
+	return false;
+}
+
+/* ---- rows ---- */
+
+static int name_wait(const struct open_record *record, struct probekit_open_span *open)
+{
+	const char *name = NULL;
+
+	if (record->is_blocked && record->syscall != NO_SYSCALL)
+		open->blocked_in = syscalls_name(record->syscall);
+	else if (record->is_blocked && record->time_class < PROBEKIT_CLASS_COUNT)
+		name = probekit_class_name((enum probekit_class)record->time_class);
+	else
+		name = probekit_class_name(PROBEKIT_CLASS_ONCPU);
+	if (name)
+		open->blocked_in = strdup(name);
+	return open->blocked_in ? 0 : -ENOMEM;
+}
+
+static int name_open_lock(struct probekit_session *session, const struct open_span *from,
+			  struct probekit_open_span *open)
+{
+	const struct open_record *record = &from->record;
+	const struct named_lock *lock;
+
+	if (!record->is_blocked || record->time_class != CLASS_LOCK || !record->address ||
+	    record->syscall != SYS_futex)
+		return 0;
+	lock = session_lock(session, (pid_t)record->pid, record->address);
+	if (!lock)
+		return -ENOMEM;
+	open->lock_address = lock->address;
+	open->holder_tid = (pid_t)owner_of(from);
+	open->is_deadlock = is_in_deadlock(session, from);
+	return breakdown_copy_text(lock->symbol, &open->lock_symbol) |
+	       breakdown_copy_text(lock->place, &open->lock_place);
+}
+
+static int fill(struct probekit_session *session, const struct open_span *from,
+		struct probekit_open_span *open)
+{
+	const struct open_record *record = &from->record;
+	int result;
+
+	open->pid = (pid_t)record->pid;
+	open->tid = (pid_t)record->tid;
+	open->age_ns = session->stopped_ns - record->begin_ns;
+	memcpy(open->comm, record->comm, sizeof(open->comm));
+	if (!session->evidence ||
+	    session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC)
+		return 0;
+	if (record->is_blocked && record->blocked_since_ns &&
+	    record->blocked_since_ns < session->stopped_ns)
+		open->blocked_ns = session->stopped_ns - record->blocked_since_ns;
+	result = name_wait(record, open);
+	if (!result)
+		result = name_open_lock(session, from, open);
+	return result ? result : stack_copy(&open->stack, &from->stack);
+}
+
+int session_add_open(struct probekit_session *session, uint32_t index, struct probekit_probe *row)
+{
+	int result = 0;
+
+	if (!session->open_count)
+		return 0;
+	row->open = calloc(session->open_count, sizeof(*row->open));
+	if (!row->open)
+		return -ENOMEM;
+	for (size_t i = 0; i < session->open_count && !result; i++) {
+		const struct open_span *open = &session->open[i];
+
+		if (open->record.probe != index + 1)
+			continue;
+		if (open->record.pid == 0)
+			row->lost.abandoned++;
+		else
+			result = fill(session, open, &row->open[row->open_count++]);
+	}
+	session_forget_maps(session);
+	return result;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns how a measurement starts: what is planned, loaded, calibrated and attached. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../bpf/bucket.h"
+#include "evidence.h"
+#include "process.h"
+#include "session.h"
+
+/* A command may execute and open objects that are known only then: room for their probes. */
+#define SPARE_PROBES 62
+#define SPARE_ROWS (KEYED_ROWS + SPARE_PROBES)
+#define SPARE_SITES 4096
+
+static int check_maps_path(const struct probekit_session *session, pid_t pid,
+			   struct probekit_error *err)
+{
+	bool maps_one = false;
+	int result = 0;
+
+	for (size_t i = 0; i < session->path_count && !maps_one && !result; i++)
+		result = process_maps(pid, session->objects.items[i], &maps_one, err);
+	if (!result && !maps_one)
+		session_log(session, PROBEKIT_LOG_WARNING, "process %d has not mapped '%s' (yet)",
+			    pid, session->objects.items[0]->path);
+	return result;
+}
+
+/* A path narrows PIDs to that file; PIDs alone mean everything that they map. */
+static int find_objects(struct probekit_session *session, struct probekit_error *err)
+{
+	size_t skipped = 0;
+	size_t ended = 0;
+	int result = 0;
+
+	if (session->command.argv) {
+		if (session->pid_count || session->path_count)
+			return error_usage(err,
+					   "give either a command to start, or a path and PIDs");
+		return command_objects(&session->command, &session->objects, err);
+	}
+	if (!session->target)
+		return error_usage(err, "no target is given");
+	session->users_at_start = session->pid_count;
+	for (size_t i = 0; i < session->path_count && !session->pid_count; i++)
+		session->users_at_start += process_count_users(session->objects.items[i]);
+	for (size_t i = 0; i < session->pid_count && !result; i++) {
+		if (session->path_count)
+			result = check_maps_path(session, session->pids[i], err);
+		else
+			result =
+				process_objects(session->pids[i], &session->objects, &skipped, err);
+		if (result == -ESRCH && ++ended < session->pid_count)
+			result = 0; /* the others can still be measured */
+	}
+	if (skipped)
+		session_log(session, PROBEKIT_LOG_WARNING,
+			    "%zu mapped files could not be read and are not measured", skipped);
+	return result;
+}
+
+static int make_plan(struct probekit_session *session, struct probekit_error *err)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < session->objects.size && !result; i++)
+		result = plan_add_object(&session->plan, &session->objects, i, &session->selection,
+					 err);
+	if (result)
+		return result;
+	plan_number_rows(&session->plan);
+	/* What a command has not itself, it may execute or open. */
+	return session->command.argv
+		       ? 0
+		       : plan_require(&session->plan, &session->objects, &session->selection, err);
+}
+
+static bool has_kind(const struct plan *plan, enum probekit_kind kind)
+{
+	for (uint32_t i = 0; i < plan->probe_count; i++)
+		if (plan->probes[i].kind == kind)
+			return true;
+	return false;
+}
+
+/* What a command executes and opens later may need any of them; calibration needs those of spans. */
+static void leave_out_programs(const struct plan *plan, bool leaves_out[static PROGRAM_COUNT])
+{
+	for (int i = 0; i < PROGRAM_COUNT; i++)
+		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END;
+	for (uint32_t i = 0; i < plan->site_count; i++)
+		leaves_out[plan->sites[i].program] = false;
+}
+
+static int load(struct probekit_session *session, struct probekit_error *err)
+{
+	struct plan *plan = &session->plan;
+	bool may_grow = session->command.argv != NULL;
+	struct engine_options options = {
+		.key_limit = session->options.max_keys,
+		.filter_key = session->options.key_only,
+		.only_key = session->options.key,
+		.has_breakdown = session->features.has[FEATURE_BREAKDOWN],
+		.has_task_from_pid = session->features.has[FEATURE_TASK_FROM_PID],
+		.has_fault_address = session->features.has[FEATURE_FAULT_ADDRESS],
+		.slow_over_ns = session->options.slow_over_ns,
+		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
+	};
+	bool with_pid = session->pid_count || may_grow;
+	int result;
+
+	plan->max_probes = plan->probe_count + (may_grow ? SPARE_PROBES : 0);
+	plan->max_rows = plan->row_count + (may_grow ? SPARE_ROWS : 0);
+	plan->max_sites = plan->site_count + (may_grow ? SPARE_SITES : 0);
+	options.probes = ENGINE_PROBE(plan->max_probes);
+	options.rows = ENGINE_ROW(plan->max_rows);
+	options.sites = ENGINE_SITE(plan->max_sites);
+	if (!may_grow)
+		leave_out_programs(plan, options.leaves_out);
+	result = features_choose_attach(&session->features, with_pid, &options.use_multi, err);
+	if (result)
+		return result;
+	session->history = calloc(plan->max_rows + 1, sizeof(*session->history));
+	if (!session->history)
+		return error_no_memory(err);
+	if (options.has_breakdown && evidence_new(&session->evidence))
+		return error_no_memory(err);
+	result = engine_new(&options, &session->engine, err);
+	if (result)
+		return result;
+	if (engine_scale(session->engine) < BUCKET_SCALE)
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"%u histograms: resolution lowered to %d buckets an octave to bound memory",
+			plan->row_count, 1 << engine_scale(session->engine));
+	session->attachment = (struct attachment){
+		.engine = session->engine,
+		.objects = &session->objects,
+		.plan = plan,
+		.use_multi = options.use_multi,
+	};
+	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
+		  &session->calibration);
+	session->attachment.point = session->calibration.point;
+	return 0;
+}
+
+int session_attach(struct probekit_session *session, uint32_t from_site, struct probekit_error *err)
+{
+	session->attachment.pids = session->pids;
+	session->attachment.pid_count = session->pid_count;
+	return attachment_add(&session->attachment, from_site, err);
+}
+
+static void note_start(struct probekit_session *session)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+	session->started_ns = session_now_ns();
+	session->interval_start_ns = session->started_ns;
+	engine_record(session->engine, session->started_ns);
+	session_log(session, PROBEKIT_LOG_INFO,
+		    "measuring: %u probes at %u sites, attached with %s at %s",
+		    session->plan.probe_count, session->plan.site_count,
+		    session->attachment.use_multi ? "uprobe_multi" : "perf events",
+		    point_name(session->attachment.point));
+}
+
+/* On which locks of BPF maps sleep, up to Linux 6.12, which programs in the scheduler must not. */
+static bool is_real_time_kernel(void)
+{
+	FILE *file = fopen("/sys/kernel/realtime", "re");
+	bool is_real_time = file && fgetc(file) == '1';
+
+	if (file)
+		fclose(file);
+	return is_real_time;
+}
+
+static int start(struct probekit_session *session, struct probekit_error *err)
+{
+	int result;
+
+	result = find_objects(session, err);
+	if (!result)
+		result = make_plan(session, err);
+	if (!result) {
+		features_detect(&session->features);
+		if (is_real_time_kernel()) {
+			session->features.has[FEATURE_BREAKDOWN] = false;
+			session_log(session, PROBEKIT_LOG_WARNING,
+				    "a real-time kernel: it is not told where the time went");
+		}
+		result = features_require(&session->features, err);
+	}
+	if (!result)
+		result = load(session, err);
+	if (!result && session->command.argv) {
+		result = command_start(&session->command, session->options.command_stdout_to_stderr,
+				       err);
+		if (!result)
+			result = session_watch(session, session->command.pid, err);
+		if (!result)
+			engine_watch_exec(session->engine, session->command.pid);
+	}
+	if (!result)
+		result = session_attach(session, 0, err);
+	if (result)
+		return result;
+	note_start(session);
+	if (!session->command.argv)
+		return 0;
+	result = command_release(&session->command, err);
+	if (!result && plan_require(&session->plan, &session->objects, &session->selection, NULL))
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"'%s' itself has not all that was asked for; what it executes and opens is watched",
+			session->command.path);
+	return result;
+}
+
+int probekit_session_start(struct probekit_session *session, struct probekit_error *err)
+{
+	int result = session_require_new(session, err);
+
+	if (result)
+		return result;
+	session->state = SESSION_FAILED;
+	result = start(session, err);
+	if (result) {
+		attach_links_close(&session->attachment.links, 0);
+		engine_free(session->engine);
+		session->engine = NULL;
+		command_end(&session->command);
+		return result;
+	}
+	session->state = SESSION_RUNNING;
+	return 0;
+}
