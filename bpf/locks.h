@@ -113,10 +113,10 @@ static __always_inline void charge_holder(const struct lock_key *lock, struct lo
 	hold.key.lock = lock->address;
 	hold.key.pid = lock->pid;
 	hold.key.band = bucket_log2(to - from);
-	charge_hold(&hold, HOLDING_WHOLE, NO_SYSCALL, 0, to - from);
 	hold.holder = thread_by_tid(lock->pid, state->holder_tid);
 	if (!hold.holder || hold.holder->is_unseen)
 		return;
+	charge_hold(&hold, HOLDING_WHOLE, NO_SYSCALL, 0, to - from);
 	charge_present(&hold, from, to);
 	bpf_loop(MAX_TOTALS, charge_total, &hold, 0);
 	if (hold.explained_ns < to - from)

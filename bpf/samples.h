@@ -4,7 +4,7 @@
 /* The ring in which evidence leaves the kernel, and copying a thread's stack for it. */
 #include "maps.h"
 
-#define SAMPLES_BYTES (4u << 20)
+#define SAMPLES_BYTES (8u << 20)
 #define COPY_CHUNK 4096u
 
 WEAK __u32 copy_bytes = COPY_CHUNK; /* at most SAMPLE_BYTES_MAX; set while running */

@@ -91,7 +91,7 @@ size_t stack_library_frames(const struct probekit_stack *stack)
 	return n < stack->size ? n : 0;
 }
 
-/* "logger.c:48" of the first frame that has one. */
+/* "logger.c:48" of the program's own innermost frame, if it has one: another's would mislead. */
 static void place_of(const struct probekit_stack *stack, size_t first, char *text, size_t size)
 {
 	char file[TEXT_SIZE / 4];
@@ -100,10 +100,12 @@ static void place_of(const struct probekit_stack *stack, size_t first, char *tex
 	for (size_t i = first; i < stack->size; i++) {
 		const struct probekit_frame *frame = &stack->frames[i];
 
-		if (!frame->file || !frame->line)
+		if (is_library(frame) && (i > first || !frame->file))
 			continue;
-		format_escape(base_name(frame->file), file, sizeof(file));
-		snprintf(text, size, "%s:%u", file, frame->line);
+		if (frame->file && frame->line) {
+			format_escape(base_name(frame->file), file, sizeof(file));
+			snprintf(text, size, "%s:%u", file, frame->line);
+		}
 		return;
 	}
 }

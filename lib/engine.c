@@ -338,6 +338,21 @@ int engine_poll_events(struct engine *engine)
 	return engine->exec_events;
 }
 
+void engine_adopt(struct engine *engine, const pid_t *pids, size_t count)
+{
+	int map = bpf_map__fd(engine->bpf->maps.processes);
+	libbpf_print_fn_t print;
+	uint32_t one = 1;
+
+	if (!engine->bpf->rodata->has_breakdown)
+		return;
+	for (size_t i = 0; i < count; i++)
+		bpf_map_update_elem(map, &(uint32_t){(uint32_t)pids[i]}, &one, BPF_ANY);
+	print = quiet_begin();
+	engine_iterate(engine->bpf->progs.adopt, take_nothing, NULL);
+	libbpf_set_print(print);
+}
+
 int engine_poll_samples(struct engine *engine,
 			int (*visit)(const void *record, size_t size_bytes, void *arg), void *arg)
 {

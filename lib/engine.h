@@ -65,6 +65,8 @@ void engine_watch_exec(struct engine *engine, pid_t pid);
 /* Number of executions of another program by the watched process since the last call. Meanwhile the
  * other threads of processes that had their first span are adopted: what they do is followed too. */
 int engine_poll_events(struct engine *engine);
+/* Follows all threads of a process from now on, before its first span. */
+void engine_adopt(struct engine *engine, const pid_t *pids, size_t count);
 /* Calls `visit` for each record since the last call (struct stack_record, struct span_record). */
 int engine_poll_samples(struct engine *engine,
 			int (*visit)(const void *record, size_t size_bytes, void *arg), void *arg);

@@ -18,7 +18,7 @@
 #include "process.h"
 
 #define SCAN_INTERVAL_NS 100000000ull
-#define SAMPLES_INTERVAL_MS 200 /* until what the kernel samples is taken from it */
+#define SAMPLES_INTERVAL_MS 50 /* until what the kernel samples is taken from it */
 
 uint64_t session_now_ns(void)
 {
@@ -354,14 +354,12 @@ static int poll_once(struct probekit_session *session, int timeout_ms, struct pr
 int probekit_session_poll(struct probekit_session *session, int timeout_ms,
 			  struct probekit_error *err)
 {
-	bool is_command = session->command.argv != NULL;
-	int slice_ms = is_command ? (int)(SCAN_INTERVAL_NS / 1000000) : SAMPLES_INTERVAL_MS;
 	int result;
 
 	if (session->state != SESSION_RUNNING)
 		return error_usage(err, "the session is not running");
-	if (timeout_ms < 0 || timeout_ms > slice_ms)
-		timeout_ms = slice_ms;
+	if (timeout_ms < 0 || timeout_ms > SAMPLES_INTERVAL_MS)
+		timeout_ms = SAMPLES_INTERVAL_MS;
 	result = poll_once(session, timeout_ms, err);
 	if (result)
 		return result;

@@ -159,6 +159,7 @@ static void note_start(struct probekit_session *session)
 {
 	struct timespec wall;
 
+	engine_adopt(session->engine, session->pids, session->pid_count);
 	clock_gettime(CLOCK_REALTIME, &wall);
 	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	session->started_ns = session_now_ns();

@@ -9,6 +9,7 @@
 #define NS_PER_S 1e9
 #define TAIL_QUANTILE 0.99
 #define MAX_MODES 16
+#define LEAST_STEP 4 /* as a factor: what is nearer is not another kind of span */
 
 /* The band that a duration lies in: (2^k, 2^(k+1)] seconds. */
 static int32_t band_of(double ns)
@@ -27,7 +28,7 @@ static double slow_from_ns(const struct probekit_probe *probe)
 	for (size_t i = 1; i < n && i < MAX_MODES; i++) {
 		double step = modes[i].at / fmax(modes[i - 1].at, 1);
 
-		if (step > widest) {
+		if (step >= LEAST_STEP && step > widest) {
 			widest = step;
 			from_ns = modes[i].from;
 		}

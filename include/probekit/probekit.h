@@ -257,8 +257,8 @@ struct probekit_slow_span {
 };
 
 /* The slow spans. Those over the caller's threshold (struct probekit_session_options), exactly; else,
- * where there are several modes, those behind the widest step (as a factor) from one mode to the
- * next, else the slowest hundredth, both rounded down to the edge of a band. */
+ * where there are several modes, those behind the widest step (at least fourfold) from one mode to
+ * the next, else the slowest hundredth, both rounded down to the edge of a band. */
 struct probekit_tail {
 	int32_t exponent; /* of the first band; INT32_MIN: from a threshold */
 	uint64_t from_ns;

@@ -98,6 +98,22 @@ static void of_three_it_begins_behind_the_widest_step(void **state)
 	samples_done(&s);
 }
 
+/* Two ways of being fast are not a fast and a slow one. */
+static void of_two_near_each_other_it_is_the_slowest_hundredth(void **state)
+{
+	static struct samples s;
+
+	(void)state;
+	samples_init(&s, PROBEKIT_KIND_SPAN, 5);
+	add_mode(&s, 10 * US, 6000);
+	add_mode(&s, 25 * US, 4000);
+	finish(&s);
+	assert_int_equal(probekit_probe_modes(&s.probe, NULL, 0), 2);
+	assert_true(tail_count(&s) < 5000);
+	breakdown_done(&s.probe);
+	samples_done(&s);
+}
+
 /* Two modes, of which the slow one is in band -9 and waited 300 ns there. */
 static void add_two_modes(struct samples *s, uint64_t seed)
 {
@@ -298,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_one_mode_the_tail_is_the_slowest_hundredth),
 		cmocka_unit_test(of_two_modes_it_is_the_second),
+		cmocka_unit_test(of_two_near_each_other_it_is_the_slowest_hundredth),
 		cmocka_unit_test(of_three_it_begins_behind_the_widest_step),
 		cmocka_unit_test(causes_of_the_tail_add_up_to_its_time),
 		cmocka_unit_test(causes_differ_by_object_direction_and_the_other_process),

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../scenarios/facts.h"
+#include "facts.h"
 #include "support.h"
 
 #define LOCK "causes[class:lock]."
