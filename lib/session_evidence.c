@@ -137,6 +137,7 @@ struct holder_time {
 	struct asked asked;
 	uint8_t least_band;
 	uint64_t whole_ns;
+	uint64_t not_held_ns;		      /* of it */
 	struct probekit_activity *activities; /* share: ns for now */
 	size_t count;
 	struct waited_most next; /* a lock */
@@ -184,6 +185,11 @@ static int add_holding(const struct holding_key *key, const struct holding *hold
 	}
 	if (key->time_class >= PROBEKIT_CLASS_COUNT)
 		return 0;
+	/* Who waits for the lock itself does not hold it: another took it in between. */
+	if (holding_waits_for_lock(key) && key->address == key->lock) {
+		time->not_held_ns += holding->ns;
+		return 0;
+	}
 	most = holding_waits_for_lock(key) ? &time->next : &time->file;
 	if (key->address && holding->ns > most->ns)
 		*most = (struct waited_most){
@@ -205,7 +211,8 @@ static void set_activities(struct holder_time *time, struct probekit_holder *hol
 	size_t kept = 0;
 
 	for (size_t i = 0; i < time->count; i++) {
-		double share = time->activities[i].share / (double)time->whole_ns;
+		double share =
+			time->whole_ns ? time->activities[i].share / (double)time->whole_ns : 0;
 
 		time->activities[i].share = share < 1 ? share : 1;
 		if (share >= LEAST_ACTIVITY)
@@ -270,6 +277,7 @@ static int explain_holder(struct asked *asked, struct probekit_holder *holder, u
 	struct holder_time time = {.asked = *asked, .least_band = least_band};
 	int result = engine_visit_holdings(asked->session->engine, add_holding, &time);
 
+	time.whole_ns -= time.not_held_ns < time.whole_ns ? time.not_held_ns : time.whole_ns;
 	set_activities(&time, holder);
 	if (!result && time.file.ns > time.next.ns)
 		result = name_file(asked->session, time.file.address, holder);
