@@ -18,7 +18,6 @@ struct pt_regs {
 	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
-#define REGS_IP(regs) ((regs)->ip)
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_SYSCALL(regs) ((__s64)(regs)->orig_ax) /* negative: not in a system call */
 #define REGS_ARGUMENT(regs) ((regs)->di)
@@ -135,7 +134,6 @@ struct sock_common {
 	__u16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
-	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
 } CORE;
 

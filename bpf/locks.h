@@ -63,11 +63,7 @@ static __always_inline void charge_hold(struct hold *hold, __u32 time_class, __u
 	hold->key.time_class = time_class;
 	hold->key.syscall = syscall;
 	hold->key.address = address;
-	holding = bpf_map_lookup_elem(&holdings, &hold->key);
-	if (!holding) {
-		bpf_map_update_elem(&holdings, &hold->key, &none, BPF_NOEXIST);
-		holding = bpf_map_lookup_elem(&holdings, &hold->key);
-	}
+	holding = find_or_add(&holdings, &hold->key, &none);
 	if (!holding)
 		return;
 	__sync_fetch_and_add(&holding->ns, ns * hold->weight);
@@ -116,7 +112,6 @@ static __always_inline void charge_holder(const struct lock_key *lock, struct lo
 	hold.holder = thread_by_tid(lock->pid, state->holder_tid);
 	if (!hold.holder || hold.holder->is_unseen)
 		return;
-	charge_hold(&hold, HOLDING_WHOLE, NO_SYSCALL, 0, to - from);
 	charge_present(&hold, from, to);
 	bpf_loop(MAX_TOTALS, charge_total, &hold, 0);
 	if (hold.explained_ns < to - from)
@@ -155,7 +150,6 @@ static __always_inline void begin_hold(const struct lock_key *key, struct lock_s
 	struct thread *holder = thread_by_tid(key->pid, tid);
 
 	state->holder_tid = tid;
-	state->holder_word = tid;
 	if (!holder)
 		return;
 	for (int i = 0; i < MAX_TOTALS; i++)
@@ -174,17 +168,13 @@ __noinline int lock_blocked(__u64 address, __u32 owner, __u64 now)
 {
 	struct lock_key key = {.address = address, .pid = bpf_get_current_pid_tgid() >> 32};
 	const struct lock_state none = {0};
-	struct lock_state *state = bpf_map_lookup_elem(&locks, &key);
+	struct lock_state *state = find_or_add(&locks, &key, &none);
 	__s32 waiters;
 
-	if (!state) {
-		bpf_map_update_elem(&locks, &key, &none, BPF_NOEXIST);
-		state = bpf_map_lookup_elem(&locks, &key);
-	}
 	if (!state)
 		return 0;
 	waiters = state->waiters;
-	if (waiters > 0 && state->holder_word == owner) {
+	if (waiters > 0 && state->holder_tid == owner) {
 		__sync_fetch_and_add(&state->waiters, 1);
 		return 0;
 	}

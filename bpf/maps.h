@@ -47,8 +47,8 @@ struct {
 	__type(value, struct thread);
 } threads WEAK SEC(".maps");
 
-/* State of threads that task storage refused, by process and thread number. Before Linux 7.0 it does so while
- * another thread is preempted inside it on the same CPU. */
+/* State of threads that task storage refused, by process and thread number. Before Linux 7.0 it does
+ * so while another thread is preempted inside it on the same CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SPARE_THREADS);
@@ -198,6 +198,17 @@ static __always_inline __u64 slow_from(__u32 probe)
 	struct slowness *slow = bpf_map_lookup_elem(&slowness, &probe);
 
 	return slow ? slow->from_ns : 0;
+}
+
+/* The element of a hash, which is `zero` where it is new; NULL: there is no room. */
+static __always_inline void *find_or_add(void *map, const void *key, const void *zero)
+{
+	void *found = bpf_map_lookup_elem(map, key);
+
+	if (found)
+		return found;
+	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
 }
 
 #define COUNT(probe, member)                                                                  \

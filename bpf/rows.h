@@ -188,17 +188,6 @@ __noinline __u32 key_row(__u32 probe, __s64 key)
 	return search.row;
 }
 
-/* The element of a hash, which is `zero` where it is new; NULL: there is no room. */
-static __always_inline void *find_or_add(void *map, const void *key, const void *zero)
-{
-	void *found = bpf_map_lookup_elem(map, key);
-
-	if (found)
-		return found;
-	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(map, key);
-}
-
 static __always_inline void charge(const struct cause_key *key, const struct wait *wait)
 {
 	const struct cause none = {0};

@@ -403,18 +403,16 @@ struct lock_key {
 
 /* Since when which thread has held it, as far as those who wait have seen. */
 struct lock_state {
-	__u64 since;	   /* by the run queue's clock */
-	__u32 holder_tid;  /* 0: not known */
-	__u32 holder_word; /* the same as the lock has it, a number of the process's PID namespace */
+	__u64 since; /* by the run queue's clock */
+	__u32 holder_tid;
 	__s32 waiters;
-	__u32 padding;
 	__u64 before[MAX_TOTALS]; /* the holder's totals then */
 };
 #define MAX_LOCKS 16384
 
 /* ---- what holders of locks did while others waited ---- */
 
-/* `time_class` HOLDING_WHOLE: all waits of the lock whose owner was known. */
+/* What the holder waited for, or CLASS_ONCPU; together they are the holds. */
 struct holding_key {
 	__u64 lock;
 	__u64 address; /* that the holder itself waited for, as in struct wait; 0 */
@@ -424,7 +422,6 @@ struct holding_key {
 	__u8 band; /* floor(log2) of the hold's ns */
 };
 _Static_assert(sizeof(struct holding_key) == 24, "no padding");
-#define HOLDING_WHOLE 255
 
 struct holding {
 	__u64 ns;

@@ -67,6 +67,12 @@ struct named_process {
 	bool has_cgroup; /* it was asked for */
 };
 
+/* What holders of a lock did. */
+struct held {
+	struct holding_key key;
+	struct holding holding;
+};
+
 /* A span that is open, or a thread without one that others may wait for. */
 struct open_span {
 	struct open_record record;
@@ -108,6 +114,8 @@ struct probekit_session {
 	size_t thing_count;
 	struct named_process *processes;
 	size_t process_count;
+	struct held *held; /* while causes are explained */
+	size_t held_count;
 	struct evidence *evidence; /* NULL: nothing is broken down */
 	uint64_t last_look_ns;	   /* when thresholds were last set, and names found */
 

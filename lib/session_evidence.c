@@ -137,7 +137,6 @@ struct holder_time {
 	struct asked asked;
 	uint8_t least_band;
 	uint64_t whole_ns;
-	uint64_t not_held_ns;		      /* of it */
 	struct probekit_activity *activities; /* share: ns for now */
 	size_t count;
 	struct waited_most next; /* a lock */
@@ -172,24 +171,19 @@ static int add_activity(struct holder_time *time, const struct holding_key *key,
 	return 0;
 }
 
-static int add_holding(const struct holding_key *key, const struct holding *holding, void *arg)
+static int add_holding(struct holder_time *time, const struct holding_key *key,
+		       const struct holding *holding)
 {
-	struct holder_time *time = arg;
 	struct waited_most *most;
 
 	if (key->band < time->least_band || !is_lock_of(&time->asked, (pid_t)key->pid, key->lock))
 		return 0;
-	if (key->time_class == HOLDING_WHOLE) {
-		time->whole_ns += holding->ns;
-		return 0;
-	}
 	if (key->time_class >= PROBEKIT_CLASS_COUNT)
 		return 0;
 	/* Who waits for the lock itself does not hold it: another took it in between. */
-	if (holding_waits_for_lock(key) && key->address == key->lock) {
-		time->not_held_ns += holding->ns;
+	if (holding_waits_for_lock(key) && key->address == key->lock)
 		return 0;
-	}
+	time->whole_ns += holding->ns;
 	most = holding_waits_for_lock(key) ? &time->next : &time->file;
 	if (key->address && holding->ns > most->ns)
 		*most = (struct waited_most){
@@ -275,9 +269,11 @@ static int explain_holder(struct asked *asked, struct probekit_holder *holder, u
 			  int depth)
 {
 	struct holder_time time = {.asked = *asked, .least_band = least_band};
-	int result = engine_visit_holdings(asked->session->engine, add_holding, &time);
+	const struct probekit_session *session = asked->session;
+	int result = 0;
 
-	time.whole_ns -= time.not_held_ns < time.whole_ns ? time.not_held_ns : time.whole_ns;
+	for (size_t i = 0; i < session->held_count && !result; i++)
+		result = add_holding(&time, &session->held[i].key, &session->held[i].holding);
 	set_activities(&time, holder);
 	if (!result && time.file.ns > time.next.ns)
 		result = name_file(asked->session, time.file.address, holder);
@@ -288,6 +284,18 @@ static int explain_holder(struct asked *asked, struct probekit_holder *holder, u
 }
 
 /* ---- rows ---- */
+
+static int keep_holding(const struct holding_key *key, const struct holding *holding, void *arg)
+{
+	struct probekit_session *session = arg;
+	struct held *held = reallocarray(session->held, session->held_count + 1, sizeof(*held));
+
+	if (!held)
+		return -ENOMEM;
+	session->held = held;
+	held[session->held_count++] = (struct held){.key = *key, .holding = *holding};
+	return 0;
+}
 
 static uint8_t least_band_of(uint64_t from_ns)
 {
@@ -331,6 +339,8 @@ int session_explain(struct probekit_session *session, struct probekit_snapshot *
 	uint32_t index = 0;
 	int result = session_poll_evidence(session);
 
+	if (!result && session->evidence)
+		result = engine_visit_holdings(session->engine, keep_holding, session);
 	for (size_t i = 0; i < snapshot->size && !result && session->evidence; i++) {
 		struct probekit_probe *row = &snapshot->probes[i];
 
@@ -340,6 +350,9 @@ int session_explain(struct probekit_session *session, struct probekit_snapshot *
 		if (index < session->plan.probe_count && row->has_time)
 			result = explain_row(session, index, row);
 	}
+	free(session->held);
+	session->held = NULL;
+	session->held_count = 0;
 	session_forget_maps(session);
 	return result;
 }

@@ -85,6 +85,14 @@ struct probekit_cause cause_of_lock(struct evidence *evidence)
 	return cause;
 }
 
+struct evidence *new_evidence(void)
+{
+	struct evidence *evidence;
+
+	assert_int_equal(evidence_new(&evidence), 0);
+	return evidence;
+}
+
 void expect_functions(const struct probekit_stack *stack, size_t count, const char *const *names)
 {
 	for (size_t i = 0; i < stack->size; i++)

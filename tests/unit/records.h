@@ -18,6 +18,7 @@ struct stack_record record_at(uint64_t ip, enum stack_role role, uint64_t weight
 size_t record_size(const struct stack_record *record);
 struct span_record record_of_span(uint64_t begin_ns, uint64_t ns);
 
+struct evidence *new_evidence(void);
 void record_add(struct evidence *evidence, const struct stack_record *record);
 
 /* The cause of all waits of RECORD_PROBE at RECORD_LOCK. */

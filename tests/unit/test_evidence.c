@@ -34,14 +34,6 @@ static void add_victim(struct evidence *evidence, const struct victim *victim, e
 	free(record);
 }
 
-static struct evidence *new_evidence(void)
-{
-	struct evidence *evidence;
-
-	assert_int_equal(evidence_new(&evidence), 0);
-	return evidence;
-}
-
 /* What one thread that blocks in `what` shows. */
 static struct probekit_cause cause_of(const char *program, const char *what)
 {

@@ -42,14 +42,6 @@ static uint64_t address_of(int (*function)(int))
 	return (uintptr_t)function;
 }
 
-static struct evidence *new_evidence(void)
-{
-	struct evidence *evidence;
-
-	assert_int_equal(evidence_new(&evidence), 0);
-	return evidence;
-}
-
 static void add_at(struct evidence *evidence, uint64_t ip, enum stack_role role, uint64_t weight)
 {
 	struct stack_record record = record_at(ip, role, weight);

@@ -33,14 +33,6 @@ static uint64_t address_of(int (*function)(int))
 	return (uintptr_t)function;
 }
 
-static struct evidence *new_evidence(void)
-{
-	struct evidence *evidence;
-
-	assert_int_equal(evidence_new(&evidence), 0);
-	return evidence;
-}
-
 /* A millisecond of running at `ip`, in a span that began at `begin_ns`. */
 static void add_oncpu(struct evidence *evidence, uint64_t ip, uint64_t begin_ns)
 {
