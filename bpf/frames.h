@@ -10,6 +10,9 @@
  * pointers, as several such stacks may share one mapping. An end belongs to the nearest frame of
  * its probe at or above its sp; probe.h promises that the two differ by the call of the thunk and
  * alloca() alone. Pairs may begin and end in different functions: the newest of the probe ends.
+ *
+ * A function's sp at its entry is that at its return, so they belong together for certain. Two have the
+ * same when the outer one has jumped to the inner one as its last act (a tail call).
  */
 #include "clock_read.h"
 
@@ -70,9 +73,15 @@ static __always_inline __u64 stack_of(struct thread *thread, __u64 sp)
 
 /* ---- frames ---- */
 
+/* Does it end in the function that began it? */
+static __always_inline bool has_sp(__u32 kind)
+{
+	return kind == FRAME_SCOPED || kind == FRAME_FUNCTION;
+}
+
 static __always_inline bool is_below(const struct frame *frame, __u64 stack, __u64 sp)
 {
-	return frame->kind == FRAME_SCOPED && (stack & STACK_NATIVE) && frame->stack == stack &&
+	return has_sp(frame->kind) && (stack & STACK_NATIVE) && frame->stack == stack &&
 	       frame->sp < sp;
 }
 
@@ -123,34 +132,54 @@ struct sweep {
 	struct thread *thread;
 	struct frame *begin;
 	bool is_again;
+	bool is_call; /* of a function, and not a tail call */
 };
 
 static long drop_if_dead(__u32 i, struct sweep *sweep)
 {
 	struct frame *frame = frame_at(sweep->thread, i);
 	struct frame *begin = sweep->begin;
+	bool is_dead = false;
 
 	if (!frame)
 		return 1;
-	if (is_same_begin(frame, begin)) {
+	if (begin->kind == FRAME_FUNCTION) {
+		is_dead = sweep->is_call && frame->kind == FRAME_FUNCTION && frame->sp == begin->sp;
+	} else if (is_same_begin(frame, begin)) {
 		sweep->is_again = true;
-		drop(sweep->thread, frame);
-	} else if (begin->kind == FRAME_SCOPED &&
-		   (is_below(frame, begin->stack, begin->sp) ||
-		    (sweep->is_again && frame->kind == FRAME_SCOPED && frame->sp == begin->sp))) {
-		drop(sweep->thread, frame);
+		is_dead = true;
+	} else if (begin->kind == FRAME_SCOPED) {
+		is_dead = sweep->is_again && frame->kind == FRAME_SCOPED && frame->sp == begin->sp;
 	}
+	if (is_dead || (has_sp(begin->kind) && is_below(frame, begin->stack, begin->sp)))
+		drop(sweep->thread, frame);
 	return 0;
 }
 
+/* Does the function that is entered return to where a uretprobe catches returns? Then another function
+ * that had its return probed has jumped to it. */
+static __always_inline bool is_tail_call(__u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct xol_area *area = NULL;
+	__u64 address = 0;
+
+	if (bpf_core_field_exists(area->vaddr))
+		area = BPF_CORE_READ(task, mm, uprobes_state.xol_area);
+	return area && !bpf_probe_read_user(&address, sizeof(address), (void *)sp) &&
+	       address == BPF_CORE_READ(area, vaddr);
+}
+
 /* Removes what `begin` proves dead: frames below it, and a frame of the very site at this sp with
- * what has begun since in the same function. */
+ * what has begun since in the same function; a call, each function whose return address it has
+ * overwritten. */
 __noinline int drop_dead(struct thread *thread, struct frame *begin)
 {
 	struct sweep sweep = {.thread = thread, .begin = begin};
 
 	if (!thread || !begin)
 		return 0;
+	sweep.is_call = begin->kind == FRAME_FUNCTION && !is_tail_call(begin->sp);
 	bpf_loop(MAX_DEPTH, drop_if_dead, &sweep, 0);
 	trim(thread);
 	return 0;
@@ -198,9 +227,9 @@ static __always_inline bool is_plainly_nested(const struct thread *thread,
 
 	if (thread->depth == 0)
 		return true;
-	return begin->kind == FRAME_SCOPED && top < MAX_DEPTH &&
-	       thread->frames[top].kind == FRAME_SCOPED && (begin->stack & STACK_NATIVE) &&
-	       thread->frames[top].stack == begin->stack && thread->frames[top].sp > begin->sp;
+	return has_sp(begin->kind) && top < MAX_DEPTH && has_sp(thread->frames[top].kind) &&
+	       (begin->stack & STACK_NATIVE) && thread->frames[top].stack == begin->stack &&
+	       thread->frames[top].sp > begin->sp;
 }
 
 /* Opens a span; `begin` is complete but for the time, which is taken last. */
@@ -218,7 +247,7 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 	depth = thread->depth;
 	if (depth >= MAX_DEPTH) {
 		COUNT(begin->probe, depth_overflow);
-		if (begin->kind != FRAME_SCOPED) {
+		if (!has_sp(begin->kind)) {
 			thread->pair_overflow++;
 		} else if (thread->overflow++ == 0) {
 			thread->overflow_sp = begin->sp;
@@ -246,7 +275,8 @@ struct end {
 	__s64 key;
 	__u32 probe;
 	__u16 kind;
-	__u16 is_late;
+	__u8 is_late;
+	__u8 is_part; /* of a function that began before it: needs no begin of its own */
 };
 
 /* An end without begin: was the span open before we came? On the native stack it was when the
@@ -254,8 +284,8 @@ struct end {
  * probe has begun on this thread since. */
 static __always_inline bool was_open(const struct end *end, struct thread *thread)
 {
-	if (end->kind == FRAME_SCOPED && end->stack & STACK_NATIVE && !end->is_late) {
-		__u64 begin_sp = end->sp + CALL_BYTES;
+	if (has_sp(end->kind) && end->stack & STACK_NATIVE && !end->is_late) {
+		__u64 begin_sp = end->sp + (end->kind == FRAME_SCOPED ? CALL_BYTES : 0);
 
 		if (begin_sp < thread->outermost_sp)
 			return false;
@@ -296,12 +326,14 @@ static long match_one(__u32 i, struct match *match)
 	if (frame->probe != end->probe || frame->kind != end->kind ||
 	    (end->kind == FRAME_LOCK && frame->key != end->key))
 		return 0;
-	if (end->kind == FRAME_SCOPED) {
+	if (has_sp(end->kind)) {
 		if (frame->sp < end->sp ||
 		    (frame->stack && end->stack && frame->stack != end->stack))
 			return 0;
 		distance = frame->sp - end->sp;
 	}
+	if (end->kind == FRAME_FUNCTION && distance)
+		return 0;
 	if (distance <= match->nearest) { /* the newest of equals */
 		match->nearest = distance;
 		match->found = i;
@@ -321,7 +353,7 @@ static long drop_if_newer(__u32 i, struct removal *removal)
 
 	if (!frame)
 		return 1;
-	if (i > removal->at && frame->kind == FRAME_SCOPED && frame->stack == removal->stack)
+	if (i > removal->at && has_sp(frame->kind) && frame->stack == removal->stack)
 		drop(removal->thread, frame);
 	return 0;
 }
@@ -337,7 +369,7 @@ __noinline int take_out(struct thread *thread, __u32 at)
 	if (!frame)
 		return 0;
 	removal.stack = frame->stack;
-	is_scoped = frame->kind == FRAME_SCOPED;
+	is_scoped = has_sp(frame->kind);
 
 	frame->kind = FRAME_HOLE;
 	thread->holes++;
@@ -350,18 +382,25 @@ __noinline int take_out(struct thread *thread, __u32 at)
 /* An end of a begin that was too deep to be recorded. */
 static __always_inline bool is_of_overflow(struct thread *thread, const struct end *end)
 {
-	if (end->kind == FRAME_SCOPED && thread->overflow) {
+	if (has_sp(end->kind) && thread->overflow) {
 		if (end->sp <= thread->overflow_sp) {
 			thread->overflow--;
 			return true;
 		}
 		thread->overflow = 0; /* an outer span ends: they are gone */
 	}
-	if (end->kind != FRAME_SCOPED && thread->pair_overflow) {
+	if (!has_sp(end->kind) && thread->pair_overflow) {
 		thread->pair_overflow--;
 		return true;
 	}
 	return false;
+}
+
+/* Of the newest frame: is the end its, without a doubt? */
+static __always_inline bool is_plain_end(const struct frame *frame, const struct end *end)
+{
+	return frame->probe == end->probe && frame->kind == end->kind && has_sp(end->kind) &&
+	       frame->sp - end->sp <= (end->kind == FRAME_SCOPED ? CALL_BYTES : 0);
 }
 
 /* Closes the span that `end` belongs to and returns its frame's index, at which it can be read until
@@ -370,24 +409,29 @@ static __always_inline __u32 pop(struct thread *thread, struct end *end)
 {
 	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
 	struct frame *frame;
+	bool is_plain;
 
 	/* Ends create the state too, so this is not "nothing has begun here": it was refused. So was
 	 * the begin, which has been counted, or its frame will be, as abandoned. */
 	if (!thread)
 		return MAX_DEPTH;
+	frame = frame_at(thread, thread->depth - 1);
+	is_plain = frame && is_plain_end(frame, end) && !thread->holes;
+	/* A tail call may be too deep at the sp of one that is not. */
+	if (is_plain && end->kind == FRAME_FUNCTION)
+		return --thread->depth;
 	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))
 		return MAX_DEPTH;
-	frame = frame_at(thread, thread->depth - 1);
-	if (frame && frame->probe == end->probe && frame->kind == FRAME_SCOPED &&
-	    end->kind == FRAME_SCOPED && frame->sp - end->sp <= CALL_BYTES && !thread->holes)
+	if (is_plain)
 		return --thread->depth;
-	if (end->kind == FRAME_SCOPED)
+	if (has_sp(end->kind))
 		end->stack = stack_of(thread, end->sp);
 	match.thread = thread;
 	bpf_loop(MAX_DEPTH, match_one, &match, 0);
 	frame = frame_at(thread, match.found);
 	if (!frame) {
-		count_unmatched(end, thread);
+		if (!end->is_part)
+			count_unmatched(end, thread);
 		return MAX_DEPTH;
 	}
 	take_out(thread, match.found);

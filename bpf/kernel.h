@@ -23,6 +23,7 @@ struct pt_regs {
 #define REGS_ARGUMENT(regs) ((regs)->di)
 #define REGS_ARGUMENT_2(regs) ((regs)->si)
 #define REGS_ARGUMENT_3(regs) ((regs)->dx)
+#define RETURN_POPS 8 /* what a return takes off the stack */
 
 struct thread_struct {
 	unsigned long fsbase;
@@ -38,6 +39,7 @@ struct pt_regs {
 #define REGS_ARGUMENT(regs) ((regs)->orig_x0)
 #define REGS_ARGUMENT_2(regs) ((regs)->regs[1])
 #define REGS_ARGUMENT_3(regs) ((regs)->regs[2])
+#define RETURN_POPS 0
 
 struct thread_struct {
 	struct {
@@ -49,8 +51,17 @@ struct thread_struct {
 #error "no register layout for this architecture"
 #endif
 
+struct xol_area {
+	unsigned long vaddr;
+} CORE;
+
+struct uprobes_state {
+	struct xol_area *xol_area;
+} CORE;
+
 struct mm_struct {
 	unsigned long start_stack;
+	struct uprobes_state uprobes_state;
 } CORE;
 
 struct file;

@@ -108,6 +108,7 @@ __noinline __u32 row_add_ns(__u32 index, __u64 ns, const struct off_time *off, b
 
 	if (!row)
 		return 0;
+	__sync_fetch_and_add(&row->count, 1);
 	__sync_fetch_and_add(&row->sum, ns);
 	raise_to(&row->max, ns);
 	raise_to(&row->inverted_min, ~ns);

@@ -19,6 +19,13 @@
 #define COOKIE_SP_SHIFTED 1u /* attached between the two lea: rsp is 128 lower than at the note */
 #define COOKIE_HAS_KEY 2u    /* argument 1 is the key */
 #define COOKIE_LATE 4u	     /* attached while others record: silent until its probe has a row */
+#define COOKIE_AT_EXIT 8u    /* at an instruction that leaves a function, not behind its return */
+#define COOKIE_IS_PART \
+	16u /* a part of a function that the compiler has split off: no call of its own */
+
+/* bits 48-52: of an exit at a conditional jump, 16 plus the condition, as x86 encodes it; else 0. */
+#define COOKIE_CONDITION_SHIFT 48
+#define COOKIE_CONDITION_MASK 0x1full
 
 #define MAX_PROBES 0xffffu
 #define MAX_SITES COOKIE_OPERAND_MASK
@@ -75,10 +82,11 @@ enum syscall_kind {
 #define MAX_DEPTH 32 /* open spans a thread; a power of two */
 
 enum frame_kind {
-	FRAME_HOLE,   /* ended or dropped below others that are still open */
-	FRAME_SCOPED, /* ends in the function that began it: the sp rule holds */
-	FRAME_PAIR,   /* may end anywhere on the thread */
-	FRAME_LOCK,   /* the same, and the lock's address must be the same */
+	FRAME_HOLE,	/* ended or dropped below others that are still open */
+	FRAME_SCOPED,	/* ends in the function that began it: the sp rule holds */
+	FRAME_PAIR,	/* may end anywhere on the thread */
+	FRAME_LOCK,	/* the same, and the lock's address must be the same */
+	FRAME_FUNCTION, /* as FRAME_SCOPED, and it ends with the very sp it began with */
 };
 
 struct frame {
@@ -176,6 +184,7 @@ struct thread {
 
 /* One shard of one row. Followed by BUCKET_SLOTS(scale) counts. All zero is empty. */
 struct row {
+	__u64 count;
 	__u64 sum;	    /* two's complement for values */
 	__u64 max;	    /* of values: biased by 2^63, so that unsigned order is theirs */
 	__u64 inverted_min; /* ~min, so that 0 is "none" and it only grows */
@@ -210,7 +219,8 @@ struct probe_counters {
 	__u64 sched_repaired;
 	__u64 samples_dropped;
 	__u64 samples_skipped;
-	__u64 padding[6];
+	__u64 trial_calls; /* of a function, while it was attached and not recorded */
+	__u64 padding[5];
 };
 _Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
 
@@ -318,6 +328,13 @@ enum stack_role {
 #define SAMPLE_KERNEL_FRAMES 24
 #define SAMPLE_REGISTERS 17 /* x86-64: by DWARF number, 16 is the instruction pointer */
 #define SAMPLE_BYTES_MAX 32768
+#define SAMPLE_RETURNS 32
+
+/* A return address that a uretprobe has replaced on the stack. */
+struct replaced_return {
+	__u64 at; /* address of the stack slot */
+	__u64 address;
+};
 
 /* A copy of a thread's user stack, from its stack pointer up, and what it was doing. */
 struct stack_record {
@@ -334,6 +351,9 @@ struct stack_record {
 	char comm[16];
 	__u64 registers[SAMPLE_REGISTERS];
 	__u64 kernel[SAMPLE_KERNEL_FRAMES]; /* innermost first; return addresses but the first */
+	struct replaced_return returns[SAMPLE_RETURNS]; /* innermost first */
+	__u32 return_count;
+	__u32 padding;
 	__u32 kernel_count;
 	__u32 size_bytes; /* of the copy, which follows */
 	__u8 bytes[];

@@ -37,6 +37,16 @@ static __always_inline __u64 site_sp(struct pt_regs *ctx, __u64 cookie)
 	return REGS_SP(ctx) + (cookie_flags(cookie) & COOKIE_SP_SHIFTED ? SITE_SP_SHIFT_BYTES : 0);
 }
 
+/* The compiler may split a function, which then calls its part: that is the same call. */
+static __always_inline bool is_inside_part(const struct thread *thread, __u64 cookie)
+{
+	__u32 top = thread->depth - 1;
+
+	return cookie_flags(cookie) & COOKIE_IS_PART && top < MAX_DEPTH &&
+	       thread->frames[top].kind == FRAME_FUNCTION &&
+	       thread->frames[top].probe == cookie_probe(cookie);
+}
+
 /* ---- spans on one thread ---- */
 
 static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
@@ -56,8 +66,10 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		COUNT(frame.probe, state_unavailable);
 		return 0;
 	}
-	if (kind == FRAME_SCOPED)
+	if (has_sp(kind))
 		frame.stack = stack_of(thread, frame.sp);
+	if (kind == FRAME_FUNCTION && is_inside_part(thread, cookie))
+		return 0;
 	if (kind == FRAME_SCOPED && cookie_flags(cookie) & COOKIE_HAS_KEY) {
 		frame.has_key = true;
 		if (read_argument(ctx, frame.site, &frame.key)) {
@@ -76,7 +88,7 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		.sp = site_sp(ctx, cookie),
 		.probe = cookie_probe(cookie),
 		.kind = kind,
-		.is_late = cookie_flags(cookie) & COOKIE_LATE,
+		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
 	};
 	struct thread *thread;
 	__u32 at;
@@ -118,6 +130,100 @@ int pair_end(struct pt_regs *ctx)
 	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
 }
 
+/* ---- functions: from the entry to the return ---- */
+
+SEC("?uprobe")
+int function_entry(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+
+	keep_own_stack(ctx);
+	if (is_silent(cookie)) {
+		COUNT(cookie_probe(cookie), trial_calls);
+		return 0;
+	}
+	return begin(ctx, cookie, FRAME_FUNCTION);
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define FLAG_CARRY 0x1
+#define FLAG_PARITY 0x4
+#define FLAG_ZERO 0x40
+#define FLAG_SIGN 0x80
+#define FLAG_OVERFLOW 0x800
+
+/* Is the conditional jump at this exit taken? Conditions come in pairs, of which the second is the first
+ * negated (Intel SDM, volume 1, appendix B). */
+static __always_inline bool is_left(const struct pt_regs *ctx, __u64 cookie)
+{
+	__u32 condition = cookie >> COOKIE_CONDITION_SHIFT & COOKIE_CONDITION_MASK;
+	__u64 flags = ctx->flags;
+	bool is_less = !(flags & FLAG_SIGN) != !(flags & FLAG_OVERFLOW);
+	bool holds;
+
+	if (!condition)
+		return true;
+	switch (condition >> 1 & 7) {
+	case 0:
+		holds = flags & FLAG_OVERFLOW;
+		break;
+	case 1:
+		holds = flags & FLAG_CARRY;
+		break;
+	case 2:
+		holds = flags & FLAG_ZERO;
+		break;
+	case 3:
+		holds = flags & (FLAG_CARRY | FLAG_ZERO);
+		break;
+	case 4:
+		holds = flags & FLAG_SIGN;
+		break;
+	case 5:
+		holds = flags & FLAG_PARITY;
+		break;
+	case 6:
+		holds = is_less;
+		break;
+	default:
+		holds = is_less || flags & FLAG_ZERO;
+		break;
+	}
+	return holds != (condition & 1);
+}
+#else
+static __always_inline bool is_left(const struct pt_regs *ctx, __u64 cookie)
+{
+	return true;
+}
+#endif
+
+/* Behind the return, or at an instruction that leaves the function. */
+SEC("?uprobe")
+int function_return(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct end end = {
+		.sp = REGS_SP(ctx) - (cookie_flags(cookie) & COOKIE_AT_EXIT ? 0 : RETURN_POPS),
+		.probe = cookie_probe(cookie),
+		.kind = FRAME_FUNCTION,
+		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
+		.is_part = !!(cookie_flags(cookie) & COOKIE_IS_PART),
+	};
+	struct thread *thread;
+	__u32 at;
+
+	keep_own_stack(ctx);
+	if (is_silent(cookie) || !is_left(ctx, cookie))
+		return 0;
+	thread = thread_current(true);
+	at = pop(thread, &end);
+	if (thread && at < MAX_DEPTH)
+		record_span(cookie_operand(cookie), end.probe, thread, at, now);
+	return 0;
+}
+
 /* ---- locks: the wait is one span, the hold the next probe's ---- */
 
 static __always_inline int lock_begin(struct pt_regs *ctx, __u64 cookie, __u32 probe)
@@ -147,7 +253,7 @@ static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 pro
 	struct end end = {
 		.probe = probe,
 		.kind = FRAME_LOCK,
-		.is_late = cookie_flags(cookie) & COOKIE_LATE,
+		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
 	};
 	struct thread *thread;
 	__u32 at;

@@ -20,6 +20,9 @@ struct options {
 	struct opt_pids pids;
 	struct opt_texts spans;
 	struct opt_texts pairs;
+	struct opt_texts functions;
+	double max_overhead;
+	bool is_forced;
 	struct opt_integer key;
 	uint64_t duration_ns;
 	uint64_t interval_ns;
@@ -45,6 +48,14 @@ static const struct opt option_table[] = {
 	{'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, pairs),
 	 "The time from one USDT probe to another on the same thread; \"A|B\" ends at the first. "
 	 "Repeat for more."},
+	{'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(struct options, functions),
+	 "Functions, from their entry to their return: the program's own, or those of a library "
+	 "that it maps (\"libc:fsync\"). Repeat for more."},
+	{0, "max-overhead", OPT_SHARE, "SHARE", offsetof(struct options, max_overhead),
+	 "How much of one CPU probing functions may take (5%): the hottest are dropped until it takes "
+	 "less, which is said."},
+	{0, "force", OPT_FLAG, NULL, offsetof(struct options, is_forced),
+	 "Drop no function, whatever it costs the target."},
 	{0, "key", OPT_INTEGER, "N", offsetof(struct options, key), "Only spans with this key."},
 	{0, "slow-over", OPT_DURATION, "DURATION", offsetof(struct options, slow_over_ns),
 	 "Explain the spans that take longer than this (100ms, 2s, 500us) instead of those that the "
@@ -217,9 +228,11 @@ static int check_usage(const struct options *options, const struct opt_operands 
 		if (has_live)
 			return usage_error(err, "--from shows a file: no TARGET, PID or command");
 		if (options->duration_ns || options->interval_ns || options->pairs.count ||
-		    options->output || options->slow_over_ns || options->until_slow.is_given)
-			return usage_error(err, "-d, -i, -u, -o, --slow-over and --until-slow have "
-						"no meaning with --from");
+		    options->functions.count || options->output || options->slow_over_ns ||
+		    options->until_slow.is_given)
+			return usage_error(err,
+					   "-d, -i, -u, -f, -o, --slow-over and --until-slow have "
+					   "no meaning with --from");
 		if (options->is_json && (options->spans.count || options->key.is_given))
 			return usage_error(err, "--json gives the file's whole: no -s, no --key");
 		return 0;
@@ -258,6 +271,8 @@ static int add_all(struct probekit_session *session, const struct options *optio
 		ret = probekit_session_add_span(session, options->spans.items[i], err);
 	for (size_t i = 0; ret == 0 && i < options->pairs.count; i++)
 		ret = probekit_session_add_pair(session, options->pairs.items[i], err);
+	for (size_t i = 0; ret == 0 && i < options->functions.count; i++)
+		ret = probekit_session_add_function(session, options->functions.items[i], err);
 	if (ret == 0 && operands->target)
 		ret = probekit_session_add_path(session, operands->target, err);
 	for (size_t i = 0; ret == 0 && i < options->pids.count; i++)
@@ -312,6 +327,7 @@ static int run_live(struct options *options, const struct opt_operands *operands
 		.key_only = options->key.is_given,
 		.key = options->key.value,
 		.slow_over_ns = options->slow_over_ns,
+		.max_overhead = options->is_forced ? -1 : options->max_overhead,
 		.command_stdout_to_stderr = options->is_json,
 		.log = log_line,
 		.log_arg = options,
@@ -366,8 +382,8 @@ const struct command command_latency = {
 	.description =
 		(const char *const[]){
 			"Measures the latency of spans: those that an application marks with "
-			"<probekit/probe.h>, and pairs of USDT probes named with -u. Without -s and -u every "
-			"probekit span of the target is measured.",
+			"<probekit/probe.h>, pairs of USDT probes named with -u, and calls of functions named "
+			"with -f. Without -s, -u and -f every probekit span of the target is measured.",
 			"TARGET is the path of a binary or library: every process that runs it, now or later. "
 			"With -p the target is a running process; with -- a command that is started and "
 			"measured from its first instruction. Processes that are not measured run as fast as "
@@ -384,6 +400,8 @@ const struct command command_latency = {
 			 "Some spans of all servers, each second:"},
 			{"probekit latency -p 4242 --slow-over 100ms --until-slow 5",
 			 "Wait for five requests of more than 100 ms, and explain them:"},
+			{"probekit latency -p 4242 -f 'handle_*' -f libc:fsync",
+			 "Functions of a program that was not modified:"},
 			{"probekit latency -- ./job --once",
 			 "A command, from its first instruction to its end:"},
 			{"probekit latency /usr/lib/postgresql/15/bin/postgres -u "

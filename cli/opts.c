@@ -128,6 +128,21 @@ static int bad_argument(const struct opt *opt, const char *text, const char *wha
 	return usage_error(err, "--%s: '%s' is not %s", opt->name, text, what);
 }
 
+static bool parse_share(const char *text, double *share)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || !(value > 0) || value > 1e6)
+		return false;
+	if (*end == '%') {
+		value /= 100;
+		end++;
+	}
+	*share = value;
+	return *end == '\0';
+}
+
 static int store(const struct opt *opt, const char *text, void *values, struct probekit_error *err)
 {
 	void *field = (char *)values + opt->offset;
@@ -162,6 +177,10 @@ static int store(const struct opt *opt, const char *text, void *values, struct p
 		if (!parse_integer(text, &integer->value))
 			return bad_argument(opt, text, "a whole number", err);
 		integer->is_given = true;
+		return 0;
+	case OPT_SHARE:
+		if (!parse_share(text, field))
+			return bad_argument(opt, text, "a share above 0 such as 5% or 0.05", err);
 		return 0;
 	}
 	return -EINVAL;

@@ -20,6 +20,7 @@ enum opt_type {
 	OPT_PIDS,     /* struct opt_pids; may repeat */
 	OPT_DURATION, /* uint64_t ns */
 	OPT_INTEGER,  /* struct opt_integer */
+	OPT_SHARE,    /* double; "5%" is 0.05 */
 };
 
 struct opt_texts {

@@ -26,6 +26,7 @@ static const struct kind {
 	{PROBEKIT_CATALOG_VALUE, "value", "values", false, true},
 	{PROBEKIT_CATALOG_PAIR, "pair", "pairs of USDT probes", true, false},
 	{PROBEKIT_CATALOG_EVENT, "event", "USDT probes", false, false},
+	{PROBEKIT_CATALOG_FUNCTION, "function", "functions", true, false},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -43,12 +44,46 @@ static void entry_label(const struct probekit_catalog_entry *entry, char label[s
 		snprintf(label, NAME_SIZE, "%s", name);
 }
 
+static void print_function(FILE *out, const struct probekit_catalog_entry *entry, int width)
+{
+	const char *cost = probekit_cost_name(entry->cost);
+	char label[NAME_SIZE];
+	char text[NAME_SIZE];
+
+	entry_label(entry, label);
+	fprintf(out, "  %-*s  ", width, label);
+	if (entry->refused) {
+		format_escape(entry->refused, text, sizeof(text));
+		fprintf(out, "cannot be probed: %s\n", text);
+		return;
+	}
+	fprintf(out, "%-9s  %7u  %8llu  ", cost ? cost : "?", entry->sites,
+		(unsigned long long)entry->size_bytes);
+	if (entry->inlined == UINT32_MAX)
+		fprintf(out, "%7s  ", "?");
+	else
+		fprintf(out, "%7u  ", entry->inlined);
+	if (entry->by_exits)
+		fputs(format_plural(entry->end_sites, "exit", "exits").text, out);
+	else
+		fputs("uretprobe", out);
+	if (entry->first_inlined) {
+		format_escape(entry->first_inlined, text, sizeof(text));
+		fprintf(out, ", inlined in %s", text);
+	}
+	fputc('\n', out);
+}
+
 static void print_entry(FILE *out, const struct kind *kind,
 			const struct probekit_catalog_entry *entry, int width)
 {
 	char label[NAME_SIZE];
 	char arguments[NAME_SIZE];
 
+	if (kind->kind == PROBEKIT_CATALOG_FUNCTION) {
+		print_function(out, entry, width);
+		return;
+	}
 	entry_label(entry, label);
 	if (kind->has_end && entry->end_sites != entry->sites)
 		fprintf(out, "  %-*s  sites: %u begin, %u end", width, label, entry->sites,
@@ -92,8 +127,13 @@ static void print_kind(FILE *out, bool has_colour, const struct list_view *view,
 	}
 	if (n == 0)
 		return;
-	fprintf(out, "%s%s%s\n", has_colour ? "\033[1m" : "", kind->title,
-		has_colour ? "\033[0m" : "");
+	fputs(has_colour ? "\033[1m" : "", out);
+	if (kind->kind == PROBEKIT_CATALOG_FUNCTION)
+		fprintf(out, "%-*s  cost       entries      size  inlined  returns by",
+			(int)width + 2, kind->title);
+	else
+		fputs(kind->title, out);
+	fprintf(out, "%s\n", has_colour ? "\033[0m" : "");
 	for (size_t i = 0; i < view->size; i++)
 		if (is_of(view->entries[i], kind, object))
 			print_entry(out, kind, view->entries[i], (int)width);
@@ -145,6 +185,14 @@ static void print_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+static void print_text(FILE *out, const char *text)
+{
+	if (text)
+		print_string(out, text);
+	else
+		fputs("null", out);
+}
+
 static const struct kind *find_kind(const struct probekit_catalog_entry *entry)
 {
 	size_t i = 0;
@@ -159,6 +207,28 @@ static const char *truth(bool is_known, bool value)
 	return !is_known ? "null" : value ? "true" : "false";
 }
 
+/* null stands for what other kinds have none of, and for what is not known. */
+static void print_json_function(FILE *out, const struct probekit_catalog_entry *entry)
+{
+	const char *cost = probekit_cost_name(entry->cost);
+
+	fputs(",\n      \"cost\": ", out);
+	print_text(out, cost);
+	fprintf(out,
+		", \"size_bytes\": %llu, \"inlined\": ", (unsigned long long)entry->size_bytes);
+	if (entry->inlined == UINT32_MAX)
+		fputs("null", out);
+	else
+		fprintf(out, "%u", entry->inlined);
+	fputs(", \"first_inlined\": ", out);
+	print_text(out, entry->first_inlined);
+	fprintf(out, ", \"returns\": %s,\n      \"refused\": ",
+		entry->refused	  ? "null"
+		: entry->by_exits ? "\"exits\""
+				  : "\"uretprobe\"");
+	print_text(out, entry->refused);
+}
+
 static void print_json_entry(FILE *out, const struct probekit_catalog_entry *entry)
 {
 	const struct kind *kind = find_kind(entry);
@@ -168,15 +238,19 @@ static void print_json_entry(FILE *out, const struct probekit_catalog_entry *ent
 	fprintf(out, ", \"kind\": \"%s\", \"object\": ", kind->name);
 	print_string(out, entry->object);
 	fprintf(out, ",\n      \"sites\": %u, \"end_sites\": ", entry->sites);
-	if (kind->has_end)
+	if (kind->has_end && (kind->kind != PROBEKIT_CATALOG_FUNCTION || entry->by_exits))
 		fprintf(out, "%u", entry->end_sites);
 	else
 		fputs("null", out);
 	fputs(", \"arguments\": ", out);
 	print_string(out, entry->arguments);
-	fprintf(out, ", \"has_key\": %s, \"has_semaphore\": %s, \"is_fast\": %s }",
-		truth(kind->is_ours, entry->has_key), truth(true, entry->has_semaphore),
+	fprintf(out, ", \"has_key\": %s, \"has_semaphore\": %s, \"is_fast\": %s",
+		truth(kind->is_ours, entry->has_key),
+		truth(kind->kind != PROBEKIT_CATALOG_FUNCTION, entry->has_semaphore),
 		truth(kind->is_ours, entry->is_fast));
+	if (kind->kind == PROBEKIT_CATALOG_FUNCTION)
+		print_json_function(out, entry);
+	fputs(" }", out);
 }
 
 void out_list_json(FILE *out, const struct list_view *view)

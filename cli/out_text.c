@@ -10,7 +10,8 @@
 #include "out_parts.h"
 
 enum {
-	MAX_BLOCKS = 6, /* probes beyond stand in the summary only */
+	MAX_SILENT = 40, /* named, of those that nothing was seen of */
+	MAX_BLOCKS = 6,	 /* probes beyond stand in the summary only */
 	MAX_MODES = 6,
 	NAME_SIZE = 256,
 	OBJECT_SIZE = 320,
@@ -197,14 +198,24 @@ static void print_header(struct text_line *line, const struct text_view *view,
 	line->indent = 0;
 	line_add(line, 0, INK_BOLD, "%s", label);
 	line->indent = 2;
-	line_add(line, 3, INK_PLAIN, "%s, %s in %s", kind_names[probe->kind],
-		 format_plural(probe->sites, "site", "sites").text, object);
+	if (probe->kind == PROBEKIT_KIND_FUNCTION && probe->sites == 1)
+		line_add(line, 3, INK_PLAIN, "function in %s", object);
+	else
+		line_add(line, 3, INK_PLAIN, "%s, %s in %s", kind_names[probe->kind],
+			 format_plural(probe->sites, "site", "sites").text, object);
 	if (seconds > 0)
 		line_add(line, 3, INK_PLAIN, "%s", format_rate(count / seconds).text);
 	if (seconds > 0 && probe->probe_cost_ns && count > 0)
 		line_add(line, 3, INK_PLAIN, "probing %s of one CPU",
 			 format_share(count * (double)probe->probe_cost_ns / 1e9 / seconds).text);
 	line_end(line);
+	if (probe->dropped_after_ns) {
+		line_add(line, 0, INK_BOLD,
+			 "measured only for %s: probing it to the end would have cost "
+			 "more than allowed",
+			 format_duration((double)probe->dropped_after_ns).text);
+		line_end(line);
+	}
 }
 
 static void print_quantiles(struct text_line *line, const struct probekit_probe *row)
@@ -344,35 +355,68 @@ static void print_summary(FILE *out, const struct text_style *style, const struc
 	fputc('\n', out);
 }
 
-static void print_silent(struct text_line *line, const struct text_view *view,
-			 const struct text_group *groups, size_t n, bool is_all)
+/* The first of the groups' names, those that were dropped or those that were not. */
+static void print_names(struct text_line *line, const struct text_view *view,
+			const struct text_group *groups, size_t n, bool are_dropped)
 {
-	line->indent = 0;
-	if (is_all)
-		line_add(line, 0, INK_BOLD,
-			 "Nothing happened in %s. Attached, without a single end:",
-			 format_duration((double)view->info->duration_ns).text);
-	else
-		line_add(line, 0, INK_PLAIN, "Attached, without a single end:");
-	line_end(line);
-	line->indent = 2;
-	for (size_t i = 0; i < n; i++) {
-		char label[NAME_SIZE];
+	size_t named = 0;
+	size_t left = 0;
+	char label[NAME_SIZE];
 
+	for (size_t i = 0; i < n; i++)
+		left += are_dropped == (groups[i].probe->dropped_after_ns != 0);
+	line->indent = 2;
+	for (size_t i = 0; i < n && named < MAX_SILENT; i++) {
+		if (are_dropped != (groups[i].probe->dropped_after_ns != 0))
+			continue;
 		probe_label(view, groups[i].probe, label);
 		line_add(line, 1, INK_PLAIN, "%s (%s)%s", label,
 			 format_plural(groups[i].probe->sites, "site", "sites").text,
-			 i + 1 < n ? "," : "");
+			 --left ? "," : "");
+		named++;
 	}
+	if (left)
+		line_add(line, 1, INK_PLAIN, "and %s more", format_count(left).text);
 	line_end(line);
+}
+
+static void print_silent(struct text_line *line, const struct text_view *view,
+			 const struct text_group *groups, size_t n, bool is_all)
+{
+	size_t dropped = 0;
+
+	for (size_t i = 0; i < n; i++)
+		dropped += groups[i].probe->dropped_after_ns != 0;
+	line->indent = 0;
+	if (dropped) {
+		line_add(line, 0, INK_BOLD,
+			 "Not measured, as probing them would take more than allowed:");
+		line_end(line);
+		print_names(line, view, groups, n, true);
+	}
+	line->indent = 0;
+	if (is_all)
+		line_add(line, 0, INK_BOLD, "Nothing happened in %s.",
+			 format_duration((double)view->info->duration_ns).text);
+	if (dropped < n)
+		line_add(line, 1, is_all ? INK_BOLD : INK_PLAIN, "Attached, without a single end:");
+	line_end(line);
+	if (dropped < n)
+		print_names(line, view, groups, n, false);
 	fputc('\n', line->out);
 }
 
-static bool has_kind(const struct text_view *view, bool is_usdt)
+/* Rows of this kind; of spans, all kinds that have a cost of spans. */
+static bool has_kind(const struct text_view *view, enum probekit_kind kind)
 {
-	for (size_t i = 0; i < view->size; i++)
-		if ((view->rows[i]->kind == PROBEKIT_KIND_USDT) == is_usdt)
+	for (size_t i = 0; i < view->size; i++) {
+		enum probekit_kind own = view->rows[i]->kind;
+
+		if (own != PROBEKIT_KIND_USDT && own != PROBEKIT_KIND_FUNCTION)
+			own = PROBEKIT_KIND_SPAN;
+		if (own == kind)
 			return true;
+	}
 	return false;
 }
 
@@ -380,12 +424,15 @@ static void print_cost(struct text_line *line, const struct text_view *view)
 {
 	const struct probekit_snapshot_info *info = view->info;
 
-	if (info->span_cost_ns && has_kind(view, false))
+	if (info->span_cost_ns && has_kind(view, PROBEKIT_KIND_SPAN))
 		line_add(line, 1, INK_PLAIN, "one span costs %s;",
 			 format_duration((double)info->span_cost_ns).text);
-	if (info->usdt_cost_ns && has_kind(view, true))
+	if (info->usdt_cost_ns && has_kind(view, PROBEKIT_KIND_USDT))
 		line_add(line, 1, INK_PLAIN, "one USDT pair costs %s;",
 			 format_duration((double)info->usdt_cost_ns).text);
+	if (info->function_cost_ns && has_kind(view, PROBEKIT_KIND_FUNCTION))
+		line_add(line, 1, INK_PLAIN, "one call costs %s or more;",
+			 format_duration((double)info->function_cost_ns).text);
 	if (!info->span_cost_ns && !info->usdt_cost_ns)
 		line_add(line, 1, INK_PLAIN, "cost of the probe not measured;");
 }
@@ -401,7 +448,7 @@ static void print_end(struct text_line *line, const struct text_view *view)
 		 target);
 	line->indent = 2;
 	print_cost(line, view);
-	if (info->attach && info->site && has_kind(view, false))
+	if (info->attach && info->site && has_kind(view, PROBEKIT_KIND_SPAN))
 		line_add(line, 1, INK_PLAIN, "%s at %s", info->attach, info->site);
 	else if (info->attach)
 		line_add(line, 1, INK_PLAIN, "%s", info->attach);

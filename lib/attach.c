@@ -13,6 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
+#define PERF_RETURN \
+	1 /* in an event's config: /sys/bus/event_source/devices/uprobe/format/retprobe */
+
 /* The BPF_LINK_CREATE part of union bpf_attr for uprobe_multi (include/uapi/linux/bpf.h). */
 struct link_create_multi {
 	uint32_t prog_fd;
@@ -59,6 +63,7 @@ int attach_multi(int program_fd, const struct attach_sites *sites, int *fd)
 		.ref_ctr_offsets = address_of(sites->semaphore_offsets),
 		.cookies = address_of(sites->cookies),
 		.cnt = (uint32_t)sites->count,
+		.multi_flags = sites->is_return ? MULTI_RETURN : 0,
 		.pid = (uint32_t)sites->pid,
 	};
 	int result = link_create(&attributes, sizeof(attributes));
@@ -89,7 +94,7 @@ static int attach_one(int program_fd, int type, const struct attach_sites *sites
 		.size = sizeof(event),
 		.type = (uint32_t)type,
 		/* config's upper half is the semaphore's offset, kernel/trace/trace_event_perf.c */
-		.config = sites->semaphore_offsets[i] << 32,
+		.config = sites->semaphore_offsets[i] << 32 | (sites->is_return ? PERF_RETURN : 0),
 		.config1 = address_of(sites->path),
 		.config2 = sites->offsets[i],
 	};

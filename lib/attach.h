@@ -6,6 +6,7 @@
  * attached. Links are file descriptors; the kernel detaches when they close, however this process
  * ends.
  */
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "error.h"
@@ -20,7 +21,8 @@ struct attach_sites {
 	const uint64_t *offsets;
 	const uint64_t *semaphore_offsets; /* 0: none */
 	const uint64_t *cookies;
-	pid_t pid; /* 0: every process */
+	pid_t pid;	/* 0: every process */
+	bool is_return; /* of the functions that begin there: they are probed where they return */
 };
 
 /* File descriptors of links and perf events, in the order of attachment. */

@@ -17,7 +17,8 @@ struct group {
 };
 
 static int attach_group(struct attachment *attachment, const struct object *object,
-			enum program program, const struct group *group, pid_t pid)
+			enum program program, const struct group *group, pid_t pid,
+			struct attach_links *links)
 {
 	char path[64];
 	struct attach_sites sites = {
@@ -27,6 +28,7 @@ static int attach_group(struct attachment *attachment, const struct object *obje
 		.semaphore_offsets = group->semaphores,
 		.cookies = group->cookies,
 		.pid = pid,
+		.is_return = program == PROGRAM_FUNCTION_RETURN,
 	};
 	int program_fd = engine_program_fd(attachment->engine, program);
 	int result;
@@ -35,11 +37,11 @@ static int attach_group(struct attachment *attachment, const struct object *obje
 	/* Not the name: the file behind it may be another by now. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
 	if (!attachment->use_multi)
-		return attach_perf(program_fd, &sites, &attachment->links);
+		return attach_perf(program_fd, &sites, links);
 	result = attach_multi(program_fd, &sites, &fd);
 	if (result)
 		return result;
-	result = attach_links_add(&attachment->links, fd);
+	result = attach_links_add(links, fd);
 	if (result)
 		close(fd);
 	return result;
@@ -57,7 +59,7 @@ int attachment_add_site(struct attachment *attachment, const struct object *obje
 		.cookies = &cookie,
 	};
 
-	return attach_group(attachment, object, program, &group, pid);
+	return attach_group(attachment, object, program, &group, pid, &attachment->links);
 }
 
 static bool takes_argument(enum program program, bool has_key)
@@ -68,19 +70,35 @@ static bool takes_argument(enum program program, bool has_key)
 				 program != PROGRAM_PAIR_END;
 }
 
+static bool is_function_end(enum program program)
+{
+	return program == PROGRAM_FUNCTION_RETURN || program == PROGRAM_FUNCTION_EXIT;
+}
+
 /* What an end program needs is its row; everything else needs the site. */
 static uint64_t site_cookie(const struct plan *plan, uint32_t index, uint32_t flags)
 {
 	const struct plan_site *site = &plan->sites[index];
-	bool is_row = site->program == PROGRAM_SPAN_END || site->program == PROGRAM_PAIR_END;
+	bool is_row = site->program == PROGRAM_SPAN_END || site->program == PROGRAM_PAIR_END ||
+		      is_function_end(site->program);
 	uint32_t operand = is_row ? ENGINE_ROW(plan->probes[site->probe].row) : ENGINE_SITE(index);
 
 	return cookie_make(ENGINE_PROBE(site->probe), operand,
 			   flags | (site->has_key ? COOKIE_HAS_KEY : 0));
 }
 
-static int add_to_group(struct attachment *attachment, struct group *group, uint32_t index,
-			bool is_late, struct probekit_error *err)
+static void add_offset(struct group *group, uint32_t probe, uint64_t offset, uint64_t semaphore,
+		       uint64_t cookie)
+{
+	if (group->count == 0)
+		group->first_probe = probe;
+	group->offsets[group->count] = offset;
+	group->semaphores[group->count] = semaphore;
+	group->cookies[group->count++] = cookie;
+}
+
+static int add_note(struct attachment *attachment, struct group *group, uint32_t index,
+		    uint32_t flags, struct probekit_error *err)
 {
 	const struct plan_site *site = &attachment->plan->sites[index];
 	const struct sdt_site *note =
@@ -92,14 +110,22 @@ static int add_to_group(struct attachment *attachment, struct group *group, uint
 	if (takes_argument(site->program, site->has_key))
 		result = engine_set_argument(attachment->engine, ENGINE_SITE(index),
 					     &placement.argument, err);
-	if (result)
-		return result;
-	if (group->count == 0)
-		group->first_probe = site->probe;
-	group->offsets[group->count] = placement.offset;
-	group->semaphores[group->count] = note->semaphore_offset;
-	group->cookies[group->count++] =
-		site_cookie(attachment->plan, index, placement.flags | (is_late ? COOKIE_LATE : 0));
+	if (!result)
+		add_offset(group, site->probe, placement.offset, note->semaphore_offset,
+			   site_cookie(attachment->plan, index, placement.flags | flags));
+	return result;
+}
+
+static int add_to_group(struct attachment *attachment, struct group *group, uint32_t index,
+			bool is_late, struct probekit_error *err)
+{
+	const struct plan_site *site = &attachment->plan->sites[index];
+	uint32_t flags = is_late ? COOKIE_LATE : 0;
+
+	if (attachment->plan->probes[site->probe].kind != PROBEKIT_KIND_FUNCTION)
+		return add_note(attachment, group, index, flags, err);
+	add_offset(group, site->probe, site->offset, 0,
+		   site_cookie(attachment->plan, index, flags) | site->cookie_bits);
 	return 0;
 }
 
@@ -128,8 +154,23 @@ static int refused(const struct attachment *attachment, const struct object *obj
 			   group->count - 1, object->path, how);
 }
 
+/* What attachment_add() is asked for. */
+struct request {
+	uint32_t from_site;
+	uint32_t batch;
+	bool is_late;
+	struct attach_links *links;
+};
+
+static bool is_asked(const struct request *request, const struct plan_probe *probe)
+{
+	return probe->batch == request->batch &&
+	       (probe->kind == PROBEKIT_KIND_FUNCTION) == (request->batch != 0);
+}
+
 static int attach_object(struct attachment *attachment, uint32_t object, enum program program,
-			 uint32_t from_site, struct group *group, struct probekit_error *err)
+			 const struct request *request, struct group *group,
+			 struct probekit_error *err)
 {
 	const struct plan *plan = attachment->plan;
 	const struct object *file = attachment->objects->items[object];
@@ -138,20 +179,21 @@ static int attach_object(struct attachment *attachment, uint32_t object, enum pr
 	int result;
 
 	group->count = 0;
-	for (uint32_t i = from_site; i < plan->site_count; i++) {
+	for (uint32_t i = request->from_site; i < plan->site_count; i++) {
 		const struct plan_site *site = &plan->sites[i];
+		const struct plan_probe *probe = &plan->probes[site->probe];
 
 		if (site->object != object || site->program != program ||
-		    plan->probes[site->probe].row == UINT32_MAX)
+		    probe->row == UINT32_MAX || !is_asked(request, probe))
 			continue;
-		result = add_to_group(attachment, group, i, from_site > 0, err);
+		result = add_to_group(attachment, group, i, request->is_late, err);
 		if (result)
 			return result;
 	}
 	for (size_t i = 0; i < rounds && group->count; i++) {
 		pid_t pid = attachment->pid_count ? attachment->pids[i] : 0;
 
-		result = attach_group(attachment, file, program, group, pid);
+		result = attach_group(attachment, file, program, group, pid, request->links);
 		if (result == -ESRCH && ++ended < rounds)
 			continue; /* the others can still be measured */
 		if (result)
@@ -160,15 +202,18 @@ static int attach_object(struct attachment *attachment, uint32_t object, enum pr
 	return 0;
 }
 
-static int set_rows(struct attachment *attachment, uint32_t from_site, struct probekit_error *err)
+static int set_rows(struct attachment *attachment, const struct request *request,
+		    struct probekit_error *err)
 {
 	const struct plan *plan = attachment->plan;
 	int result = 0;
 
-	for (uint32_t i = from_site; i < plan->site_count && !result; i++) {
+	for (uint32_t i = request->from_site; i < plan->site_count && !result; i++) {
 		uint32_t probe = plan->sites[i].probe;
 		bool is_lock = plan->sites[i].program == PROGRAM_LOCK_ACQUIRED;
 
+		if (!is_asked(request, &plan->probes[probe]))
+			continue;
 		for (uint32_t p = probe; p <= probe + is_lock && !result; p++)
 			result = engine_set_row(
 				attachment->engine, ENGINE_PROBE(p),
@@ -180,9 +225,12 @@ static int set_rows(struct attachment *attachment, uint32_t from_site, struct pr
 	return result;
 }
 
-int attachment_add(struct attachment *attachment, uint32_t from_site, struct probekit_error *err)
+int attachment_add(struct attachment *attachment, uint32_t from_site, uint32_t batch, bool is_late,
+		   struct attach_links *links, struct probekit_error *err)
 {
 	size_t sites = attachment->plan->site_count - from_site;
+	struct request request = {
+		.from_site = from_site, .batch = batch, .is_late = is_late, .links = links};
 	struct group group = {
 		.offsets = calloc(sites + 1, sizeof(uint64_t)),
 		.semaphores = calloc(sites + 1, sizeof(uint64_t)),
@@ -192,10 +240,10 @@ int attachment_add(struct attachment *attachment, uint32_t from_site, struct pro
 
 	for (int program = 0; program < PROGRAM_COUNT && !result; program++)
 		for (uint32_t i = 0; i < attachment->objects->size && !result; i++)
-			result = attach_object(attachment, i, (enum program)program, from_site,
+			result = attach_object(attachment, i, (enum program)program, &request,
 					       &group, err);
 	if (!result) /* last: that lets late ones record */
-		result = set_rows(attachment, from_site, err);
+		result = set_rows(attachment, &request, err);
 	free(group.offsets);
 	free(group.semaphores);
 	free(group.cookies);

@@ -23,9 +23,11 @@ struct attachment {
 	struct attach_links links;
 };
 
-/* Attaches the plan's sites from number `from_site` on; probes that others precede (from_site > 0)
- * record once all of theirs are attached. On error the links made before stay. */
-int attachment_add(struct attachment *attachment, uint32_t from_site, struct probekit_error *err);
+/* Attaches those of the plan's sites from number `from_site` on whose probe is of this batch (0: of all
+ * kinds but functions); the links are added to `links`. `is_late`: others are recorded already, and the
+ * probes are once all of theirs are attached. On error the links made before stay. */
+int attachment_add(struct attachment *attachment, uint32_t from_site, uint32_t batch, bool is_late,
+		   struct attach_links *links, struct probekit_error *err);
 
 /* Attaches `program` to one site with this cookie; for calibration. */
 int attachment_add_site(struct attachment *attachment, const struct object *object,

@@ -44,7 +44,7 @@ static uint64_t now_ns(void)
 }
 
 /* ns for one span, the best of some rounds: whatever else runs can only add. */
-static double time_spans(void (*spans)(int))
+double calibrate_time(void (*spans)(int))
 {
 	double best = 0;
 
@@ -59,12 +59,6 @@ static double time_spans(void (*spans)(int))
 	}
 	return best;
 }
-
-/* The file that this code is mapped from, and where. */
-struct self {
-	struct object *object;
-	uint64_t load_offset; /* address of a file offset, less the offset */
-};
 
 struct sites {
 	const struct sdt_site *begin;
@@ -207,9 +201,9 @@ static uint64_t median_ns(struct engine *engine, const struct row_sums *sums)
 	return median;
 }
 
-static uint64_t added_ns(void (*spans)(int), double untraced)
+uint64_t calibrate_added_ns(void (*spans)(int), double untraced)
 {
-	double traced = time_spans(spans);
+	double traced = calibrate_time(spans);
 
 	return traced > untraced ? (uint64_t)(traced - untraced) : 0;
 }
@@ -245,7 +239,7 @@ static bool measure_span(struct attachment *attachment, const struct features *f
 			attach_links_close(&attachment->links, 0);
 	}
 	if (done) {
-		calibration->span_ns = added_ns(empty_spans, untraced);
+		calibration->span_ns = calibrate_added_ns(empty_spans, untraced);
 		count_spans(engine, &sums);
 		calibration->floor_ns = median_ns(engine, &sums);
 	}
@@ -254,7 +248,7 @@ static bool measure_span(struct attachment *attachment, const struct features *f
 }
 
 void calibrate(struct attachment *attachment, const struct features *features, bool with_usdt,
-	       struct calibration *calibration)
+	       bool with_functions, struct calibration *calibration)
 {
 	struct self self = {0};
 	struct sites plain;
@@ -263,11 +257,13 @@ void calibrate(struct attachment *attachment, const struct features *features, b
 	*calibration = (struct calibration){.point = POINT_NOP};
 	engine_record(attachment->engine, 0);
 	if (find_self(&self) == 0) {
-		untraced = time_spans(empty_spans);
+		untraced = calibrate_time(empty_spans);
 		if (measure_span(attachment, features, &self, untraced, calibration) && with_usdt &&
 		    find_sites(&self, "calibrate_plain__begin", "calibrate_plain__end", &plain) &&
 		    attach(attachment, &self, &plain, POINT_NOP) == 0)
-			calibration->usdt_ns = added_ns(empty_plain_spans, untraced);
+			calibration->usdt_ns = calibrate_added_ns(empty_plain_spans, untraced);
+		if (with_functions)
+			calibrate_calls(attachment, &self, calibration);
 	}
 	engine_pause(attachment->engine);
 	object_free(self.object);

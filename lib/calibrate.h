@@ -12,13 +12,31 @@ struct calibration {
 	uint64_t span_ns;  /* one traced span, begin and end; 0: could not be measured */
 	uint64_t usdt_ns;  /* the same with both ends at a plain nop; 0: not measured */
 	uint64_t floor_ns; /* median that an empty traced span reads */
+	/* One traced call of a function, entry and return; 0: not measured. By whether its first instruction is
+	 * stepped (enum probekit_cost), and whether its exits are probed and not its return. */
+	uint64_t call_ns[2][2];
 };
 
 /* Uses `attachment`, whose links must be empty, and leaves the links of the library's spans in it:
  * they are of this process alone, and closing them takes long. `with_usdt` measures the plain nop
- * as well. Never fails: what could not be measured stays 0, and the point is POINT_NOP, which
+ * as well, `with_functions` calls. Never fails: what could not be measured stays 0, and the point is POINT_NOP, which
  * always works. */
 void calibrate(struct attachment *attachment, const struct features *features, bool with_usdt,
-	       struct calibration *calibration);
+	       bool with_functions, struct calibration *calibration);
+
+/* ---- for its own sources ---- */
+
+/* The file that this code is mapped from, and where. */
+struct self {
+	struct object *object;
+	uint64_t load_offset; /* address of a file offset, less the offset */
+};
+
+/* ns of one `spans` of many, more than `untraced`. */
+uint64_t calibrate_added_ns(void (*spans)(int), double untraced);
+double calibrate_time(void (*spans)(int));
+/* Fills call_ns. */
+void calibrate_calls(struct attachment *attachment, const struct self *self,
+		     struct calibration *calibration);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the list of what could be measured: spans, and pairs and singles of other USDT probes. */
+/* Owns the list of what could be measured: spans, pairs and singles of other USDT probes, and, where asked
+ * for, functions. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "functions.h"
 #include "object.h"
 #include "plan.h"
 #include "process.h"
@@ -161,9 +163,12 @@ static int by_kind(const void *a, const void *b)
 	const struct probekit_catalog_entry *x = a;
 	const struct probekit_catalog_entry *y = b;
 
+	int order;
+
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
-	return strcmp(x->name, y->name);
+	order = strcmp(x->name, y->name);
+	return order ? order : strcmp(x->object, y->object);
 }
 
 static int fill(struct probekit_catalog *catalog)
@@ -187,12 +192,6 @@ static int finish(struct probekit_catalog *catalog, int result, struct probekit_
 {
 	if (!result && fill(catalog))
 		result = error_no_memory(err);
-	if (!result && catalog->size == 0) {
-		struct plan plan;
-
-		plan_init(&plan);
-		result = plan_require(&plan, &catalog->objects, &(struct selection){0}, err);
-	}
 	if (result) {
 		probekit_catalog_free(catalog);
 		return result;
@@ -223,12 +222,170 @@ int probekit_catalog_open_pid(pid_t pid, struct probekit_catalog **out, struct p
 	return finish(catalog, result, out, err);
 }
 
+int probekit_catalog_require(const struct probekit_catalog *catalog, struct probekit_error *err)
+{
+	struct plan plan;
+
+	if (catalog->size)
+		return 0;
+	plan_init(&plan);
+	return plan_require(&plan, &catalog->objects, &(struct selection){0}, err);
+}
+
+/* ---- functions ---- */
+
+const char *probekit_cost_name(enum probekit_cost cost)
+{
+	static const char *const names[] = {
+		[PROBEKIT_COST_OPTIMISED] = "optimised",
+		[PROBEKIT_COST_EMULATED] = "emulated",
+		[PROBEKIT_COST_STEPPED] = "stepped",
+	};
+
+	return (size_t)cost < sizeof(names) / sizeof(names[0]) ? names[cost] : NULL;
+}
+
+static void free_entry(const struct probekit_catalog_entry *entry)
+{
+	free((char *)entry->name);
+	free((char *)entry->first_inlined);
+	free((char *)entry->refused);
+}
+
+/* Takes the texts of `function` over. */
+static struct probekit_catalog_entry entry_of_function(struct function *function, bool by_exits,
+						       const struct object *object)
+{
+	struct probekit_catalog_entry entry = {
+		.name = function->name,
+		.kind = PROBEKIT_CATALOG_FUNCTION,
+		.object = object->path,
+		.arguments = "",
+		.sites = (unsigned int)function->entry_count,
+		.size_bytes = function->size_bytes,
+		.inlined = function->inlined,
+		.first_inlined = function->first_inlined,
+		.by_exits = by_exits,
+		.refused = function->refused,
+	};
+
+	for (size_t i = 0; i < function->entry_count; i++) {
+		if (function->entries[i].cost > entry.cost)
+			entry.cost = function->entries[i].cost;
+		entry.end_sites += (unsigned int)function->entries[i].exit_count;
+	}
+	function->name = NULL;
+	function->first_inlined = NULL;
+	function->refused = NULL;
+	return entry;
+}
+
+static int add_matches(struct probekit_catalog *catalog, const struct object *object,
+		       const char *glob, bool may_unwind, struct probekit_error *err)
+{
+	struct probekit_catalog_entry *entries;
+	struct functions functions;
+	int result = functions_find(object, glob, FUNCTIONS_TO_LIST, may_unwind, &functions, err);
+
+	if (result)
+		return result;
+	entries = reallocarray(catalog->entries, catalog->size + functions.size + 1,
+			       sizeof(*entries));
+	if (!entries) {
+		functions_done(&functions);
+		return error_no_memory(err);
+	}
+	catalog->entries = entries;
+	for (size_t i = 0; i < functions.size; i++)
+		entries[catalog->size++] =
+			entry_of_function(&functions.items[i], functions.are_left_by_exits, object);
+	functions_done(&functions);
+	return 0;
+}
+
+/* A function may match several patterns. */
+static void drop_repeated(struct probekit_catalog *catalog)
+{
+	size_t kept = 0;
+
+	if (catalog->size)
+		qsort(catalog->entries, catalog->size, sizeof(*catalog->entries), by_kind);
+	for (size_t i = 0; i < catalog->size; i++) {
+		const struct probekit_catalog_entry *last =
+			kept ? &catalog->entries[kept - 1] : NULL;
+
+		if (last && last->kind == PROBEKIT_CATALOG_FUNCTION &&
+		    by_kind(last, &catalog->entries[i]) == 0)
+			free_entry(&catalog->entries[i]);
+		else
+			catalog->entries[kept++] = catalog->entries[i];
+	}
+	catalog->size = kept;
+}
+
+static bool may_unwind(const struct probekit_catalog *catalog)
+{
+	for (size_t i = 0; i < catalog->objects.size; i++)
+		if (functions_may_unwind(catalog->objects.items[i]))
+			return true;
+	return false;
+}
+
+static int no_library(const struct probekit_catalog *catalog, const char *library,
+		      struct probekit_error *err)
+{
+	bool is_process = catalog->objects.size > 1;
+
+	error_failed(err, -ENOENT, "'%s' %s no library called '%s'",
+		     catalog->objects.items[0]->path, is_process ? "has mapped" : "is", library);
+	return error_hint(err, -ENOENT, "%s",
+			  is_process ? "a library that is opened later can be measured by its path"
+				     : "give the library's path, or a process that maps it");
+}
+
+static int no_function(const struct object *object, const char *glob, struct probekit_error *err)
+{
+	char near[512];
+
+	error_failed(err, -ENOENT, "no function of '%s' matches '%s'", object->path, glob);
+	functions_suggest(object, glob, near, sizeof(near));
+	return near[0] ? error_hint(err, -ENOENT, "%s", near) : -ENOENT;
+}
+
+int probekit_catalog_add_functions(struct probekit_catalog *catalog, const char *pattern,
+				   struct probekit_error *err)
+{
+	const struct object *first = NULL;
+	size_t before = catalog->size;
+	bool unwinds = may_unwind(catalog);
+	char library[256];
+	const char *glob;
+	int result = functions_split(pattern, library, sizeof(library), &glob);
+
+	if (result)
+		return error_usage(err, "the library's name in '%s' is too long", pattern);
+	for (size_t i = 0; i < catalog->objects.size && !result; i++) {
+		const struct object *object = catalog->objects.items[i];
+
+		if (library[0] ? !functions_is_library(library, object->path) : i > 0)
+			continue;
+		first = first ? first : object;
+		result = add_matches(catalog, object, glob, unwinds, err);
+	}
+	if (!result && !first)
+		return no_library(catalog, library, err);
+	if (!result && catalog->size == before)
+		return no_function(first, glob, err);
+	drop_repeated(catalog);
+	return result;
+}
+
 void probekit_catalog_free(struct probekit_catalog *catalog)
 {
 	if (!catalog)
 		return;
 	for (size_t i = 0; i < catalog->size; i++)
-		free((char *)catalog->entries[i].name);
+		free_entry(&catalog->entries[i]);
 	free(catalog->entries);
 	objects_done(&catalog->objects);
 	free(catalog);

@@ -302,6 +302,7 @@ int command_objects(const struct command *command, struct objects *objects,
 {
 	struct object *object;
 	const char *loader;
+	ssize_t index;
 	int result = object_open(command->path, -1, &object, err);
 
 	if (result == -ENOEXEC)
@@ -311,8 +312,10 @@ int command_objects(const struct command *command, struct objects *objects,
 	loader = elf_file_interpreter(object->elf);
 	if (loader) /* before the object may go: a second path to one file frees it */
 		loader = strdupa(loader);
-	if (objects_add(objects, object) < 0)
+	index = objects_add(objects, object);
+	if (index < 0)
 		return error_no_memory(err);
+	objects->items[index]->is_program = true;
 	if (loader)
 		add_libraries(command, loader, objects);
 	return 0;

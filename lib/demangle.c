@@ -62,14 +62,14 @@ static void without_suffix(const char *name, char *copy)
 	copy[length] = '\0';
 }
 
-static bool print_demangled(const char *name, struct output *out)
+static bool print_demangled(const char *name, int options, struct output *out)
 {
 	if (setjmp(out->full))
 		return true;
 	if (!rust_demangle_callback(name, 0, append, out)) {
 		/* the Rust demangler may have written before it gave up */
 		out->used = 0;
-		if (!cplus_demangle_v3_callback(name, DMGL_ANSI | DMGL_RET_DROP, append, out))
+		if (!cplus_demangle_v3_callback(name, options, append, out))
 			return false;
 	}
 	out->text[out->used] = '\0';
@@ -88,16 +88,26 @@ static void copy_name(const char *name, char *out, size_t size)
 	cut(out, size);
 }
 
-bool demangle(const char *name, char *out, size_t size)
+static bool write_name(const char *name, int options, char *out, size_t size)
 {
 	struct output output = {.text = out, .size = size};
 	char mangled[MANGLED_BYTES_MAX];
 
 	if (is_mangled(name) && strlen(name) < sizeof(mangled)) {
 		without_suffix(name, mangled);
-		if (print_demangled(mangled, &output))
+		if (print_demangled(mangled, options, &output))
 			return true;
 	}
 	copy_name(name, out, size);
 	return false;
+}
+
+bool demangle(const char *name, char *out, size_t size)
+{
+	return write_name(name, DMGL_ANSI | DMGL_RET_DROP, out, size);
+}
+
+bool demangle_with_parameters(const char *name, char *out, size_t size)
+{
+	return write_name(name, DMGL_ANSI | DMGL_RET_DROP | DMGL_PARAMS, out, size);
 }

@@ -15,4 +15,7 @@
  * was a mangled one. */
 bool demangle(const char *name, char *out, size_t size);
 
+/* The same with the parameters' types, of which Rust's names have none. */
+bool demangle_with_parameters(const char *name, char *out, size_t size);
+
 #endif

@@ -51,6 +51,9 @@ static void choose_scale(struct engine *engine)
 static struct bpf_program *program_of(const struct probekit_bpf *bpf, enum program program)
 {
 	struct bpf_program *const programs[PROGRAM_COUNT] = {
+		[PROGRAM_FUNCTION_RETURN] = bpf->progs.function_return,
+		[PROGRAM_FUNCTION_EXIT] = bpf->progs.function_return,
+		[PROGRAM_FUNCTION_ENTRY] = bpf->progs.function_entry,
 		[PROGRAM_SPAN_BEGIN] = bpf->progs.span_begin,
 		[PROGRAM_PAIR_BEGIN] = bpf->progs.pair_begin,
 		[PROGRAM_ASYNC_BEGIN] = bpf->progs.async_begin,
@@ -101,8 +104,10 @@ static void configure(struct engine *engine, const struct engine_options *option
 			bpf_program__set_expected_attach_type(program, ATTACH_TYPE_UPROBE_MULTI);
 	}
 	for (int i = 0; i < PROGRAM_COUNT; i++)
-		if (options->leaves_out[i])
-			bpf_program__set_autoload(program_of(bpf, (enum program)i), false);
+		bpf_program__set_autoload(program_of(bpf, (enum program)i), false);
+	for (int i = 0; i < PROGRAM_COUNT; i++) /* two may be one program */
+		if (!options->leaves_out[i])
+			bpf_program__set_autoload(program_of(bpf, (enum program)i), true);
 	bpf_program__set_autoload(bpf->progs.on_switch, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_waking, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_thread, options->has_breakdown);

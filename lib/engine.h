@@ -10,7 +10,11 @@
 #include "../bpf/shared.h"
 #include "error.h"
 
+/* In the order of attachment. Of functions the returns come first: then each entry that is seen has one. */
 enum program {
+	PROGRAM_FUNCTION_RETURN, /* by uretprobe */
+	PROGRAM_FUNCTION_EXIT,	 /* the same program at instructions that leave the function */
+	PROGRAM_FUNCTION_ENTRY,
 	PROGRAM_SPAN_BEGIN,
 	PROGRAM_PAIR_BEGIN,
 	PROGRAM_ASYNC_BEGIN,
@@ -97,6 +101,8 @@ size_t engine_slots(const struct engine *engine);
 /* The histogram's bucket of slot 0: of durations in seconds, or of quantities. */
 int32_t engine_first_bucket(const struct engine *engine, bool is_duration);
 void engine_read_row(struct engine *engine, uint32_t row, struct row_sums *sums);
+/* How many durations, and nothing is reset. */
+uint64_t engine_count(const struct engine *engine, uint32_t row);
 /* The slots alone, and nothing is reset. */
 void engine_read_slots(const struct engine *engine, uint32_t row, uint64_t *slots);
 void engine_read_counters(const struct engine *engine, uint32_t probe,

@@ -41,6 +41,15 @@ static struct row *row_shard(const struct engine *engine, uint32_t index, uint32
 	return (struct row *)(engine->row_memory + at);
 }
 
+uint64_t engine_count(const struct engine *engine, uint32_t index)
+{
+	uint64_t count = 0;
+
+	for (uint32_t shard = 0; shard < engine->shards; shard++)
+		count += __atomic_load_n(&row_shard(engine, index, shard)->count, __ATOMIC_RELAXED);
+	return count;
+}
+
 void engine_read_slots(const struct engine *engine, uint32_t index, uint64_t *into)
 {
 	size_t slots = engine_slots(engine);

@@ -4,6 +4,7 @@
 
 #include <elfutils/libdwelf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,22 @@ int module_open(struct module_cache *cache, pid_t pid, const struct proc_map *ma
 	module->device = device;
 	module->inode = map->inode;
 	module->fd = fd;
+	return add_module(cache, module, out);
+}
+
+int module_from_file(struct module_cache *cache, const char *path, int fd, struct module **out)
+{
+	struct module *module = calloc(1, sizeof(*module));
+
+	if (!module)
+		return -ENOMEM;
+	module->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (module->fd < 0) {
+		free(module);
+		return -EMFILE;
+	}
+	module->path = strdup(path);
+	module->debug_root = strdup("");
 	return add_module(cache, module, out);
 }
 

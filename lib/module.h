@@ -53,7 +53,10 @@ size_t module_cache_size(const struct module_cache *cache);
  * (too many are open), -ENOMEM. */
 int module_open(struct module_cache *cache, pid_t pid, const struct proc_map *map,
 		struct module **module) __attribute__((warn_unused_result));
-/* The same for ELF bytes in memory, which are copied. Found again by `name`. */
+/* A file that is open already; `fd` stays the caller's. Not found again. -ENOEXEC, -EMFILE, -ENOMEM. */
+int module_from_file(struct module_cache *cache, const char *path, int fd, struct module **module)
+	__attribute__((warn_unused_result));
+/* The same as module_open() for ELF bytes in memory, which are copied. Found again by `name`. */
 int module_from_memory(struct module_cache *cache, const char *name, const void *bytes, size_t size,
 		       struct module **module) __attribute__((warn_unused_result));
 

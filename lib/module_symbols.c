@@ -39,13 +39,13 @@ void module_symbols_free(struct module_symbols *symbols)
 	free(symbols);
 }
 
-static bool has_section(Elf *elf, const char *wanted)
+static Elf_Scn *find_section(Elf *elf, const char *wanted)
 {
 	Elf_Scn *section = NULL;
 	size_t names;
 
 	if (elf_getshdrstrndx(elf, &names))
-		return false;
+		return NULL;
 	while ((section = elf_nextscn(elf, section))) {
 		GElf_Shdr header;
 		const char *name = gelf_getshdr(section, &header)
@@ -53,9 +53,27 @@ static bool has_section(Elf *elf, const char *wanted)
 					   : NULL;
 
 		if (name && strcmp(name, wanted) == 0)
-			return true;
+			break;
 	}
-	return false;
+	return section;
+}
+
+/* libdw reads on where the last string has no end. */
+static bool strings_end(Dwarf *dwarf)
+{
+	static const char *const sections[] = {".debug_str", ".debug_line_str", ".zdebug_str",
+					       ".zdebug_line_str"};
+	Elf *elf = dwarf ? dwarf_getelf(dwarf) : NULL;
+
+	for (size_t i = 0; elf && i < sizeof(sections) / sizeof(sections[0]); i++) {
+		Elf_Scn *section = find_section(elf, sections[i]);
+		Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+
+		if (data && data->d_size && data->d_buf &&
+		    ((const char *)data->d_buf)[data->d_size - 1] != '\0')
+			return false;
+	}
+	return true;
 }
 
 /* DWARF that refers to a shared part (dwz) which is not there: libdw would go and open whatever the
@@ -64,26 +82,35 @@ static bool is_incomplete(struct module *module, Dwarf *dwarf)
 {
 	const char *name;
 	const void *build_id;
-	bool has_own = has_section(module->elf, ".debug_info");
+	bool has_own = find_section(module->elf, ".debug_info");
 
 	return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &build_id) > 0 &&
 	       module->debug_files < (has_own ? 1 : 2);
 }
 
+Dwarf *module_dwarf(struct module *module)
+{
+	Dwfl_Module *dwfl_module = module_symbols(module);
+	Dwarf_Addr bias;
+	Dwarf *dwarf = dwfl_module ? dwfl_module_getdwarf(dwfl_module, &bias) : NULL;
+
+	/* Debug files have their file's addresses; one that was prelinked since is not worth it. */
+	if (!dwarf || bias != 0 || is_incomplete(module, dwarf))
+		return NULL;
+	return strings_end(dwarf) && strings_end(dwarf_getalt(dwarf)) ? dwarf : NULL;
+}
+
 static void load(struct module_symbols *symbols)
 {
 	Dwfl_Module *dwfl_module = module_symbols(symbols->module);
-	Dwarf_Addr bias;
 	Dwarf *dwarf;
 
 	symbols->is_loaded = true;
 	if (!dwfl_module)
 		return;
 	symbol_table_load(dwfl_module, &symbols->table);
-	dwarf = dwfl_module_getdwarf(dwfl_module, &bias);
-	/* Debug files have their file's addresses; one that was prelinked since is not worth it. */
-	if (dwarf && bias == 0 && !is_incomplete(symbols->module, dwarf) &&
-	    dwarf_units_new(dwarf, &symbols->units))
+	dwarf = module_dwarf(symbols->module);
+	if (dwarf && dwarf_units_new(dwarf, &symbols->units))
 		symbols->units = NULL;
 }
 

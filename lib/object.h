@@ -12,6 +12,7 @@ struct object {
 	int fd;	    /* kept open: attaching by /proc/self/fd/N means this very file */
 	dev_t device;
 	ino_t inode;
+	bool is_program; /* what the user means by the target: a given file, or a process's executable */
 	struct elf_file *elf;
 	struct sdt_sites sites;
 };

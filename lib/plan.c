@@ -28,13 +28,14 @@ void plan_done(struct plan *plan)
 	}
 	free(plan->probes);
 	free(plan->sites);
+	free(plan->first_refused);
 	plan_init(plan);
 }
 
 static bool is_selected(const struct selection *selection, const char *name)
 {
 	if (selection->glob_count == 0)
-		return selection->pair_count == 0;
+		return selection->pair_count == 0 && selection->function_count == 0;
 	for (size_t i = 0; i < selection->glob_count; i++)
 		if (fnmatch(selection->globs[i], name, 0) == 0)
 			return true;
@@ -53,7 +54,7 @@ static bool is_known(const struct plan *plan, const char *name, enum probekit_ki
 	return false;
 }
 
-static int find_probe(struct plan *plan, const char *name, enum probekit_kind kind, uint32_t *probe)
+int plan_find_probe(struct plan *plan, const char *name, enum probekit_kind kind, uint32_t *probe)
 {
 	struct plan_probe *probes;
 
@@ -87,7 +88,7 @@ static bool is_in_list(const char *list, const char *path)
 	return false;
 }
 
-static int note_object(struct plan_probe *probe, const struct object *object)
+int plan_note_object(struct plan_probe *probe, const struct object *object)
 {
 	char *joined;
 
@@ -124,6 +125,8 @@ static bool is_planned(const struct plan *plan, const struct objects *objects,
 
 		if (other->object != site->object)
 			break; /* objects are planned one after the other */
+		if (plan->probes[other->probe].kind == PROBEKIT_KIND_FUNCTION)
+			continue;
 		if (other->probe == site->probe && other->program == site->program &&
 		    objects->items[other->object]->sites.sites[other->site].offset == offset)
 			return true;
@@ -131,36 +134,49 @@ static bool is_planned(const struct plan *plan, const struct objects *objects,
 	return false;
 }
 
+int plan_append_site(struct plan *plan, const struct plan_site *site)
+{
+	struct plan_site *sites;
+
+	if (plan->site_count >= plan->max_sites || plan->site_count >= MAX_SITES)
+		return -ENOSPC;
+	if ((plan->site_count & (plan->site_count - 1)) == 0) { /* full: it grows by doubling */
+		size_t room = plan->site_count ? 2 * (size_t)plan->site_count : 1;
+
+		sites = reallocarray(plan->sites, room, sizeof(*sites));
+		if (!sites)
+			return -ENOMEM;
+		plan->sites = sites;
+	}
+	plan->sites[plan->site_count++] = *site;
+	return 0;
+}
+
 static int add_site(struct plan *plan, const struct objects *objects, struct plan_site site,
 		    const char *name, enum probekit_kind kind)
 {
 	const struct object *object = objects->items[site.object];
 	struct plan_probe *probe;
-	struct plan_site *sites;
-	int result = find_probe(plan, name, kind, &site.probe);
+	int result = plan_find_probe(plan, name, kind, &site.probe);
 
 	if (result)
 		return result;
 	if (is_planned(plan, objects, &site))
 		return 0;
-	if (plan->site_count >= plan->max_sites || plan->site_count >= MAX_SITES)
-		return -ENOSPC;
-	sites = reallocarray(plan->sites, plan->site_count + 1, sizeof(*sites));
-	if (!sites)
-		return -ENOMEM;
-	plan->sites = sites;
 	probe = &plan->probes[site.probe];
 	if (site.has_key && probe->row != UINT32_MAX && !probe->has_keys) {
 		site.has_key =
 			false; /* it was given one row when only sites without key were known */
 		plan->left_out++;
 	}
-	sites[plan->site_count++] = site;
+	result = plan_append_site(plan, &site);
+	if (result)
+		return result;
 	probe->sites += !is_end(site.program);
 	probe->end_sites += is_end(site.program);
 	probe->has_keys |= site.has_key;
 	probe->is_fast &= object->sites.sites[site.site].form != SDT_FORM_FOREIGN;
-	return note_object(probe, object);
+	return plan_note_object(probe, object);
 }
 
 static const struct {
@@ -199,13 +215,13 @@ static int add_lock_site(struct plan *plan, const struct objects *objects, struc
 	    (uint64_t)plan->probe_count + 2 > plan->max_probes)
 		result = -ENOSPC;
 	if (!result)
-		result = find_probe(plan, wait, PROBEKIT_KIND_SPAN, &wait_probe);
+		result = plan_find_probe(plan, wait, PROBEKIT_KIND_SPAN, &wait_probe);
 	if (!result)
-		result = find_probe(plan, hold, PROBEKIT_KIND_SPAN, &hold_probe);
+		result = plan_find_probe(plan, hold, PROBEKIT_KIND_SPAN, &hold_probe);
 	if (!result)
 		result = add_site(plan, objects, site, wait, PROBEKIT_KIND_SPAN);
 	if (!result && site.program != PROGRAM_LOCK_WAIT_BEGIN)
-		result = note_object(&plan->probes[hold_probe], objects->items[site.object]);
+		result = plan_note_object(&plan->probes[hold_probe], objects->items[site.object]);
 	if (!result && site.program == PROGRAM_LOCK_ACQUIRED) {
 		plan->probes[hold_probe].sites++;
 		plan->probes[wait_probe].sites--;

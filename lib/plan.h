@@ -8,10 +8,17 @@
 #include "engine.h"
 #include "object.h"
 
-/* What the user asked for. No globs and no pairs: every probekit span. */
+/* What the user asked for. Nothing at all: every probekit span. */
 struct selection {
 	char **globs;
 	size_t glob_count;
+	struct function_pattern {
+		char *text; /* "LIB:GLOB" or "GLOB" */
+		const char *glob;
+		char library[256]; /* "": the program itself */
+		size_t found;
+	} * functions;
+	size_t function_count;
 	struct pair {
 		char *text; /* "PROVIDER:BEGIN,END|END" */
 		char *provider;
@@ -23,6 +30,8 @@ struct selection {
 };
 
 int selection_add_glob(struct selection *selection, const char *glob, struct probekit_error *err);
+int selection_add_function(struct selection *selection, const char *pattern,
+			   struct probekit_error *err);
 int selection_add_pair(struct selection *selection, const char *text, struct probekit_error *err);
 void selection_done(struct selection *selection);
 
@@ -36,6 +45,11 @@ struct plan_probe {
 	uint32_t end_sites;
 	bool has_keys;
 	bool is_fast; /* every site is one of ours */
+	/* Of functions. */
+	enum probekit_cost cost; /* of its dearest entry */
+	bool is_by_exits;
+	uint32_t batch; /* they are attached in batches, from 1 on; 0: not yet, or of another kind */
+	uint64_t dropped_ns; /* when it was detached for what it cost, CLOCK_MONOTONIC; 0: it was not */
 };
 
 struct plan_site {
@@ -44,6 +58,9 @@ struct plan_site {
 	uint32_t probe;
 	enum program program;
 	bool has_key;
+	/* Of functions, in place of a number in the table. */
+	uint64_t offset;
+	uint64_t cookie_bits; /* flags and condition, at their place in a cookie */
 };
 
 struct plan {
@@ -57,6 +74,8 @@ struct plan {
 	uint32_t max_sites;
 	uint32_t max_rows;
 	size_t left_out;
+	size_t refused;	     /* functions that match and cannot be probed */
+	char *first_refused; /* one of them, and why; NULL */
 };
 
 void plan_init(struct plan *plan);
@@ -66,6 +85,10 @@ void plan_done(struct plan *plan);
 int plan_add_object(struct plan *plan, const struct objects *objects, uint32_t index,
 		    const struct selection *selection, struct probekit_error *err);
 
+/* Adds the functions of objects[index] that the selection names; a pattern's `found` counts them. */
+int plan_add_functions(struct plan *plan, const struct objects *objects, uint32_t index,
+		       struct selection *selection, struct probekit_error *err);
+
 /* Gives rows to the probes that have none yet; call when all objects known by now are added, as a
  * probe with keys takes more of them. */
 void plan_number_rows(struct plan *plan);
@@ -74,5 +97,14 @@ void plan_number_rows(struct plan *plan);
  * the message names; the objects' other probes, or functions worth a span, are the hint. */
 int plan_require(const struct plan *plan, const struct objects *objects,
 		 const struct selection *selection, struct probekit_error *err);
+
+/* ---- for the plan's own sources ---- */
+
+/* The probe of this name and kind, made where there is none. -ENOSPC, -ENOMEM. */
+int plan_find_probe(struct plan *plan, const char *name, enum probekit_kind kind, uint32_t *probe);
+/* -ENOSPC, -ENOMEM. */
+int plan_append_site(struct plan *plan, const struct plan_site *site);
+/* Tells the probe that it has sites in the object. -ENOMEM. */
+int plan_note_object(struct plan_probe *probe, const struct object *object);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "functions.h"
 #include "plan.h"
 #include "wire.h"
 
@@ -101,6 +102,27 @@ static int nothing_found(const struct objects *objects, const char *what, const 
 			  "add PROBEKIT_SPAN() of <probekit/probe.h> to its hot paths");
 }
 
+static int no_function(const struct plan *plan, const struct objects *objects,
+		       const struct function_pattern *pattern, struct probekit_error *err)
+{
+	char near[400] = "";
+
+	if (plan->refused) {
+		error_failed(err, -ENOENT, "no function that matches '%s' can be probed",
+			     pattern->text);
+		return error_hint(err, -ENOENT, "%s", plan->first_refused);
+	}
+	error_failed(err, -ENOENT, "no function matches '%s' in '%s'", pattern->text,
+		     objects->size ? objects->items[0]->path : "");
+	for (size_t i = 0; i < objects->size && !*near; i++)
+		if (objects->items[i]->is_program || *pattern->library)
+			functions_suggest(objects->items[i], pattern->glob, near, sizeof(near));
+	return *near ? error_hint(err, -ENOENT, "%s", near)
+		     : error_hint(err, -ENOENT,
+				  "'probekit list -f' shows what there is; LIB:GLOB is "
+				  "of a library that a process maps");
+}
+
 static bool glob_found(const struct plan *plan, const char *glob)
 {
 	for (uint32_t i = 0; i < plan->probe_count; i++) {
@@ -140,6 +162,9 @@ int plan_require(const struct plan *plan, const struct objects *objects,
 			return nothing_found(objects, "no USDT probe ends the pair", pair->text,
 					     err);
 	}
+	for (size_t i = 0; i < selection->function_count; i++)
+		if (!selection->functions[i].found)
+			return no_function(plan, objects, &selection->functions[i], err);
 	if (plan->probe_count == 0)
 		return nothing_found(objects, "no probekit span", "", err);
 	return 0;

@@ -156,6 +156,7 @@ static int add_executable(pid_t pid, struct objects *objects, struct probekit_er
 	char name[4096];
 	struct object *object;
 	ssize_t length;
+	ssize_t index;
 	int result;
 	int fd;
 
@@ -174,7 +175,11 @@ static int add_executable(pid_t pid, struct objects *objects, struct probekit_er
 	result = object_open(name, fd, &object, err);
 	if (result)
 		return result;
-	return objects_add(objects, object) < 0 ? error_no_memory(err) : 0;
+	index = objects_add(objects, object);
+	if (index < 0)
+		return error_no_memory(err);
+	objects->items[index]->is_program = true;
+	return 0;
 }
 
 static bool is_code_file(const struct proc_map *map)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "functions.h"
 #include "plan.h"
 
 int selection_add_glob(struct selection *selection, const char *glob, struct probekit_error *err)
@@ -22,6 +23,31 @@ int selection_add_glob(struct selection *selection, const char *glob, struct pro
 		return error_no_memory(err);
 	}
 	globs[selection->glob_count++] = copy;
+	return 0;
+}
+
+int selection_add_function(struct selection *selection, const char *text,
+			   struct probekit_error *err)
+{
+	struct function_pattern pattern = {.text = strdup(text)};
+	struct function_pattern *functions = reallocarray(
+		selection->functions, selection->function_count + 1, sizeof(*functions));
+
+	if (functions)
+		selection->functions = functions;
+	if (!pattern.text || !functions) {
+		free(pattern.text);
+		return error_no_memory(err);
+	}
+	if (functions_split(pattern.text, pattern.library, sizeof(pattern.library),
+			    &pattern.glob) ||
+	    !*pattern.glob) {
+		free(pattern.text);
+		error_usage(err, "'%s' names no function", text);
+		return error_hint(err, -EINVAL,
+				  "write a name or a pattern, as 'handle_*', or libc:fsync");
+	}
+	functions[selection->function_count++] = pattern;
 	return 0;
 }
 
@@ -105,5 +131,8 @@ void selection_done(struct selection *selection)
 		pair_done(&selection->pairs[i]);
 	free(selection->globs);
 	free(selection->pairs);
+	for (size_t i = 0; i < selection->function_count; i++)
+		free(selection->functions[i].text);
+	free(selection->functions);
 	*selection = (struct selection){0};
 }

@@ -74,6 +74,9 @@ void probekit_session_free(struct probekit_session *session)
 	if (!session)
 		return;
 	attach_links_close(&session->attachment.links, 0);
+	session_detach_functions(session);
+	free(session->batches);
+	free(session->calls_before);
 	engine_free(session->engine);
 	command_done(&session->command);
 	for (size_t i = 0; i < session->pid_count; i++)
@@ -117,14 +120,17 @@ int probekit_session_add_path(struct probekit_session *session, const char *path
 			      struct probekit_error *err)
 {
 	struct object *object;
+	ssize_t index;
 	int result = session_require_new(session, err);
 
 	if (!result)
 		result = object_open(path, -1, &object, err);
 	if (result)
 		return result;
-	if (objects_add(&session->objects, object) < 0)
+	index = objects_add(&session->objects, object);
+	if (index < 0)
 		return error_no_memory(err);
+	session->objects.items[index]->is_program = true;
 	session->path_count = session->objects.size;
 	return name_target(session, path, err);
 }
@@ -212,6 +218,14 @@ int probekit_session_add_pair(struct probekit_session *session, const char *pair
 	return result ? result : selection_add_pair(&session->selection, pair, err);
 }
 
+int probekit_session_add_function(struct probekit_session *session, const char *pattern,
+				  struct probekit_error *err)
+{
+	int result = session_require_new(session, err);
+
+	return result ? result : selection_add_function(&session->selection, pattern, err);
+}
+
 /* ---- while it runs ---- */
 
 static bool is_seen(const struct probekit_session *session, const struct proc_map *map)
@@ -278,8 +292,7 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 	    process_objects(session->command.pid, &session->objects, &skipped, NULL))
 		return 0;
 	for (size_t i = known; i < session->objects.size && !result; i++)
-		result = plan_add_object(&session->plan, &session->objects, (uint32_t)i,
-					 &session->selection, err);
+		result = session_plan_object(session, (uint32_t)i, err);
 	if (result)
 		return result;
 	plan_number_rows(&session->plan);
@@ -290,7 +303,10 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 			session->plan.left_out - left_out);
 	if (session->plan.site_count == sites)
 		return 0;
-	if (session_attach(session, sites, &problem)) {
+	result = session_attach(session, sites, &problem);
+	if (!result)
+		result = session_attach_functions(session, &problem);
+	if (result) {
 		/* What is measured already goes on. */
 		attach_links_close(&session->attachment.links, links);
 		if (problem.code != -ESRCH)
@@ -346,6 +362,8 @@ static int poll_once(struct probekit_session *session, int timeout_ms, struct pr
 	if (is_command && !all_ended(session) &&
 	    (executions || session_now_ns() - session->last_scan_ns >= SCAN_INTERVAL_NS))
 		result = follow_command(session, err);
+	if (!result)
+		result = session_watch_functions(session, err);
 	if (!result && session_poll_evidence(session))
 		result = error_no_memory(err);
 	return result;
@@ -391,6 +409,7 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	if (!result && (session_poll_evidence(session) || session_find_names(session)))
 		result = error_no_memory(err);
 	attach_links_close(&session->attachment.links, 0);
+	session_detach_functions(session);
 	command_reap(&session->command);
 	if (session->command.pid > 0 && session->command.status < 0)
 		session_log(session, PROBEKIT_LOG_WARNING,

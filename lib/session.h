@@ -98,6 +98,11 @@ struct probekit_session {
 	struct plan plan;
 	struct engine *engine;
 	struct attachment attachment;
+	struct attach_links *batches; /* of functions; number i + 1 is batches[i] */
+	size_t batch_count;
+	uint64_t *calls_before; /* by probe, of functions: when they were last watched */
+	uint64_t last_watch_ns; /* 0: not yet */
+	uint64_t watch_every_ns;
 	struct calibration calibration;
 	int64_t started_unix_ns;
 	uint64_t started_ns; /* CLOCK_MONOTONIC, as the programs' times */
@@ -133,9 +138,23 @@ void session_log(const struct probekit_session *session, enum probekit_log_level
 int session_require_new(const struct probekit_session *session, struct probekit_error *err);
 /* Adds a process to those that are waited for. */
 int session_watch(struct probekit_session *session, pid_t pid, struct probekit_error *err);
-/* Attaches to the plan's sites from this one on. */
+/* Plans the probes of objects[index]. */
+int session_plan_object(struct probekit_session *session, uint32_t index,
+			struct probekit_error *err);
+/* Attaches to the plan's sites from this one on, but for functions. */
 int session_attach(struct probekit_session *session, uint32_t from_site,
 		   struct probekit_error *err);
+
+/* ---- functions ---- */
+
+/* Attaches to the functions of the plan that have no batch yet, but for those that would cost too much. */
+int session_attach_functions(struct probekit_session *session, struct probekit_error *err);
+/* Drops those that cost too much by now; to be called often. */
+int session_watch_functions(struct probekit_session *session, struct probekit_error *err);
+void session_detach_functions(struct probekit_session *session);
+/* What probing one call takes; 0: not measured. */
+uint64_t session_call_cost_ns(const struct probekit_session *session,
+			      const struct plan_probe *probe);
 
 /* The rows of a snapshot while it is made. */
 struct session_rows {

@@ -108,6 +108,8 @@ static const char *copy(const char *text)
 
 static uint64_t probe_cost(const struct probekit_session *session, const struct plan_probe *planned)
 {
+	if (planned->kind == PROBEKIT_KIND_FUNCTION)
+		return session_call_cost_ns(session, planned);
 	if (planned->kind == PROBEKIT_KIND_USDT && !planned->is_fast)
 		return session->calibration.usdt_ns;
 	if (planned->kind == PROBEKIT_KIND_VALUE) /* one site instead of two */
@@ -121,6 +123,11 @@ static int begin_row(const struct probekit_session *session, const struct plan_p
 	row->kind = planned->kind;
 	row->sites = planned->sites;
 	row->probe_cost_ns = probe_cost(session, planned);
+	row->cost = planned->cost;
+	if (planned->dropped_ns)
+		row->dropped_after_ns = planned->dropped_ns > session->started_ns
+						? planned->dropped_ns - session->started_ns
+						: 1;
 	row->name = copy(planned->name);
 	row->object = copy(planned->objects ? planned->objects : "");
 	row->build_id = copy(planned->build_id);
@@ -285,6 +292,7 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->child_status = session->command.status;
 	info->span_cost_ns = session->calibration.span_ns;
 	info->usdt_cost_ns = session->calibration.usdt_ns;
+	info->function_cost_ns = session->calibration.call_ns[0][0];
 	info->floor_ns = session->calibration.floor_ns;
 	info->tool_version = copy(probekit_version());
 	info->kernel = copy(kernel.release);

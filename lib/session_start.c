@@ -62,13 +62,23 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 	return result;
 }
 
+int session_plan_object(struct probekit_session *session, uint32_t index,
+			struct probekit_error *err)
+{
+	int result =
+		plan_add_object(&session->plan, &session->objects, index, &session->selection, err);
+
+	return result ? result
+		      : plan_add_functions(&session->plan, &session->objects, index,
+					   &session->selection, err);
+}
+
 static int make_plan(struct probekit_session *session, struct probekit_error *err)
 {
 	int result = 0;
 
 	for (uint32_t i = 0; i < session->objects.size && !result; i++)
-		result = plan_add_object(&session->plan, &session->objects, i, &session->selection,
-					 err);
+		result = session_plan_object(session, i, err);
 	if (result)
 		return result;
 	plan_number_rows(&session->plan);
@@ -143,7 +153,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.use_multi = options.use_multi,
 	};
 	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
-		  &session->calibration);
+		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration);
 	session->attachment.point = session->calibration.point;
 	return 0;
 }
@@ -152,7 +162,8 @@ int session_attach(struct probekit_session *session, uint32_t from_site, struct 
 {
 	session->attachment.pids = session->pids;
 	session->attachment.pid_count = session->pid_count;
-	return attachment_add(&session->attachment, from_site, err);
+	return attachment_add(&session->attachment, from_site, 0, from_site > 0,
+			      &session->attachment.links, err);
 }
 
 static void note_start(struct probekit_session *session)
@@ -211,6 +222,8 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 	}
 	if (!result)
 		result = session_attach(session, 0, err);
+	if (!result)
+		result = session_attach_functions(session, err);
 	if (result)
 		return result;
 	note_start(session);
@@ -235,6 +248,7 @@ int probekit_session_start(struct probekit_session *session, struct probekit_err
 	result = start(session, err);
 	if (result) {
 		attach_links_close(&session->attachment.links, 0);
+		session_detach_functions(session);
 		engine_free(session->engine);
 		session->engine = NULL;
 		command_end(&session->command);

@@ -125,6 +125,17 @@ static int read_kind(const struct json_reader *r, const json_t *object,
 	return json_malformed(r, "kind", "is none of span, usdt, async, function, value");
 }
 
+/* Null, or missing: not known. */
+static void read_cost(const json_t *probing, struct probekit_probe *probe)
+{
+	const char *name = json_string_value(json_object_get(probing, "cost"));
+
+	for (int i = PROBEKIT_COST_UNKNOWN; name && i <= PROBEKIT_COST_STEPPED; i++)
+		if (probekit_cost_name((enum probekit_cost)i) &&
+		    strcmp(name, probekit_cost_name((enum probekit_cost)i)) == 0)
+			probe->cost = (enum probekit_cost)i;
+}
+
 static int read_key(const struct json_reader *r, const json_t *object, struct probekit_probe *probe)
 {
 	const json_t *key = json_object_get(object, "key");
@@ -173,6 +184,7 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 	};
 	static const struct json_field probing[] = {
 		PROBE_FIELD("cost_ns", probe_cost_ns, FIELD_U64, false),
+		PROBE_FIELD("dropped_after_ns", dropped_after_ns, FIELD_U64, false),
 	};
 	static const struct json_field lost[] = {
 		PROBE_FIELD("unmatched_end", lost.unmatched_end, FIELD_U64, false),
@@ -198,6 +210,7 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 		ret = json_malformed(r, "", "has a minimum above its maximum");
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, object, "probing", probing, probe);
+	read_cost(json_object_get(object, "probing"), probe);
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, object, "lost", lost, probe);
 	return ret;
@@ -288,6 +301,7 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 	static const struct json_field cost[] = {
 		INFO_FIELD("span_ns", span_cost_ns, FIELD_U64, false),
 		INFO_FIELD("usdt_ns", usdt_cost_ns, FIELD_U64, false),
+		INFO_FIELD("function_ns", function_cost_ns, FIELD_U64, false),
 		INFO_FIELD("floor_ns", floor_ns, FIELD_U64, false),
 	};
 	int ret = JSON_READ_FIELDS(r, root, top, info);

@@ -160,6 +160,10 @@ static void probing(struct json_text *json, const struct probekit_probe *probe,
 {
 	json_text_open_inline(json, "probing", '{');
 	json_count_or_null(json, "cost_ns", probe->probe_cost_ns);
+	if (probe->kind == PROBEKIT_KIND_FUNCTION) {
+		json_text_string(json, "cost", probekit_cost_name(probe->cost));
+		json_count_or_null(json, "dropped_after_ns", probe->dropped_after_ns);
+	}
 	if (probe->probe_cost_ns && duration_ns)
 		json_text_decimal(json, "share_of_cpu",
 				  (double)probe->count * (double)probe->probe_cost_ns /
@@ -223,7 +227,7 @@ static void header(struct json_text *json, const struct probekit_snapshot_info *
 	json_text_open_inline(json, "probe_cost", '{');
 	json_count_or_null(json, "span_ns", info->span_cost_ns);
 	json_count_or_null(json, "usdt_ns", info->usdt_cost_ns);
-	json_text_null(json, "function_ns");
+	json_count_or_null(json, "function_ns", info->function_cost_ns);
 	json_count_or_null(json, "floor_ns", info->floor_ns);
 	json_text_close(json, '}');
 }

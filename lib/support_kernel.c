@@ -168,7 +168,7 @@ static int measure(const struct features *features, struct measured *measured,
 
 	if (result)
 		return result;
-	calibrate(&attachment, features, false, &measured->calibration);
+	calibrate(&attachment, features, false, false, &measured->calibration);
 	attach_links_close(&attachment.links, 0);
 	engine_free(attachment.engine);
 	return 0;

@@ -10,7 +10,7 @@
 
 /* Where several names have one address, the lowest is shown: write before __write before glibc's
  * __GI_write for itself, then those that others can call. */
-static unsigned char rank(const GElf_Sym *symbol, const char *name)
+unsigned char symbol_rank(const GElf_Sym *symbol, const char *name)
 {
 	static const unsigned char by_binding[] = {
 		[STB_GLOBAL] = 0, [STB_WEAK] = 1, [STB_LOCAL] = 2};
@@ -79,6 +79,33 @@ static uint64_t section_end(Dwfl_Module *module, uint64_t address)
 	return address - at + header.sh_size;
 }
 
+static bool ends(Elf *elf, size_t strings)
+{
+	Elf_Scn *section = elf_getscn(elf, strings);
+	Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+
+	return data && data->d_size && ((const char *)data->d_buf)[data->d_size - 1] == '\0';
+}
+
+/* A file without section headers, whose symbols libdwfl finds by other ways, has no such section. */
+bool symbol_names_end(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	bool has_symbols = false;
+
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+
+		if (!gelf_getshdr(section, &header) ||
+		    (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM))
+			continue;
+		has_symbols = true;
+		if (!ends(elf, header.sh_link))
+			return false;
+	}
+	return has_symbols;
+}
+
 /* Or only what the dynamic linker needs, with most functions missing? */
 static bool has_full_table(Elf *elf)
 {
@@ -110,6 +137,7 @@ void symbol_table_load(Dwfl_Module *module, struct symbol_table *table)
 	int count = dwfl_module_getsymtab(module);
 	Elf *checked = NULL;
 	bool is_full = false;
+	bool are_safe = false;
 
 	for (int i = 1; i < count; i++) {
 		struct symbol symbol = {0};
@@ -119,14 +147,15 @@ void symbol_table_load(Dwfl_Module *module, struct symbol_table *table)
 
 		symbol.name = dwfl_module_getsym_info(module, i, &raw, &symbol.address, &section,
 						      &elf, NULL);
-		if (!is_code(&raw, symbol.name, section))
-			continue;
-		symbol.size_bytes = raw.st_size;
-		symbol.rank = rank(&raw, symbol.name);
-		if (elf != checked) {
+		if (symbol.name && elf != checked) {
 			is_full = has_full_table(elf);
+			are_safe = symbol_names_end(elf);
 			checked = elf;
 		}
+		if (!are_safe || !is_code(&raw, symbol.name, section))
+			continue;
+		symbol.size_bytes = raw.st_size;
+		symbol.rank = symbol_rank(&raw, symbol.name);
 		if (!raw.st_size && is_full)
 			symbol.limit = section_end(module, symbol.address);
 		if ((raw.st_size || symbol.limit) && !add(table, symbol))

@@ -4,6 +4,7 @@
 /* The functions of an ELF file by address, from the symbol table that libdwfl finds for it: its
  * own, its debug file's, or .gnu_debugdata. */
 #include <elfutils/libdwfl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,13 @@ struct symbol {
 	uint64_t limit; /* of a label without a size: the end of its section */
 	unsigned char rank;
 };
+
+/* Of several names of one address the lowest is shown. */
+unsigned char symbol_rank(const GElf_Sym *symbol, const char *name);
+
+/* May the names be read that libdwfl gives for the symbols of this file? It does not see to it that they
+ * end within their section. */
+bool symbol_names_end(Elf *elf);
 
 struct symbol_table {
 	struct symbol *symbols;

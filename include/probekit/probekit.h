@@ -9,7 +9,7 @@
  *
  *	probekit_session_new()            one measurement
  *	probekit_session_add_path/pid/command()   whom to measure
- *	probekit_session_add_span/pair()          what to measure (default: every probekit span)
+ *	probekit_session_add_span/pair/function() what to measure (default: every probekit span)
  *	probekit_session_start()          attach; the target runs on
  *	probekit_session_poll()           wait, and follow processes that start and end
  *	probekit_session_snapshot()       a plain value: everything measured until now
@@ -71,6 +71,16 @@ enum probekit_kind {
 	PROBEKIT_KIND_FUNCTION,
 	PROBEKIT_KIND_VALUE, /* a histogram of a quantity without unit */
 };
+
+/* What a call of a probed function costs, by the first instruction that can be probed. */
+enum probekit_cost {
+	PROBEKIT_COST_UNKNOWN,
+	PROBEKIT_COST_OPTIMISED, /* the kernel jumps, without a trap */
+	PROBEKIT_COST_EMULATED,	 /* one trap: the kernel does what the instruction would */
+	PROBEKIT_COST_STEPPED,	 /* two traps: the instruction is single-stepped elsewhere */
+};
+/* "optimised", "emulated", "stepped"; NULL: there is no such cost, or it is not known. */
+PROBEKIT_API const char *probekit_cost_name(enum probekit_cost cost);
 
 /*
  * Base-2 exponential histogram, as in the OpenTelemetry data model: bucket `index[i]` at scale s
@@ -304,7 +314,11 @@ struct probekit_probe {
 	size_t parent_count;
 	uint64_t in_flight_at_start; /* ends of spans that began before the measurement */
 	uint64_t probe_cost_ns;	     /* measured cost of one begin and end here; 0: unknown */
-	struct probekit_lost lost;   /* of the probe; zero in key rows */
+	enum probekit_cost cost;     /* of kind FUNCTION: the dearest of its entries */
+	/* Of kind FUNCTION: how long after the start it was no longer probed, as that would have cost more
+	 * than allowed; 0: it was probed to the end. */
+	uint64_t dropped_after_ns;
+	struct probekit_lost lost; /* of the probe; zero in key rows */
 	struct probekit_open_span *open;
 	size_t open_count;
 };
@@ -315,10 +329,11 @@ struct probekit_snapshot_info {
 	const char *target; /* as the user would name it: path, "pid 42", or the command */
 	const pid_t *pids;  /* processes given by PID or started; pid_count elements */
 	size_t pid_count;
-	int32_t child_status;  /* exit status, 128 + signal; -1: no command, or still running */
-	uint64_t span_cost_ns; /* one traced span of probe.h, begin and end; 0: not measured */
-	uint64_t usdt_cost_ns; /* the same at a plain nop, as foreign USDT probes have; 0: no */
-	uint64_t floor_ns;     /* what an empty span of probe.h reads; 0: not measured */
+	int32_t child_status;	   /* exit status, 128 + signal; -1: no command, or still running */
+	uint64_t span_cost_ns;	   /* one traced span of probe.h, begin and end; 0: not measured */
+	uint64_t usdt_cost_ns;	   /* the same at a plain nop, as foreign USDT probes have; 0: no */
+	uint64_t function_cost_ns; /* one probed call whose entry is EMULATED; 0: not measured */
+	uint64_t floor_ns;	   /* what an empty span of probe.h reads; 0: not measured */
 	const char *tool_version;
 	const char *kernel; /* release, as uname -r */
 	const char *attach; /* "uprobe_multi" or "perf_event" */
@@ -384,6 +399,13 @@ enum probekit_log_level {
 	PROBEKIT_LOG_INFO,    /* what is attached, and how */
 };
 
+/* Whose stacks are kept for probekit_session_profile(). */
+enum probekit_profiling {
+	PROBEKIT_PROFILING_NONE,
+	PROBEKIT_PROFILING_SPANS, /* of threads while they are inside a measured span */
+	PROBEKIT_PROFILING_WHOLE, /* of all threads of the processes; needs no span */
+};
+
 /* Zero means the default everywhere; set `size` to sizeof(struct probekit_session_options). */
 struct probekit_session_options {
 	size_t size;
@@ -391,6 +413,10 @@ struct probekit_session_options {
 	bool key_only;	   /* measure only spans whose key is `key` */
 	int64_t key;
 	uint64_t slow_over_ns; /* the tail is the spans that take longer than this; 0: found by shape */
+	/* The share of one CPU that probing functions may take, 0.05 for 5 %; beyond, the hottest are dropped,
+	 * which is logged. 0: 0.05; negative: no limit. */
+	double max_overhead;
+	enum probekit_profiling profiling;
 	bool command_stdout_to_stderr; /* of a command that the session starts */
 	/* One line, escaped as errors are; called from within the session's functions. */
 	void (*log)(void *arg, enum probekit_log_level level, const char *line);
@@ -428,6 +454,14 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_pair(struct probekit_s
 							       const char *pair,
 							       struct probekit_error *err);
 
+/* Functions whose name matches the glob(7) pattern: the symbol's, or a demangled one with or without the
+ * parameters. "LIB:GLOB" is of a library that the processes map, named with or without "lib", ".so" and
+ * version; else the functions are those of the given file, the process's executable, or the command.
+ * A call lasts from its entry to its return. Repeat for more. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_function(struct probekit_session *session,
+								   const char *pattern,
+								   struct probekit_error *err);
+
 /* Plans, loads, measures the probe's own cost, attaches, and releases the command. On error nothing
  * stays attached. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_start(struct probekit_session *session,
@@ -458,6 +492,60 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_stop(struct probekit_sessi
 /* Processes that ran the target when the session started; 0 for a path that nothing runs yet. */
 PROBEKIT_API size_t probekit_session_process_count(const struct probekit_session *session);
 
+/* ---- profiles: where threads were, by stack ---- */
+
+/* What threads of a process did at one stack. */
+struct probekit_profile_entry {
+	enum probekit_class time_class; /* ONCPU: they ran */
+	const char *syscall;		/* in which they waited; NULL: in none */
+	pid_t pid;
+	const char *comm;		    /* the process's name */
+	struct probekit_stack stack;	    /* innermost first; empty: not known */
+	struct probekit_stack kernel_stack; /* the same in the kernel, above `stack` */
+	/* The entry's part of what was measured: waits and time on-CPU are measured all, stacks sampled, so this
+	 * is an estimate whose sum, class by class, is exact. */
+	uint64_t time_ns;
+	uint64_t samples; /* 0: of which no stack was had */
+};
+
+struct probekit_profile_info {
+	const char *target;
+	int64_t started_unix_ns;
+	uint64_t duration_ns;
+	enum probekit_profiling profiling;	/* not NONE */
+	bool has_oncpu;				/* time on-CPU was sampled too */
+	uint64_t time_ns[PROBEKIT_CLASS_COUNT]; /* of all threads; with what has no stack */
+	uint64_t samples_dropped;		/* as in struct probekit_lost */
+	uint64_t samples_skipped;
+	uint64_t unknown_stacks;
+};
+
+struct probekit_profile;
+
+/* What the session has seen since its start, of which `profiling` in its options must ask. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_profile(struct probekit_session *session,
+							      struct probekit_profile **profile,
+							      struct probekit_error *err);
+PROBEKIT_API void probekit_profile_free(struct probekit_profile *profile);
+PROBEKIT_API const struct probekit_profile_info *probekit_profile_info(
+	const struct probekit_profile *profile);
+/* Most time first. */
+PROBEKIT_API size_t probekit_profile_size(const struct probekit_profile *profile);
+/* NULL beyond the size. */
+PROBEKIT_API const struct probekit_profile_entry *probekit_profile_entry(
+	const struct probekit_profile *profile, size_t i);
+
+enum probekit_profile_format {
+	PROBEKIT_PROFILE_FOLDED, /* "process;outermost;...;innermost us", a line a stack */
+	PROBEKIT_PROFILE_PPROF,	 /* profile.proto, compressed with gzip */
+	PROBEKIT_PROFILE_SVG,	 /* a flame graph that needs no other file */
+};
+/* Writes the file as a whole or not at all, through no symbolic link. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_profile_write(const struct probekit_profile *profile,
+							    enum probekit_profile_format format,
+							    const char *path,
+							    struct probekit_error *err);
+
 /* ---- catalogs: what could be measured ---- */
 
 struct probekit_catalog;
@@ -470,8 +558,9 @@ struct probekit_catalog_entry {
 		PROBEKIT_CATALOG_ASYNC,
 		PROBEKIT_CATALOG_LOCK,
 		PROBEKIT_CATALOG_VALUE,
-		PROBEKIT_CATALOG_PAIR,	/* two (or more) foreign probes whose names pair */
-		PROBEKIT_CATALOG_EVENT, /* a single USDT probe */
+		PROBEKIT_CATALOG_PAIR,	   /* two (or more) foreign probes whose names pair */
+		PROBEKIT_CATALOG_EVENT,	   /* a single USDT probe */
+		PROBEKIT_CATALOG_FUNCTION, /* only after probekit_catalog_add_functions() */
 	} kind;
 	const char *object;
 	const char *arguments; /* of its first site, as the note has them; "" when none */
@@ -480,14 +569,30 @@ struct probekit_catalog_entry {
 	bool has_key;
 	bool has_semaphore;
 	bool is_fast; /* every site can be attached at the optimised instruction */
+	/* Of functions alone; `sites` are its entries, clones of the compiler's included. */
+	enum probekit_cost cost;
+	uint64_t size_bytes;
+	uint32_t inlined; /* places where the compiler has put it into others; UINT32_MAX: not known */
+	const char *
+		first_inlined; /* the first of them, "caller at file.c:12"; NULL: none, or not known */
+	bool by_exits; /* its returns are probed one by one, as exceptions or stack switches may pass it */
+	const char *refused; /* why it cannot be probed; NULL: it can */
 };
 
+/* Opens what may offer no probe at all: an empty catalog, of which probekit_catalog_require() makes an error. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_open_path(const char *path,
 								struct probekit_catalog **catalog,
 								struct probekit_error *err);
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_open_pid(pid_t pid,
 							       struct probekit_catalog **catalog,
 							       struct probekit_error *err);
+/* Adds the functions that match, as probekit_session_add_function() has it; none is an error that says
+ * what is near. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_add_functions(
+	struct probekit_catalog *catalog, const char *pattern, struct probekit_error *err);
+/* 0, or -ENOENT where the catalog is empty, with what could be done about it. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_require(const struct probekit_catalog *catalog,
+							      struct probekit_error *err);
 PROBEKIT_API void probekit_catalog_free(struct probekit_catalog *catalog);
 PROBEKIT_API size_t probekit_catalog_size(const struct probekit_catalog *catalog);
 PROBEKIT_API const struct probekit_catalog_entry *probekit_catalog_entry(

@@ -54,8 +54,40 @@ static const struct probekit_catalog_entry entries[] = {
 
 #define SIZE (sizeof(entries) / sizeof(entries[0]))
 
+static const struct probekit_catalog_entry functions[] = {
+	{.name = "shop::Cart::add(int)",
+	 .kind = PROBEKIT_CATALOG_FUNCTION,
+	 .object = "./shop",
+	 .arguments = "",
+	 .sites = 2,
+	 .end_sites = 3,
+	 .cost = PROBEKIT_COST_STEPPED,
+	 .size_bytes = 812,
+	 .inlined = 7,
+	 .first_inlined = "sell at shop.cpp:12",
+	 .by_exits = true},
+	{.name = "handle",
+	 .kind = PROBEKIT_CATALOG_FUNCTION,
+	 .object = "./shop",
+	 .arguments = "",
+	 .sites = 1,
+	 .cost = PROBEKIT_COST_EMULATED,
+	 .size_bytes = 40,
+	 .inlined = UINT32_MAX},
+	{.name = "tiny",
+	 .kind = PROBEKIT_CATALOG_FUNCTION,
+	 .object = "./shop",
+	 .arguments = "",
+	 .inlined = 1,
+	 .first_inlined = "sell at shop.cpp:9",
+	 .refused = "inlined everywhere (1 place; first sell at shop.cpp:9)"},
+};
+
+#define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
+
 /* The caller frees it. */
-static char *render(bool is_json, size_t size, size_t bad_notes)
+static char *render_these(const struct probekit_catalog_entry *these, bool is_json, size_t size,
+			  size_t bad_notes)
 {
 	const struct probekit_catalog_entry *list[SIZE];
 	struct list_view view = {"./db", list, size, bad_notes};
@@ -65,13 +97,18 @@ static char *render(bool is_json, size_t size, size_t bad_notes)
 
 	assert_non_null(out);
 	for (size_t i = 0; i < size; i++)
-		list[i] = &entries[i];
+		list[i] = &these[i];
 	if (is_json)
 		out_list_json(out, &view);
 	else
 		out_list_text(out, false, &view);
 	fclose(out);
 	return text;
+}
+
+static char *render(bool is_json, size_t size, size_t bad_notes)
+{
+	return render_these(entries, is_json, size, bad_notes);
 }
 
 static void text_is_grouped_by_object_and_kind(void **state)
@@ -166,6 +203,54 @@ static void an_empty_list_is_valid_json(void **state)
 	free(text);
 }
 
+static void functions_are_a_table(void **state)
+{
+	char *text = render_these(functions, false, FUNCTIONS, 0);
+
+	(void)state;
+	assert_string_equal(
+		text,
+		"./shop\n"
+		"functions                   cost       entries      size  inlined  returns by\n"
+		"  shop::Cart::add(int)      stepped          2       812        7  3 exits, inlined in sell at shop.cpp:12\n"
+		"  handle                    emulated         1        40        ?  uretprobe\n"
+		"  tiny                      cannot be probed: inlined everywhere (1 place; first sell at shop.cpp:9)\n");
+	free(text);
+}
+
+static void functions_have_more_members(void **state)
+{
+	char *text = render_these(functions, true, FUNCTIONS, 0);
+	json_error_t error;
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	json_t *list = json_object_get(root, "entries");
+	json_t *add = json_array_get(list, 0);
+	json_t *handle = json_array_get(list, 1);
+	json_t *tiny = json_array_get(list, 2);
+
+	(void)state;
+	if (!root)
+		fail_msg("%s in:\n%s", error.text, text);
+	assert_string_equal(json_string_value(json_object_get(add, "kind")), "function");
+	assert_string_equal(json_string_value(json_object_get(add, "cost")), "stepped");
+	assert_string_equal(json_string_value(json_object_get(add, "returns")), "exits");
+	assert_int_equal(json_integer_value(json_object_get(add, "end_sites")), 3);
+	assert_int_equal(json_integer_value(json_object_get(add, "size_bytes")), 812);
+	assert_int_equal(json_integer_value(json_object_get(add, "inlined")), 7);
+	assert_true(json_is_null(json_object_get(add, "refused")));
+	assert_true(json_is_null(json_object_get(add, "has_semaphore")));
+	assert_string_equal(json_string_value(json_object_get(handle, "returns")), "uretprobe");
+	assert_true(json_is_null(json_object_get(handle, "end_sites")));
+	assert_true(json_is_null(json_object_get(handle, "inlined")));
+	assert_true(json_is_null(json_object_get(handle, "first_inlined")));
+	assert_true(json_is_null(json_object_get(tiny, "cost")));
+	assert_true(json_is_null(json_object_get(tiny, "returns")));
+	assert_string_equal(json_string_value(json_object_get(tiny, "first_inlined")),
+			    "sell at shop.cpp:9");
+	json_decref(root);
+	free(text);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -174,6 +259,8 @@ int main(void)
 		cmocka_unit_test(json_is_well_formed_whatever_the_names),
 		cmocka_unit_test(json_says_null_where_nothing_is_known),
 		cmocka_unit_test(an_empty_list_is_valid_json),
+		cmocka_unit_test(functions_are_a_table),
+		cmocka_unit_test(functions_have_more_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns attaching functions at a bounded cost: in growing batches, each tried for a moment, and watched while
+ * the session runs. */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "guard.h"
+#include "session.h"
+
+#define FIRST_BATCH 16
+#define BATCH_GROWTH 4
+#define TRIAL_NS 10000000
+#define WATCH_FIRST_NS 20000000ull /* after the start; then twice as long each time, up to: */
+#define WATCH_NS_MAX 1000000000ull
+#define MAX_OVERHEAD 0.05
+
+static double limit_of(const struct probekit_session *session)
+{
+	double limit = session->options.max_overhead;
+
+	return limit == 0 ? MAX_OVERHEAD : limit;
+}
+
+static bool is_function(const struct plan_probe *probe)
+{
+	return probe->kind == PROBEKIT_KIND_FUNCTION;
+}
+
+uint64_t session_call_cost_ns(const struct probekit_session *session,
+			      const struct plan_probe *probe)
+{
+	return session->calibration
+		.call_ns[probe->cost == PROBEKIT_COST_STEPPED][probe->is_by_exits];
+}
+
+/* Calls of a probe until now, recorded or tried. */
+static uint64_t count_calls(const struct probekit_session *session, uint32_t probe)
+{
+	uint32_t row = session->plan.probes[probe].row;
+	struct probe_counters counters;
+
+	engine_read_counters(session->engine, ENGINE_PROBE(probe), &counters);
+	return counters.trial_calls + counters.abandoned + counters.depth_overflow +
+	       (row == UINT32_MAX ? 0 : engine_count(session->engine, ENGINE_ROW(row)));
+}
+
+/* ---- batches ---- */
+
+static int add_batch(struct probekit_session *session, uint32_t *batch, struct probekit_error *err)
+{
+	struct attach_links *batches =
+		reallocarray(session->batches, session->batch_count + 1, sizeof(*session->batches));
+
+	if (!batches)
+		return error_no_memory(err);
+	session->batches = batches;
+	batches[session->batch_count] = (struct attach_links){0};
+	*batch = (uint32_t)++session->batch_count;
+	return 0;
+}
+
+static int attach_batch(struct probekit_session *session, uint32_t batch, bool is_late,
+			struct probekit_error *err)
+{
+	return attachment_add(&session->attachment, 0, batch, is_late, &session->batches[batch - 1],
+			      err);
+}
+
+/* Detaches the batch, and attaches what of it has not been dropped. */
+static int renew_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
+{
+	attach_links_close(&session->batches[batch - 1], 0);
+	return attach_batch(session, batch, false, err);
+}
+
+static void drop(struct probekit_session *session, uint32_t index, const struct guard_load *load,
+		 uint64_t window_ns)
+{
+	struct plan_probe *probe = &session->plan.probes[index];
+
+	session_log(session, PROBEKIT_LOG_WARNING,
+		    "'%s' is not measured: %.0f calls/s, probing it would take %.0f %% of a CPU; "
+		    "--max-overhead allows more, --force any",
+		    probe->name, (double)load->calls * 1e9 / (double)window_ns,
+		    100 * guard_share(&(struct guard_load){.calls = load->calls,
+							   .call_ns = load->call_ns},
+				      1, window_ns));
+	probe->dropped_ns = session_now_ns();
+	probe->batch = UINT32_MAX;
+}
+
+/* Drops what is too hot by the calls since `before`, which becomes the count of now; batches that lose
+ * functions are attached anew. */
+static int drop_hot(struct probekit_session *session, uint64_t window_ns,
+		    struct probekit_error *err)
+{
+	uint32_t probes = session->plan.probe_count;
+	struct guard_load *loads = calloc(probes + 1, sizeof(*loads));
+	bool *is_changed = calloc(session->batch_count + 1, sizeof(*is_changed));
+	int result = loads && is_changed ? 0 : error_no_memory(err);
+
+	for (uint32_t i = 0; i < probes && !result; i++) {
+		const struct plan_probe *probe = &session->plan.probes[i];
+		uint64_t calls;
+
+		loads[i].is_dropped = true;
+		if (!is_function(probe) || probe->batch == 0 || probe->batch == UINT32_MAX)
+			continue;
+		calls = count_calls(session, i);
+		loads[i] = (struct guard_load){
+			.calls = calls - session->calls_before[i],
+			.call_ns = session_call_cost_ns(session, probe),
+		};
+		session->calls_before[i] = calls;
+	}
+	if (!result && guard_choose(loads, probes, window_ns, limit_of(session))) {
+		for (uint32_t i = 0; i < probes; i++) {
+			uint32_t batch = session->plan.probes[i].batch;
+
+			if (!loads[i].is_dropped || !is_function(&session->plan.probes[i]) ||
+			    batch == 0 || batch == UINT32_MAX)
+				continue;
+			is_changed[batch] = true;
+			drop(session, i, &loads[i], window_ns);
+		}
+	}
+	for (uint32_t batch = 1; batch <= session->batch_count && !result; batch++)
+		if (is_changed[batch])
+			result = renew_batch(session, batch, err);
+	free(loads);
+	free(is_changed);
+	return result;
+}
+
+static void wait_ns(uint64_t ns)
+{
+	struct timespec time = {.tv_nsec = (long)ns};
+
+	while (nanosleep(&time, &time) && errno == EINTR)
+		;
+}
+
+/* What runs now may call any of them a million times a second: a few are tried, then more. */
+static int try_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
+{
+	uint64_t start;
+	int result = attach_batch(session, batch, session->state == SESSION_RUNNING, err);
+
+	if (result || limit_of(session) < 0 || session->command.argv)
+		return result;
+	for (uint32_t i = 0; i < session->plan.probe_count; i++)
+		if (is_function(&session->plan.probes[i]))
+			session->calls_before[i] = count_calls(session, i);
+	start = session_now_ns();
+	wait_ns(TRIAL_NS);
+	return drop_hot(session, session_now_ns() - start, err);
+}
+
+int session_attach_functions(struct probekit_session *session, struct probekit_error *err)
+{
+	struct plan *plan = &session->plan;
+	uint32_t left = 0;
+	size_t size = session->command.argv || limit_of(session) < 0 ? UINT32_MAX : FIRST_BATCH;
+	int result = 0;
+
+	for (uint32_t i = 0; i < plan->probe_count; i++)
+		left += is_function(&plan->probes[i]) && plan->probes[i].batch == 0;
+	if (!left)
+		return 0;
+	session->calls_before = reallocarray(session->calls_before, plan->probe_count,
+					     sizeof(*session->calls_before));
+	if (!session->calls_before)
+		return error_no_memory(err);
+	for (uint32_t next = 0; left && !result; size *= BATCH_GROWTH) {
+		uint32_t batch = 0;
+		size_t taken = 0;
+
+		result = add_batch(session, &batch, err);
+		for (; next < plan->probe_count && taken < size && !result; next++) {
+			if (!is_function(&plan->probes[next]) || plan->probes[next].batch)
+				continue;
+			plan->probes[next].batch = batch;
+			session->calls_before[next] = 0;
+			taken++;
+			left--;
+		}
+		if (!result)
+			result = try_batch(session, batch, err);
+	}
+	return result;
+}
+
+int session_watch_functions(struct probekit_session *session, struct probekit_error *err)
+{
+	uint64_t now = session_now_ns();
+	uint64_t since = now - session->last_watch_ns;
+
+	if (!session->batch_count || limit_of(session) < 0)
+		return 0;
+	if (!session->last_watch_ns) {
+		for (uint32_t i = 0; i < session->plan.probe_count; i++)
+			if (is_function(&session->plan.probes[i]))
+				session->calls_before[i] = count_calls(session, i);
+		session->last_watch_ns = now;
+		session->watch_every_ns = WATCH_FIRST_NS;
+		return 0;
+	}
+	if (since < session->watch_every_ns)
+		return 0;
+	session->last_watch_ns = now;
+	if (session->watch_every_ns < WATCH_NS_MAX)
+		session->watch_every_ns *= 2;
+	return drop_hot(session, since, err);
+}
+
+void session_detach_functions(struct probekit_session *session)
+{
+	for (size_t i = 0; i < session->batch_count; i++)
+		attach_links_close(&session->batches[i], 0);
+}
