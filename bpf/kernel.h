@@ -19,6 +19,7 @@ struct pt_regs {
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
 #define REGS_SP(regs) ((regs)->sp)
+#define REGS_FLAGS(regs) ((regs)->flags)
 #define REGS_SYSCALL(regs) ((__s64)(regs)->orig_ax) /* negative: not in a system call */
 #define REGS_ARGUMENT(regs) ((regs)->di)
 #define REGS_ARGUMENT_2(regs) ((regs)->si)
@@ -35,6 +36,7 @@ struct pt_regs {
 	int syscallno;
 };
 #define REGS_SP(regs) ((regs)->sp)
+#define REGS_FLAGS(regs) 0 /* no exit has a condition */
 #define REGS_SYSCALL(regs) ((__s64)(regs)->syscallno)
 #define REGS_ARGUMENT(regs) ((regs)->orig_x0)
 #define REGS_ARGUMENT_2(regs) ((regs)->regs[1])

@@ -29,8 +29,6 @@ WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: n
 WEAK const volatile bool has_task_from_pid;
 WEAK const volatile __u16 futex_syscall; /* its number */
 
-WEAK const volatile bool never;
-
 /* ---- set while running ---- */
 
 WEAK bool is_recording;	     /* only while all probes are attached */
@@ -85,7 +83,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct argument);
+	__type(value, struct probekit_argument);
 } arguments WEAK SEC(".maps"); /* by site */
 
 struct {
@@ -166,23 +164,9 @@ struct {
 	__type(value, __u32);
 } probe_rows WEAK SEC(".maps"); /* a probe's first row, where the cookie has no room for it */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} no_programs WEAK SEC(".maps");
-
-/*
- * Linux 6.13 (commit a76ab5731e32) gives programs with much stack one for each CPU, and relies on a
- * check for recursion that uprobes lack: a thread that is preempted inside would find the next
- * one's values. A program with a tail call keeps the thread's own stack; that none is ever made
- * the verifier sees later, and takes the call out.
- */
 static __always_inline void keep_own_stack(void *ctx)
 {
-	if (never)
-		bpf_tail_call(ctx, &no_programs, 0);
+	probekit_keep_own_stack(ctx);
 }
 
 static __always_inline __u32 probe_row(__u32 probe)

@@ -2,11 +2,14 @@
 #ifndef PROBEKIT_SHARED_H
 #define PROBEKIT_SHARED_H
 /*
- * What the BPF programs and the library agree on: cookies, rows, and the records in maps. The only
- * header besides bucket.h that both sides compile. Fixed-width members, no implicit padding.
+ * What the BPF programs and the library agree on: cookies, rows, and the records in maps. With
+ * bucket.h and the public bpf.h the only header that both sides compile. Fixed-width members, no
+ * implicit padding.
  */
 #include <linux/types.h>
 
+#define PROBEKIT_NO_ARGUMENTS /* the map is for others' programs */
+#include "../include/probekit/bpf.h"
 #include "bucket.h"
 
 /* ---- cookies: what a program learns about the site it runs at ---- */
@@ -223,27 +226,6 @@ struct probe_counters {
 	__u64 padding[5];
 };
 _Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
-
-/* ---- arguments ---- */
-
-enum argument_kind {
-	ARGUMENT_NONE, /* cannot be read */
-	ARGUMENT_CONSTANT,
-	ARGUMENT_REGISTER,
-	ARGUMENT_MEMORY,
-};
-
-/* Argument 1 of a site, as bpf_probe_read() can fetch it. Offsets are into struct pt_regs. */
-struct argument {
-	__s64 value; /* constant, or displacement */
-	__s16 reg;   /* offset of the register or the base; -1: none */
-	__s16 index; /* offset of the index register; -1: none */
-	__u8 kind;
-	__u8 scale_shift;
-	__u8 shift; /* 64 - bits: shifted up and back down to cut and extend */
-	__u8 is_signed;
-};
-_Static_assert(sizeof(struct argument) == 16, "no padding");
 
 /* ---- async spans ---- */
 

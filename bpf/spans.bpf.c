@@ -145,58 +145,13 @@ int function_entry(struct pt_regs *ctx)
 	return begin(ctx, cookie, FRAME_FUNCTION);
 }
 
-#if defined(__TARGET_ARCH_x86)
-#define FLAG_CARRY 0x1
-#define FLAG_PARITY 0x4
-#define FLAG_ZERO 0x40
-#define FLAG_SIGN 0x80
-#define FLAG_OVERFLOW 0x800
-
-/* Is the conditional jump at this exit taken? Conditions come in pairs, of which the second is the first
- * negated (Intel SDM, volume 1, appendix B). */
-static __always_inline bool is_left(const struct pt_regs *ctx, __u64 cookie)
+/* Is the jump at this exit taken? */
+static __always_inline bool is_left(struct pt_regs *ctx, __u64 cookie)
 {
 	__u32 condition = cookie >> COOKIE_CONDITION_SHIFT & COOKIE_CONDITION_MASK;
-	__u64 flags = ctx->flags;
-	bool is_less = !(flags & FLAG_SIGN) != !(flags & FLAG_OVERFLOW);
-	bool holds;
 
-	if (!condition)
-		return true;
-	switch (condition >> 1 & 7) {
-	case 0:
-		holds = flags & FLAG_OVERFLOW;
-		break;
-	case 1:
-		holds = flags & FLAG_CARRY;
-		break;
-	case 2:
-		holds = flags & FLAG_ZERO;
-		break;
-	case 3:
-		holds = flags & (FLAG_CARRY | FLAG_ZERO);
-		break;
-	case 4:
-		holds = flags & FLAG_SIGN;
-		break;
-	case 5:
-		holds = flags & FLAG_PARITY;
-		break;
-	case 6:
-		holds = is_less;
-		break;
-	default:
-		holds = is_less || flags & FLAG_ZERO;
-		break;
-	}
-	return holds != (condition & 1);
+	return !condition || probekit_holds(REGS_FLAGS(ctx), condition);
 }
-#else
-static __always_inline bool is_left(const struct pt_regs *ctx, __u64 cookie)
-{
-	return true;
-}
-#endif
 
 /* Behind the return, or at an instruction that leaves the function. */
 SEC("?uprobe")

@@ -145,6 +145,23 @@ int attach_perf(int program_fd, const struct attach_sites *sites, struct attach_
 	return 0;
 }
 
+int attach_program(int program_fd, bool use_multi, const struct attach_sites *sites,
+		   struct attach_links *links)
+{
+	int result;
+	int fd;
+
+	if (!use_multi)
+		return attach_perf(program_fd, sites, links);
+	result = attach_multi(program_fd, sites, &fd);
+	if (result)
+		return result;
+	result = attach_links_add(links, fd);
+	if (result)
+		close(fd);
+	return result;
+}
+
 int attach_links_add(struct attach_links *links, int fd)
 {
 	if (links->size == links->capacity) {

@@ -38,6 +38,10 @@ int attach_multi(int program_fd, const struct attach_sites *sites, int *fd);
 /* One perf event and link per site, added to `links`; all or none of them. */
 int attach_perf(int program_fd, const struct attach_sites *sites, struct attach_links *links);
 
+/* Either of the two; the links are added. */
+int attach_program(int program_fd, bool use_multi, const struct attach_sites *sites,
+		   struct attach_links *links);
+
 int attach_links_add(struct attach_links *links, int fd);
 /* Detaches those from `from` on, in no particular order. */
 void attach_links_close(struct attach_links *links, size_t from);

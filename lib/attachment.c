@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Sites of one program in one object, as arrays for the kernel. */
 struct group {
@@ -30,21 +29,11 @@ static int attach_group(struct attachment *attachment, const struct object *obje
 		.pid = pid,
 		.is_return = program == PROGRAM_FUNCTION_RETURN,
 	};
-	int program_fd = engine_program_fd(attachment->engine, program);
-	int result;
-	int fd;
 
 	/* Not the name: the file behind it may be another by now. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
-	if (!attachment->use_multi)
-		return attach_perf(program_fd, &sites, links);
-	result = attach_multi(program_fd, &sites, &fd);
-	if (result)
-		return result;
-	result = attach_links_add(links, fd);
-	if (result)
-		close(fd);
-	return result;
+	return attach_program(engine_program_fd(attachment->engine, program), attachment->use_multi,
+			      &sites, links);
 }
 
 int attachment_add_site(struct attachment *attachment, const struct object *object,
@@ -238,10 +227,16 @@ int attachment_add(struct attachment *attachment, uint32_t from_site, uint32_t b
 	};
 	int result = group.offsets && group.semaphores && group.cookies ? 0 : error_no_memory(err);
 
-	for (int program = 0; program < PROGRAM_COUNT && !result; program++)
-		for (uint32_t i = 0; i < attachment->objects->size && !result; i++)
+	for (int program = 0; program < PROGRAM_COUNT && !result; program++) {
+		/* What is attached last runs first, and the time that the caller's programs take is no
+		 * part of spans: they come after our begins and before our ends. */
+		if (program == PROGRAM_SPAN_END && batch == 0)
+			result = custom_attach(attachment->custom, attachment, false, err);
+		for (uint32_t i = 0;
+		     i < attachment->objects->size && !result && !attachment->is_custom_only; i++)
 			result = attach_object(attachment, i, (enum program)program, &request,
 					       &group, err);
+	}
 	if (!result) /* last: that lets late ones record */
 		result = set_rows(attachment, &request, err);
 	free(group.offsets);

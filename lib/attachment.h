@@ -4,6 +4,7 @@
 /* From planned sites to links: one link per program, object and process (or one per site, by perf
  * events). Begins are attached before ends, so that no end waits for a begin that nobody saw. */
 #include "attach.h"
+#include "custom.h"
 #include "placement.h"
 #include "plan.h"
 
@@ -20,6 +21,8 @@ struct attachment {
 	enum point point;
 	const pid_t *pids; /* pid_count of them; none: every process */
 	size_t pid_count;
+	struct custom *custom;
+	bool is_custom_only; /* nothing is measured */
 	struct attach_links links;
 };
 

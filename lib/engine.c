@@ -296,8 +296,8 @@ static int update(struct bpf_map *map, uint32_t key, const void *value, struct p
 	return error_errno(err, -errno, "cannot fill the BPF map '%s'", bpf_map__name(map));
 }
 
-int engine_set_argument(struct engine *engine, uint32_t site, const struct argument *argument,
-			struct probekit_error *err)
+int engine_set_argument(struct engine *engine, uint32_t site,
+			const struct probekit_argument *argument, struct probekit_error *err)
 {
 	return update(engine->bpf->maps.arguments, site, argument, err);
 }

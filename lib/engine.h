@@ -57,8 +57,8 @@ int engine_program_fd(const struct engine *engine, enum program program);
 /* Scale of the rows: 6, or less where the rows would take more than the memory budget. */
 int32_t engine_scale(const struct engine *engine);
 
-int engine_set_argument(struct engine *engine, uint32_t site, const struct argument *argument,
-			struct probekit_error *err);
+int engine_set_argument(struct engine *engine, uint32_t site,
+			const struct probekit_argument *argument, struct probekit_error *err);
 int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct probekit_error *err);
 
 /* From here on events are recorded; spans open at this moment (CLOCK_MONOTONIC) are counted as in

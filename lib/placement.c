@@ -49,10 +49,10 @@ static int16_t register_offset(int8_t reg)
 }
 #endif
 
-static struct argument argument_of(const struct sdt_arg *arg)
+static struct probekit_argument argument_of(const struct sdt_arg *arg)
 {
-	struct argument none = {.kind = ARGUMENT_NONE, .reg = -1, .index = -1};
-	struct argument a = {
+	struct probekit_argument none = {.kind = PROBEKIT_ARGUMENT_NONE, .reg = -1, .index = -1};
+	struct probekit_argument a = {
 		.value = arg->value,
 		.reg = register_offset(arg->reg),
 		.index = register_offset(arg->index),
@@ -64,14 +64,13 @@ static struct argument argument_of(const struct sdt_arg *arg)
 		return none;
 	switch (arg->kind) {
 	case SDT_ARG_CONSTANT:
-		a.kind = ARGUMENT_CONSTANT;
+		a.kind = PROBEKIT_ARGUMENT_CONSTANT;
 		return a;
 	case SDT_ARG_REGISTER:
-		a.kind = ARGUMENT_REGISTER;
-		a.value = 0;
+		a.kind = PROBEKIT_ARGUMENT_REGISTER;
 		return a.reg < 0 ? none : a;
 	case SDT_ARG_MEMORY:
-		a.kind = ARGUMENT_MEMORY;
+		a.kind = PROBEKIT_ARGUMENT_MEMORY;
 		a.scale_shift = arg->scale == 8 ? 3 : arg->scale == 4 ? 2 : arg->scale == 2 ? 1 : 0;
 		if ((a.reg < 0 && arg->reg != SDT_NO_REGISTER) ||
 		    (a.index < 0 && arg->index != SDT_NO_REGISTER))
@@ -89,33 +88,60 @@ static bool crosses_page(uint64_t offset, uint64_t size_bytes)
 	return offset % PAGE_BYTES + size_bytes > PAGE_BYTES;
 }
 
-void placement_choose(const struct sdt_site *site, enum point point, struct placement *placement)
+struct probekit_argument placement_argument(const struct sdt_site *site,
+					    const struct placement *placement, unsigned int n)
 {
-	bool has_argument = site->arg_count > 0;
-	const struct sdt_arg *first = &site->args[0];
+	struct probekit_argument argument = {
+		.kind = PROBEKIT_ARGUMENT_NONE, .reg = -1, .index = -1};
 
-	*placement = (struct placement){
-		.offset = site->offset,
-		.argument = {.kind = ARGUMENT_NONE, .reg = -1, .index = -1},
-	};
-	if (has_argument)
-		placement->argument = argument_of(first);
+	if (n >= site->arg_count)
+		return argument;
+	argument = argument_of(&site->args[n]);
+	/* As an address, and just as well as a value. */
+	if (placement->flags & COOKIE_SP_SHIFTED && site->args[n].reg == STACK_REGISTER)
+		argument.value += SITE_SP_SHIFT_BYTES;
+	return argument;
+}
+
+uint32_t placement_function_arguments(bool is_end,
+				      struct probekit_argument arguments[PROBEKIT_MAX_ARGUMENTS])
+{
+#if defined(__x86_64__)
+	/* System V ABI for AMD64, 3.2.3: rdi, rsi, rdx, rcx, r8, r9; rax. By DWARF number. */
+	static const int8_t given[] = {5, 4, 1, 2, 8, 9};
+#elif defined(__aarch64__)
+	static const int8_t given[] = {0, 1, 2, 3, 4, 5, 6, 7};
+#endif
+	uint32_t count = is_end ? 1 : sizeof(given);
+
+	for (uint32_t i = 0; i < count; i++)
+		arguments[i] = (struct probekit_argument){
+			.kind = PROBEKIT_ARGUMENT_REGISTER,
+			.reg = register_offset(is_end ? 0 : given[i]),
+			.index = -1,
+			.is_signed = 1,
+		};
+	return count;
+}
+
+static void choose_point(const struct sdt_site *site, enum point point, struct placement *placement)
+{
 	if (site->form == SDT_FORM_FOREIGN || point == POINT_NOP)
 		return;
 	if (point == POINT_NOP10) {
 		if (!crosses_page(site->offset + SDT_NOP10_OFFSET, NOP10_BYTES))
 			placement->offset += SDT_NOP10_OFFSET;
-		return;
-	}
-	if (site->form == SDT_FORM_THUNK) {
+	} else if (site->form == SDT_FORM_THUNK) {
 		placement->offset += SDT_THUNK_NOP5_OFFSET;
-		return;
+	} else {
+		placement->offset += SDT_INLINE_NOP5_OFFSET;
+		placement->flags = COOKIE_SP_SHIFTED;
 	}
-	/* The value of rsp itself as argument is not worth another kind: leave such a site slow. */
-	if (has_argument && first->kind == SDT_ARG_REGISTER && first->reg == STACK_REGISTER)
-		return;
-	placement->offset += SDT_INLINE_NOP5_OFFSET;
-	placement->flags = COOKIE_SP_SHIFTED;
-	if (has_argument && first->kind == SDT_ARG_MEMORY && first->reg == STACK_REGISTER)
-		placement->argument.value += SITE_SP_SHIFT_BYTES;
+}
+
+void placement_choose(const struct sdt_site *site, enum point point, struct placement *placement)
+{
+	*placement = (struct placement){.offset = site->offset};
+	choose_point(site, point, placement);
+	placement->argument = placement_argument(site, placement, 0);
 }

@@ -17,11 +17,17 @@ enum point {
 const char *point_name(enum point point);
 
 struct placement {
-	uint64_t offset;	  /* in the file */
-	uint32_t flags;		  /* COOKIE_SP_SHIFTED */
-	struct argument argument; /* of argument 1; ARGUMENT_NONE without */
+	uint64_t offset;		   /* in the file */
+	uint32_t flags;			   /* COOKIE_SP_SHIFTED */
+	struct probekit_argument argument; /* of argument 1; PROBEKIT_ARGUMENT_NONE without */
 };
 
 void placement_choose(const struct sdt_site *site, enum point point, struct placement *placement);
+/* Argument `n`, from 0, of the site as it is to be read there. */
+struct probekit_argument placement_argument(const struct sdt_site *site,
+					    const struct placement *placement, unsigned int n);
+/* Fills what a function is given in registers, or at its end what it returns, as whole registers; how many. */
+uint32_t placement_function_arguments(bool is_end,
+				      struct probekit_argument arguments[PROBEKIT_MAX_ARGUMENTS]);
 
 #endif

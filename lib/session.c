@@ -83,6 +83,7 @@ void probekit_session_free(struct probekit_session *session)
 		close(session->watched[i].pidfd);
 	free(session->watched);
 	free(session->pids);
+	custom_done(&session->custom);
 	plan_done(&session->plan);
 	selection_done(&session->selection);
 	objects_done(&session->objects);
@@ -301,7 +302,7 @@ static int follow_command(struct probekit_session *session, struct probekit_erro
 			session, PROBEKIT_LOG_WARNING,
 			"%zu probes of libraries opened later found no room and are not measured",
 			session->plan.left_out - left_out);
-	if (session->plan.site_count == sites)
+	if (session->plan.site_count == sites && !custom_has_events(&session->custom))
 		return 0;
 	result = session_attach(session, sites, &problem);
 	if (!result)

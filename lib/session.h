@@ -5,6 +5,7 @@
 #include "attachment.h"
 #include "calibrate.h"
 #include "command.h"
+#include "custom.h"
 #include "features.h"
 #include "plan.h"
 #include "proc_maps.h"
@@ -96,6 +97,7 @@ struct probekit_session {
 
 	struct features features;
 	struct plan plan;
+	struct custom custom;
 	struct engine *engine;
 	struct attachment attachment;
 	struct attach_links *batches; /* of functions; number i + 1 is batches[i] */
@@ -136,6 +138,8 @@ void session_log(const struct probekit_session *session, enum probekit_log_level
 		 const char *format, ...) ERROR_PRINTF(3, 4);
 /* An error once the session has started. */
 int session_require_new(const struct probekit_session *session, struct probekit_error *err);
+/* Are links limited to processes? */
+bool session_has_pid(const struct probekit_session *session);
 /* Adds a process to those that are waited for. */
 int session_watch(struct probekit_session *session, pid_t pid, struct probekit_error *err);
 /* Plans the probes of objects[index]. */

@@ -73,6 +73,17 @@ int session_plan_object(struct probekit_session *session, uint32_t index,
 					   &session->selection, err);
 }
 
+/* By default spans are measured where there are any, if it is single probes that programs are for. */
+static int require_probes(const struct probekit_session *session, struct probekit_error *err)
+{
+	const struct selection *selection = &session->selection;
+
+	if (custom_has_events(&session->custom) && !selection->glob_count &&
+	    !selection->pair_count && !selection->function_count)
+		return 0;
+	return plan_require(&session->plan, &session->objects, selection, err);
+}
+
 static int make_plan(struct probekit_session *session, struct probekit_error *err)
 {
 	int result = 0;
@@ -83,9 +94,7 @@ static int make_plan(struct probekit_session *session, struct probekit_error *er
 		return result;
 	plan_number_rows(&session->plan);
 	/* What a command has not itself, it may execute or open. */
-	return session->command.argv
-		       ? 0
-		       : plan_require(&session->plan, &session->objects, &session->selection, err);
+	return session->command.argv ? 0 : require_probes(session, err);
 }
 
 static bool has_kind(const struct plan *plan, enum probekit_kind kind)
@@ -119,7 +128,6 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.slow_over_ns = session->options.slow_over_ns,
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
 	};
-	bool with_pid = session->pid_count || may_grow;
 	int result;
 
 	plan->max_probes = plan->probe_count + (may_grow ? SPARE_PROBES : 0);
@@ -128,9 +136,13 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	options.probes = ENGINE_PROBE(plan->max_probes);
 	options.rows = ENGINE_ROW(plan->max_rows);
 	options.sites = ENGINE_SITE(plan->max_sites);
-	if (!may_grow)
-		leave_out_programs(plan, options.leaves_out);
-	result = features_choose_attach(&session->features, with_pid, &options.use_multi, err);
+	if (!may_grow || session->options.only_programs)
+		leave_out_programs(session->options.only_programs ? &(struct plan){0} : plan,
+				   options.leaves_out);
+	result = features_choose_attach(&session->features, session_has_pid(session),
+					&options.use_multi, err);
+	if (!result)
+		result = custom_check(&session->custom, options.use_multi, err);
 	if (result)
 		return result;
 	session->history = calloc(plan->max_rows + 1, sizeof(*session->history));
@@ -151,11 +163,18 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.objects = &session->objects,
 		.plan = plan,
 		.use_multi = options.use_multi,
+		.custom = &session->custom,
+		.is_custom_only = session->options.only_programs,
 	};
 	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
 		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration);
 	session->attachment.point = session->calibration.point;
 	return 0;
+}
+
+bool session_has_pid(const struct probekit_session *session)
+{
+	return session->pid_count || session->command.argv;
 }
 
 int session_attach(struct probekit_session *session, uint32_t from_site, struct probekit_error *err)
@@ -198,11 +217,15 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 {
 	int result;
 
+	if (session->options.only_programs && !session->custom.program_count)
+		return error_usage(err, "only programs are to be attached, and none was added");
 	result = find_objects(session, err);
 	if (!result)
 		result = make_plan(session, err);
 	if (!result) {
 		features_detect(&session->features);
+		if (session->options.only_programs)
+			session->features.has[FEATURE_BREAKDOWN] = false;
 		if (is_real_time_kernel()) {
 			session->features.has[FEATURE_BREAKDOWN] = false;
 			session_log(session, PROBEKIT_LOG_WARNING,
@@ -224,13 +247,17 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		result = session_attach(session, 0, err);
 	if (!result)
 		result = session_attach_functions(session, err);
+	if (!result)
+		result = custom_attach(&session->custom, &session->attachment, true, err);
+	if (!result && !session->command.argv)
+		result = custom_require(&session->custom, err);
 	if (result)
 		return result;
 	note_start(session);
 	if (!session->command.argv)
 		return 0;
 	result = command_release(&session->command, err);
-	if (!result && plan_require(&session->plan, &session->objects, &session->selection, NULL))
+	if (!result && (require_probes(session, NULL) || custom_require(&session->custom, NULL)))
 		session_log(
 			session, PROBEKIT_LOG_WARNING,
 			"'%s' itself has not all that was asked for; what it executes and opens is watched",

@@ -56,7 +56,9 @@ static struct probekit_session *try_start(const struct measure *what, struct pro
 		options.log = note_line;
 	if (probekit_session_new(&options, &session, err))
 		return NULL;
-	if (add_target(session, what, err) || probekit_session_start(session, err)) {
+	if (add_target(session, what, err) ||
+	    (what->prepare && what->prepare(session, what->prepare_arg, err)) ||
+	    probekit_session_start(session, err)) {
 		probekit_session_free(session);
 		return NULL;
 	}

@@ -88,6 +88,9 @@ struct measure {
 	const char *const *globs; /* NULL-terminated */
 	const char *pair;
 	const char *awaited; /* of measure_run(): the row upon which the command reads "go" */
+	/* Before the start; `arg` is the next. NULL: nothing. */
+	int (*prepare)(struct probekit_session *session, void *arg, struct probekit_error *err);
+	void *prepare_arg;
 	struct probekit_session_options options;
 };
 

@@ -39,7 +39,8 @@ test_names() {
 
 run_guest() {
 	set -- --kernel "$1" --timeout "$limit" --dir "$build/tests/programs" \
-		--file "$build/probekit" --file "$build/examples/embed"
+		--file "$build/probekit" --file "$build/examples/embed" \
+		--file "$build/examples/bytes" --file "$build/examples/store"
 	tests=$(test_names)
 	for test in $tests; do
 		set -- "$@" --file "$build/tests/$test"
