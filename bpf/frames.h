@@ -277,6 +277,7 @@ struct end {
 	__u16 kind;
 	__u8 is_late;
 	__u8 is_part; /* of a function that began before it: needs no begin of its own */
+	__u8 is_exit; /* at an instruction that may leave a function: it does where the sp is the entry's */
 };
 
 /* An end without begin: was the span open before we came? On the native stack it was when the
@@ -308,11 +309,19 @@ static __always_inline void count_unmatched(const struct end *end, struct thread
 		COUNT(end->probe, unmatched_end);
 }
 
+/* A function may jump to a part of itself, and both return at once: the first return is that of the part,
+ * which has no frame. */
+static __always_inline bool is_of_part_only(const struct frame *frame, const struct end *end)
+{
+	return end->is_part && !end->is_exit && !frame->key;
+}
+
 struct match {
 	struct thread *thread;
 	const struct end *end;
 	__u64 nearest;
 	__u32 found; /* index, or MAX_DEPTH */
+	bool is_inside; /* of a function that has more on its stack than at its entry */
 };
 
 static long match_one(__u32 i, struct match *match)
@@ -332,7 +341,11 @@ static long match_one(__u32 i, struct match *match)
 			return 0;
 		distance = frame->sp - end->sp;
 	}
-	if (end->kind == FRAME_FUNCTION && distance)
+	if (end->kind == FRAME_FUNCTION && distance) {
+		match->is_inside = true;
+		return 0;
+	}
+	if (end->kind == FRAME_FUNCTION && is_of_part_only(frame, end))
 		return 0;
 	if (distance <= match->nearest) { /* the newest of equals */
 		match->nearest = distance;
@@ -400,7 +413,8 @@ static __always_inline bool is_of_overflow(struct thread *thread, const struct e
 static __always_inline bool is_plain_end(const struct frame *frame, const struct end *end)
 {
 	return frame->probe == end->probe && frame->kind == end->kind && has_sp(end->kind) &&
-	       frame->sp - end->sp <= (end->kind == FRAME_SCOPED ? CALL_BYTES : 0);
+	       frame->sp - end->sp <= (end->kind == FRAME_SCOPED ? CALL_BYTES : 0) &&
+	       !is_of_part_only(frame, end);
 }
 
 /* Closes the span that `end` belongs to and returns its frame's index, at which it can be read until
@@ -430,7 +444,7 @@ static __always_inline __u32 pop(struct thread *thread, struct end *end)
 	bpf_loop(MAX_DEPTH, match_one, &match, 0);
 	frame = frame_at(thread, match.found);
 	if (!frame) {
-		if (!end->is_part)
+		if (!end->is_part && !(end->is_exit && match.is_inside))
 			count_unmatched(end, thread);
 		return MAX_DEPTH;
 	}

@@ -96,7 +96,7 @@ struct frame {
 	__u64 begin_ns;
 	__u64 sp;
 	__u64 stack; /* struct thread.stack when it began */
-	__s64 key;   /* key, or the lock's address */
+	__s64 key;   /* key, or the lock's address, or not 0 where a part of a function was entered */
 	__u32 site;
 	__u16 probe;
 	__u8 kind;

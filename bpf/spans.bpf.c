@@ -70,6 +70,8 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		frame.stack = stack_of(thread, frame.sp);
 	if (kind == FRAME_FUNCTION && is_inside_part(thread, cookie))
 		return 0;
+	if (kind == FRAME_FUNCTION)
+		frame.key = !!(cookie_flags(cookie) & COOKIE_IS_PART);
 	if (kind == FRAME_SCOPED && cookie_flags(cookie) & COOKIE_HAS_KEY) {
 		frame.has_key = true;
 		if (read_argument(ctx, frame.site, &frame.key)) {
@@ -153,6 +155,12 @@ static __always_inline bool is_left(struct pt_regs *ctx, __u64 cookie)
 	return !condition || probekit_holds(REGS_FLAGS(ctx), condition);
 }
 
+/* The same for functions, whose ends have more to tell apart: one that the verifier walks once. */
+__noinline __u32 pop_call(struct thread *thread, struct end *end)
+{
+	return end ? pop(thread, end) : MAX_DEPTH;
+}
+
 /* Behind the return, or at an instruction that leaves the function. */
 SEC("?uprobe")
 int function_return(struct pt_regs *ctx)
@@ -165,6 +173,7 @@ int function_return(struct pt_regs *ctx)
 		.kind = FRAME_FUNCTION,
 		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
 		.is_part = !!(cookie_flags(cookie) & COOKIE_IS_PART),
+		.is_exit = !!(cookie_flags(cookie) & COOKIE_AT_EXIT),
 	};
 	struct thread *thread;
 	__u32 at;
@@ -173,7 +182,7 @@ int function_return(struct pt_regs *ctx)
 	if (is_silent(cookie) || !is_left(ctx, cookie))
 		return 0;
 	thread = thread_current(true);
-	at = pop(thread, &end);
+	at = pop_call(thread, &end);
 	if (thread && at < MAX_DEPTH)
 		record_span(cookie_operand(cookie), end.probe, thread, at, now);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the list of what could be measured: spans, pairs and singles of other USDT probes, and, where asked
- * for, functions. */
+/* Owns the list of what could be measured: spans, pairs and singles of other USDT probes, and,
+ * where asked for, functions. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,14 +323,6 @@ static void drop_repeated(struct probekit_catalog *catalog)
 	catalog->size = kept;
 }
 
-static bool may_unwind(const struct probekit_catalog *catalog)
-{
-	for (size_t i = 0; i < catalog->objects.size; i++)
-		if (functions_may_unwind(catalog->objects.items[i]))
-			return true;
-	return false;
-}
-
 static int no_library(const struct probekit_catalog *catalog, const char *library,
 		      struct probekit_error *err)
 {
@@ -357,13 +349,14 @@ int probekit_catalog_add_functions(struct probekit_catalog *catalog, const char 
 {
 	const struct object *first = NULL;
 	size_t before = catalog->size;
-	bool unwinds = may_unwind(catalog);
+	bool unwinds = false;
 	char library[256];
 	const char *glob;
 	int result = functions_split(pattern, library, sizeof(library), &glob);
 
 	if (result)
 		return error_usage(err, "the library's name in '%s' is too long", pattern);
+	unwinds = library[0] && functions_are_unwound(&catalog->objects);
 	for (size_t i = 0; i < catalog->objects.size && !result; i++) {
 		const struct object *object = catalog->objects.items[i];
 

@@ -151,8 +151,8 @@ static bool is_overwritten_by_calls(uint8_t reg)
 	return reg != 3 && reg != RSP && reg != 5 && reg < 12;
 }
 
-/* A jump to what register `reg` holds, or, where that is NO_REGISTER, to what cannot be told without what
- * comes before. */
+/* A jump to what register `reg` holds, or, where that is NO_REGISTER, to what cannot be told
+ * without what comes before. */
 static enum function_step look_back(const ZydisDecoder *decoder, const struct function_code *code,
 				    uint8_t reg, uint64_t *table)
 {

@@ -20,8 +20,9 @@ enum function_step {
 struct function_instruction {
 	enum function_step step;
 	uint64_t target;
-	bool is_padding; /* does nothing */
-	uint8_t condition; /* of STEP_BRANCH: 16 plus it in x86's encoding; 0: has none (loop, jrcxz) */
+	bool is_padding;   /* does nothing */
+	uint8_t condition; /* of STEP_BRANCH: 16 plus it in x86's encoding; 0: has none (loop,
+			      jrcxz) */
 };
 
 struct function_code {
@@ -35,8 +36,8 @@ struct function_code {
 
 #define FUNCTION_CODE_MAX (16u << 20)
 
-/* `bytes` must stay. -ENOTSUP: of a machine that is not understood; -EILSEQ: what stands there is no
- * code; -ENOMEM. */
+/* `bytes` must stay. -ENOTSUP: of a machine that is not understood; -EILSEQ: what stands there is
+ * no code; -ENOMEM. */
 int function_code_decode(const void *bytes, uint32_t size_bytes, uint64_t address,
 			 struct function_code *code) __attribute__((warn_unused_result));
 void function_code_done(struct function_code *code);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Owns what the kernel does with a probed instruction (arch/x86/kernel/uprobes.c, since 4.19: it
- * emulates near calls and jumps, `push` of a 64-bit register, and the one-byte nop; since 6.18 it
- * replaces the nop of 5 bytes by a call). All else is stepped, and some of it refused.
+ * emulates near calls and jumps, `push` of a 64-bit register, and the one-byte nop). All else is
+ * stepped, and some of it refused.
  */
 #include "function_entry.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#define REFUSED "it begins with an instruction that the kernel does not probe"
+#define REFUSED "it begins with an instruction that cannot be probed"
 
 #if defined(__x86_64__)
 
@@ -26,12 +26,9 @@ bool function_entry_is_push(const unsigned char *code, size_t size_bytes)
 
 static enum probekit_cost cost_of(const unsigned char *code, size_t size_bytes)
 {
-	static const unsigned char nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 	unsigned char first = size_bytes > 0 ? code[0] : 0;
 	unsigned char second = size_bytes > 1 ? code[1] : 0;
 
-	if (begins(code, size_bytes, nop5, sizeof(nop5)))
-		return PROBEKIT_COST_OPTIMISED;
 	if (function_entry_is_push(code, size_bytes))
 		return PROBEKIT_COST_EMULATED;
 	if (first == 0xe8 || first == 0xe9 || first == 0xeb) /* call, jmp */
@@ -50,9 +47,7 @@ bool function_entry_is_probed(const unsigned char *code, size_t size_bytes)
 					    0xed, 0xee, 0xef, 0x62, 0x06, 0x07, 0x0e, 0x16, 0x17,
 					    0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x82,
 					    0x9a, 0xd4, 0xd5, 0xd6, 0xea, 0x6c, 0x6d, 0x6e, 0x6f};
-	/* lar, lsl, syscall, clts, sysret, invd, wbinvd, ud2; wrmsr, sysenter, sysexit */
-	static const unsigned char bad_second[] = {0x02, 0x03, 0x05, 0x06, 0x07, 0x08,
-						   0x09, 0x0b, 0x30, 0x34, 0x35};
+	static const unsigned char bad_second[] = {0x06, 0x07, 0x30}; /* clts, sysret, wrmsr */
 	size_t at = 0;
 
 	while (at < size_bytes && memchr(prefixes, code[at], sizeof(prefixes)))
@@ -65,20 +60,65 @@ bool function_entry_is_probed(const unsigned char *code, size_t size_bytes)
 	       (at + 1 < size_bytes && !memchr(bad_second, code[at + 1], sizeof(bad_second)));
 }
 
+/* The nops of several bytes that compilers and tools leave room with (Intel SDM, volume 2, NOP). */
+static size_t nop_bytes(const unsigned char *code, size_t size_bytes)
+{
+	static const struct {
+		unsigned char bytes[6];
+		unsigned char length; /* of them */
+		unsigned char total;
+	} nops[] = {
+		{{0x66, 0x90}, 2, 2},
+		{{0x0f, 0x1f, 0x00}, 3, 3},
+		{{0x0f, 0x1f, 0x40}, 3, 4},
+		{{0x0f, 0x1f, 0x44}, 3, 5},
+		{{0x66, 0x0f, 0x1f, 0x44}, 4, 6},
+		{{0x0f, 0x1f, 0x80}, 3, 7},
+		{{0x0f, 0x1f, 0x84}, 3, 8},
+		{{0x66, 0x0f, 0x1f, 0x84}, 4, 9},
+		{{0x66, 0x2e, 0x0f, 0x1f, 0x84}, 5, 10},
+	};
+
+	for (size_t i = 0; i < sizeof(nops) / sizeof(nops[0]); i++)
+		if (size_bytes >= nops[i].total &&
+		    begins(code, size_bytes, nops[i].bytes, nops[i].length))
+			return nops[i].total;
+	return 0;
+}
+
+/* Single-stepped, it saves the flag that says so, and the program dies where it restores that. */
+#define PUSHF 0x9c
+
 struct function_placement function_entry_place(const unsigned char *code, size_t size_bytes)
 {
 	static const unsigned char endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
-	struct function_placement placement = {.cost = cost_of(code, size_bytes)};
-	enum probekit_cost next;
+	struct function_placement placement = {0};
+	bool has_nop = false;
+	size_t skip = 0;
 
-	if (!function_entry_is_probed(code, size_bytes))
+	/* Neither changes a register: behind them the function is still all ahead. Linux 6.18 turns a probed
+	 * nop of 5 bytes into a call that forked children die of, and never runs a probe at one of 10. */
+	for (;;) {
+		size_t nop = nop_bytes(code + skip, size_bytes - skip);
+
+		if (nop)
+			has_nop = true;
+		else if (begins(code + skip, size_bytes - skip, endbr64, sizeof(endbr64)))
+			nop = sizeof(endbr64);
+		else
+			break;
+		skip += nop;
+	}
+	placement.cost = cost_of(code + skip, size_bytes - skip);
+	if (has_nop || placement.cost != PROBEKIT_COST_STEPPED) {
+		placement.skip_bytes = skip;
+	} else {
+		skip = 0;
+		placement.cost = cost_of(code, size_bytes);
+	}
+	if (!function_entry_is_probed(code + skip, size_bytes - skip) ||
+	    (skip < size_bytes && code[skip] == PUSHF))
 		placement.refused = REFUSED;
-	if (!begins(code, size_bytes, endbr64, sizeof(endbr64)))
-		return placement;
-	/* It changes no register: behind it the function is still all ahead. */
-	next = cost_of(code + sizeof(endbr64), size_bytes - sizeof(endbr64));
-	if (next != PROBEKIT_COST_STEPPED)
-		placement = (struct function_placement){sizeof(endbr64), next, NULL};
 	return placement;
 }
 

@@ -111,8 +111,8 @@ static bool is_linkage(const struct search *search, uint64_t address)
 	return false;
 }
 
-/* Where the jump leads to the probe at the function's entry: a call of itself that has become a jump, or
- * a loop? The stack tells where the entry pushes. */
+/* Where the jump leads to the probe at the function's entry: a call of itself that has become a
+ * jump, or a loop? The stack tells where the entry pushes. */
 enum own_beginning { NOT_THERE, IS_CALL, IS_DOUBTFUL };
 
 static enum own_beginning own_beginning(const struct search *search, const struct piece *from,
@@ -129,8 +129,9 @@ static enum own_beginning own_beginning(const struct search *search, const struc
 	return code && function_entry_is_push(code, 2) ? IS_CALL : IS_DOUBTFUL;
 }
 
-/* The part of the function that has been split off, and that a jump goes to. False: it is another function.
- * Compilers rarely leave a function by a conditional jump, but often go to a part by one. */
+/* The part of the function that has been split off, and that a jump goes to. False: it is another
+ * function. Compilers rarely leave a function by a conditional jump, but often go to a part by one.
+ */
 static bool find_part(const struct search *search, const struct function_instruction *jump,
 		      uint64_t *address, uint64_t *size_bytes)
 {
@@ -155,8 +156,8 @@ static bool find_part(const struct search *search, const struct function_instruc
 	return jump->step == STEP_BRANCH || frame->begins_inside;
 }
 
-/* 0: the jump stays within the function, 1: it leaves it; or refused, as 1, or -ENOMEM. A part that is met
- * here is added. */
+/* 0: the jump stays within the function, 1: it leaves it; or refused, as 1, or -ENOMEM. A part that
+ * is met here is added. */
 static int leaves(struct search *search, size_t from, const struct function_instruction *jump)
 {
 	const struct piece *own = piece_at(search, jump->target);
@@ -185,7 +186,8 @@ static int leaves(struct search *search, size_t from, const struct function_inst
 	return function_code_has(&own->code, jump->target) ? 0 : refuse(search, no_code);
 }
 
-/* Is this address code of the function? Absolute tables stand in the files of fixed programs alone. */
+/* Is this address code of the function? Absolute tables stand in the files of fixed programs alone.
+ */
 static int table_leaves(struct search *search, uint64_t table)
 {
 	const void *bytes;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_FUNCTION_FRAMES_H
 #define PROBEKIT_FUNCTION_FRAMES_H
-/* The pieces of code that .eh_frame tells of, which stripped files keep: also those without a symbol. */
+/* The pieces of code that .eh_frame tells of, which stripped files keep: also those without a
+ * symbol. */
 #include "elf_file.h"
 
 struct function_frame {
 	uint64_t address;
 	uint64_t size_bytes;
-	/* The stack is not as a call leaves it: a part of a function that has been split off, and is jumped to. */
+	/* The stack is not as a call leaves it: a part of a function that has been split off, and
+	 * is jumped to. */
 	bool begins_inside;
 };
 

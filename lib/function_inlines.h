@@ -5,8 +5,8 @@
 #include "functions.h"
 #include "module.h"
 
-/* Fills `inlined` and `first_inlined` of each function, and adds those that match and exist only so, as
- * refused. Without debug information nothing changes. -ENOMEM. */
+/* Fills `inlined` and `first_inlined` of each function, and adds those that match and exist only
+ * so, as refused. Without debug information nothing changes. -ENOMEM. */
 int function_inlines_find(struct module *module, const char *pattern, struct functions *functions)
 	__attribute__((warn_unused_result));
 

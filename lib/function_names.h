@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_FUNCTION_NAMES_H
 #define PROBEKIT_FUNCTION_NAMES_H
-/* What symbols say about the functions of the source: of which one each is a piece, and which of them a
- * pattern means. */
+/* What symbols say about the functions of the source: of which one each is a piece, and which of
+ * them a pattern means. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,8 +21,8 @@ size_t function_name_base(const char *symbol, enum function_piece *piece);
  * suffixes. The forms of a constructor or destructor are told apart by " [base]", " [deleting]". */
 void function_name_display(const char *symbol, char name[DEMANGLED_BYTES_MAX]);
 
-/* Does the glob name the function: by its symbol without suffixes, or demangled, with its parameters or
- * without? */
+/* Does the glob name the function: by its symbol without suffixes, or demangled, with its
+ * parameters or without? */
 bool function_name_matches(const char *symbol, const char *pattern);
 
 #endif

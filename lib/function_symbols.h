@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_FUNCTION_SYMBOLS_H
 #define PROBEKIT_FUNCTION_SYMBOLS_H
-/* The symbols of an object's functions, by address, from wherever they are: the object, its debug file, or
- * .gnu_debugdata. */
+/* The symbols of an object's functions, by address, from wherever they are: the object, its debug
+ * file, or .gnu_debugdata. */
 #include "module.h"
 #include "object.h"
 

@@ -30,7 +30,7 @@ static const char *const unwinding[] = {
 };
 
 /* The C library has them whether they are used or not. */
-static const char *const switching[] = {"swapcontext", "setcontext", "makecontext"};
+static const char *const switching[] = {"swapcontext", "setcontext", "makecontext", "sigaltstack"};
 
 #define HAS(names, name) has((names), sizeof(names) / sizeof((names)[0]), (name))
 
@@ -106,4 +106,19 @@ bool functions_may_unwind(const struct object *object)
 	}
 	module_cache_free(cache);
 	return may_unwind;
+}
+
+bool functions_are_unwound(const struct objects *objects)
+{
+	static const char *const own[] = {"libc", "libgcc_s", "libstdc++", "ld-linux*", "ld-musl*"};
+
+	for (size_t o = 0; o < objects->size; o++) {
+		bool is_own = false;
+
+		for (size_t i = 0; i < sizeof(own) / sizeof(*own) && !is_own; i++)
+			is_own = functions_is_library(own[i], objects->items[o]->path);
+		if (!is_own && functions_may_unwind(objects->items[o]))
+			return true;
+	}
+	return false;
 }

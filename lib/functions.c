@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the way from symbols to functions: which match, which belong together, and what speaks against
- * probing them. */
+/* Owns the way from symbols to functions: which match, which belong together, and what speaks
+ * against probing them. */
 #include "functions.h"
 
 #include <errno.h>

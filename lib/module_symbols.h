@@ -7,8 +7,8 @@
 
 struct module_symbols;
 
-/* The module's debug information, its own or its debug file's, at the file's own addresses; NULL: there
- * is none, or it refers to a part that is not there. */
+/* The module's debug information, its own or its debug file's, at the file's own addresses; NULL:
+ * there is none, or it refers to a part that is not there. */
 Dwarf *module_dwarf(struct module *module);
 
 /* Opens nothing yet. -ENOMEM. To be freed before the module is. */

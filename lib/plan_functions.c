@@ -92,28 +92,11 @@ static bool is_planned(const struct plan *plan, uint32_t object, uint64_t offset
 	return false;
 }
 
-/* Whatever calls back into a library may unwind through it. The run-time environment's own files are
- * in every process, and do it for others only. */
-static bool processes_unwind(const struct objects *objects)
-{
-	static const char *const own[] = {"libc", "libgcc_s", "libstdc++", "ld-linux*", "ld-musl*"};
-
-	for (size_t o = 0; o < objects->size; o++) {
-		bool is_own = false;
-
-		for (size_t i = 0; i < sizeof(own) / sizeof(*own) && !is_own; i++)
-			is_own = functions_is_library(own[i], objects->items[o]->path);
-		if (!is_own && functions_may_unwind(objects->items[o]))
-			return true;
-	}
-	return false;
-}
-
 static int add_pattern(struct plan *plan, const struct objects *objects, uint32_t index,
 		       struct function_pattern *pattern, struct probekit_error *err)
 {
 	const struct object *object = objects->items[index];
-	bool may_unwind = *pattern->library && processes_unwind(objects);
+	bool may_unwind = *pattern->library && functions_are_unwound(objects);
 	struct functions functions;
 	int result = functions_find(object, pattern->glob, FUNCTIONS_TO_PROBE, may_unwind,
 				    &functions, err);

@@ -20,8 +20,8 @@ struct symbol {
 /* Of several names of one address the lowest is shown. */
 unsigned char symbol_rank(const GElf_Sym *symbol, const char *name);
 
-/* May the names be read that libdwfl gives for the symbols of this file? It does not see to it that they
- * end within their section. */
+/* May the names be read that libdwfl gives for the symbols of this file? It does not see to it that
+ * they end within their section. */
 bool symbol_names_end(Elf *elf);
 
 struct symbol_table {

@@ -645,8 +645,8 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_open_pid(pid_t pid,
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_add_functions(
 	struct probekit_catalog *catalog, const char *pattern, struct probekit_error *err);
 /* 0, or -ENOENT where the catalog is empty, with what could be done about it. */
-PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_require(const struct probekit_catalog *catalog,
-							      struct probekit_error *err);
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_catalog_require(
+	const struct probekit_catalog *catalog, struct probekit_error *err);
 PROBEKIT_API void probekit_catalog_free(struct probekit_catalog *catalog);
 PROBEKIT_API size_t probekit_catalog_size(const struct probekit_catalog *catalog);
 PROBEKIT_API const struct probekit_catalog_entry *probekit_catalog_entry(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An ELF file of any bytes: its functions are looked for in every way, and all that is said of them is
- * touched. */
+/* An ELF file of any bytes: its functions are looked for in every way, and all that is said of them
+ * is touched. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

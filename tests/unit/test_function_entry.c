@@ -10,7 +10,6 @@
 
 #if defined(__x86_64__)
 
-#define OPTIMISED PROBEKIT_COST_OPTIMISED
 #define EMULATED PROBEKIT_COST_EMULATED
 #define STEPPED PROBEKIT_COST_STEPPED
 #define ENDBR64 "\xf3\x0f\x1e\xfa"
@@ -36,16 +35,19 @@ static void probes_are_placed_where_they_are_cheap(void **state)
 		{CODE("\xe8\x00\x00\x00\x00"), 0, EMULATED},	      /* call */
 		{CODE("\x74\x00\xc3"), 0, EMULATED},		      /* je */
 		{CODE("\x0f\x85\x00\x00\x00\x00"), 0, EMULATED},      /* jne */
-		{CODE("\x0f\x1f\x44\x00\x00\x55"), 0, OPTIMISED},     /* nop of 5 bytes */
-		{CODE("\x0f\x1f\x40\x00\x55"), 0, STEPPED},	      /* nop of 4 bytes */
+		{CODE("\x0f\x1f\x44\x00\x00\x55"), 5, EMULATED},      /* nop of 5 bytes, push */
+		{CODE("\x0f\x1f\x44\x00\x00\x31\xc0"), 5, STEPPED},   /* the same, xor */
+		{CODE("\x0f\x1f\x40\x00\x55"), 4, EMULATED},	      /* nop of 4 bytes, push */
+		{CODE("\x66\x2e\x0f\x1f\x84\x00\x00\x00\x00\x00\x55"), 10, EMULATED},
 		{CODE("\x48\x83\xec\x08"), 0, STEPPED},		      /* sub $8, %rsp */
 		{CODE("\x31\xc0\xc3"), 0, STEPPED},		      /* xor %eax, %eax */
 		{CODE("\xc3"), 0, STEPPED},			      /* ret */
 		{CODE(ENDBR64 "\x55"), 4, EMULATED},		      /* endbr64, push */
 		{CODE(ENDBR64 "\x41\x54"), 4, EMULATED},	      /* endbr64, push %r12 */
-		{CODE(ENDBR64 "\x0f\x1f\x44\x00\x00"), 4, OPTIMISED}, /* endbr64, nop */
+		{CODE(ENDBR64 "\x0f\x1f\x44\x00\x00\x55"), 9, EMULATED}, /* endbr64, nop, push */
 		{CODE(ENDBR64 "\x48\x83\xec\x08"), 0, STEPPED},	      /* endbr64, sub */
 		{CODE(ENDBR64), 0, STEPPED},
+		{CODE("\x0f\x0b"), 0, STEPPED}, /* ud2 */
 	};
 
 	(void)state;
@@ -67,8 +69,9 @@ static void what_the_kernel_does_not_probe_is_refused(void **state)
 		{CODE("\x66\x2e\x0f\x1f\x84\x00"), 0, STEPPED}, /* data16 cs nop */
 		{CODE("\xcc\xc3"), 0, STEPPED},			/* int3 */
 		{CODE("\xf4"), 0, STEPPED},			/* hlt */
-		{CODE("\x0f\x05\xc3"), 0, STEPPED},		/* syscall */
-		{CODE("\x0f\x0b"), 0, STEPPED},			/* ud2 */
+		{CODE("\x9c\x58\xc3"), 0, STEPPED},		/* pushf */
+		{CODE("\x0f\x1f\x44\x00\x00\x9c"), 0, STEPPED},
+		{CODE("\x0f\x30"), 0, STEPPED},			/* wrmsr */
 		{CODE("\x62\xf1\x7c\x48\x28"), 0, STEPPED},	/* an AVX-512 one */
 		{CODE("\x66"), 0, STEPPED},
 		{CODE(""), 0, STEPPED},

@@ -342,7 +342,7 @@ static const struct expected written[] = {
 	{"nothing", "single instruction", 0, 0, {{0}}},
 	{"garbage", "cannot be decoded", 0, 0, {{0}}},
 	{"between", "cannot be decoded", 0, 0, {{0}}},
-	{"locked", "kernel does not probe", 0, 0, {{0}}},
+	{"locked", "instruction that cannot be probed", 0, 0, {{0}}},
 };
 
 static void expect(const struct object *object, const struct expected *expected)
