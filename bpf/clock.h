@@ -214,6 +214,16 @@ static __always_inline void clock_add(struct thread *thread, struct over *over)
 	thread->left_clock = 0;
 }
 
+/* How long the task that is switched to has been runnable since `run_delay`, at `clock`. */
+static __always_inline __u64 queued_since(struct task_struct *task, __u64 run_delay, __u64 clock)
+{
+	__u64 queued_ns = task->sched_info.run_delay - run_delay;
+
+	if (task->sched_info.last_queued)
+		queued_ns += clock - task->sched_info.last_queued;
+	return queued_ns;
+}
+
 /* A switch was not seen: the kernel skips a program now and then. */
 static __always_inline void count_repair(struct thread *thread)
 {
@@ -232,6 +242,7 @@ static __always_inline void clock_repair(struct thread *thread, struct task_stru
 	};
 
 	clock_add(thread, &over);
+	thread->run_ns = 0;
 	count_repair(thread);
 }
 

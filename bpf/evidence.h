@@ -78,6 +78,7 @@ static __always_inline bool copy_stack(struct stack_slot *slot, const struct thr
 
 	slot->left = left;
 	copy_registers(record, regs);
+	undo_uprobes(record, task);
 	copy_user_stack(record, thread, REGS_SP(regs));
 	if (ctx)
 		kernel_bytes = bpf_get_stack(ctx, record->kernel, sizeof(record->kernel), 0);

@@ -418,8 +418,9 @@ static __always_inline bool is_plain_end(const struct frame *frame, const struct
 }
 
 /* Closes the span that `end` belongs to and returns its frame's index, at which it can be read until
- * the next begin; MAX_DEPTH when there is none, which is counted. */
-static __always_inline __u32 pop(struct thread *thread, struct end *end)
+ * the next begin; MAX_DEPTH when there is none, which is counted. A function of its own, so that the
+ * verifier walks it once. */
+__noinline __u32 pop(struct thread *thread, struct end *end)
 {
 	struct match match = {.end = end, .nearest = ~0ull, .found = MAX_DEPTH};
 	struct frame *frame;
@@ -427,8 +428,10 @@ static __always_inline __u32 pop(struct thread *thread, struct end *end)
 
 	/* Ends create the state too, so this is not "nothing has begun here": it was refused. So was
 	 * the begin, which has been counted, or its frame will be, as abandoned. */
-	if (!thread)
+	if (!thread || !end)
 		return MAX_DEPTH;
+	if (thread->left_clock)
+		clock_catch_up(thread); /* while the frames that were open still are */
 	frame = frame_at(thread, thread->depth - 1);
 	is_plain = frame && is_plain_end(frame, end) && !thread->holes;
 	/* A tail call may be too deep at the sp of one that is not. */

@@ -53,6 +53,10 @@ struct thread_struct {
 #error "no register layout for this architecture"
 #endif
 
+/* ---- uprobes ---- */
+
+/* The page of a process to which replaced return addresses lead, and where probed instructions are
+ * single-stepped. */
 struct xol_area {
 	unsigned long vaddr;
 } CORE;
@@ -61,8 +65,30 @@ struct uprobes_state {
 	struct xol_area *xol_area;
 } CORE;
 
+/* A call whose return is probed. */
+struct return_instance {
+	unsigned long stack;
+	unsigned long orig_ret_vaddr;
+	struct return_instance *next; /* that was called before */
+} CORE;
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+	unsigned long vaddr;	 /* of the instruction that is being stepped ... */
+	unsigned long xol_vaddr; /* ... at this address; 0: none is */
+} CORE;
+
+/* ---- memory ---- */
+
+struct rw_semaphore {
+	struct {
+		long counter;
+	} owner;
+} CORE;
+
 struct mm_struct {
 	unsigned long start_stack;
+	struct rw_semaphore mmap_lock;
 	struct uprobes_state uprobes_state;
 } CORE;
 
@@ -93,6 +119,7 @@ struct cfs_rq {
 
 struct sched_entity {
 	struct cfs_rq *cfs_rq;
+	__u64 sum_exec_runtime;
 } CORE;
 
 /* ---- files ---- */
@@ -106,6 +133,7 @@ struct inode {
 	unsigned long i_ino;
 	__u32 i_generation;
 	struct super_block *i_sb;
+	struct rw_semaphore i_rwsem;
 } CORE;
 
 struct qstr {
@@ -173,6 +201,7 @@ struct task_struct {
 	unsigned int flags;
 	struct sched_entity se;
 	struct files_struct *files;
+	struct uprobe_task *utask;
 	void *bpf_storage;
 	unsigned in_iowait : 1;
 	unsigned in_memstall : 1;

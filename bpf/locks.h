@@ -44,6 +44,41 @@ static __always_inline __u32 read_owner(__u64 address, __u32 operation, __u32 va
 	return words[0] == value ? value : 0; /* pthread_join(): the thread's own number */
 }
 
+/* ---- locks of the kernel ---- */
+
+#define OWNER_IS_READERS 1 /* bits of rw_semaphore.owner below the address of a task */
+#define OWNER_FLAGS 7
+
+/* Who holds the semaphore that `waiter` waits for: pid << 32 | tid. 0: readers, or nobody any more, or
+ * itself, as it waits for something else then. */
+static __always_inline __u64 semaphore_owner(__u64 owner, struct task_struct *waiter)
+{
+	struct task_struct *task = (struct task_struct *)(owner & ~(__u64)OWNER_FLAGS);
+	__u32 tid;
+
+	if (!task || owner & OWNER_IS_READERS)
+		return 0;
+	tid = BPF_CORE_READ(task, pid);
+	return tid == (__u32)waiter->pid ? 0 : (__u64)BPF_CORE_READ(task, tgid) << 32 | tid;
+}
+
+static __always_inline __u64 file_owner(struct file *file, struct task_struct *waiter)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	if (!bpf_core_field_exists(inode->i_rwsem.owner.counter))
+		return 0;
+	return semaphore_owner(BPF_CORE_READ(inode, i_rwsem.owner.counter), waiter);
+}
+
+/* Of its address space. */
+static __always_inline __u64 memory_owner(struct task_struct *waiter)
+{
+	if (!bpf_core_field_exists(waiter->mm->mmap_lock.owner.counter))
+		return 0;
+	return semaphore_owner(BPF_CORE_READ(waiter, mm, mmap_lock.owner.counter), waiter);
+}
+
 /* ---- holds ---- */
 
 struct hold {

@@ -28,6 +28,7 @@ WEAK const volatile __u8 syscall_kinds[MAX_SYSCALLS]; /* enum syscall_kind */
 WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: none */
 WEAK const volatile bool has_task_from_pid;
 WEAK const volatile __u16 futex_syscall; /* its number */
+WEAK const volatile __u32 lose_switches; /* for tests: one switch in so many, by chance; 0: none */
 
 /* ---- set while running ---- */
 

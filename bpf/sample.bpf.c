@@ -101,7 +101,8 @@ static __always_inline void copy_kernel_stack(struct stack_record *record, struc
 static __always_inline void sample(void *ctx, const struct thread *thread,
 				   const struct frame *frame, __u64 now)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct stack_record *record = bpf_map_lookup_elem(&sample_rooms, &cpu);
 
@@ -112,6 +113,7 @@ static __always_inline void sample(void *ctx, const struct thread *thread,
 	describe(record, thread, frame, now);
 	copy_kernel_stack(record, regs, ctx);
 	copy_registers(record, regs);
+	undo_uprobes(record, task);
 	copy_user_stack(record, thread, REGS_SP(regs));
 	if (send_record(record))
 		COUNT(frame ? frame->probe : 0, samples_dropped);

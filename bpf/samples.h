@@ -44,6 +44,56 @@ static __always_inline void copy_registers(struct stack_record *record, const st
 }
 #endif
 
+#define REGISTER_IP (SAMPLE_REGISTERS - 1)
+#define STEPPED_BYTES 16 /* at least the longest instruction; at most the room between two */
+
+struct return_walk {
+	struct stack_record *record;
+	struct return_instance *next;
+};
+
+/* The list may be another thread's and change meanwhile: what is read then is not believed by the
+ * library, which looks for the trampoline in the slot. */
+static long copy_return(__u32 i, struct return_walk *walk)
+{
+	struct return_instance *instance = walk->next;
+	struct replaced_return *replaced = &walk->record->returns[i & (SAMPLE_RETURNS - 1)];
+
+	if (!instance || i >= SAMPLE_RETURNS)
+		return 1;
+	replaced->at = BPF_CORE_READ(instance, stack);
+	replaced->address = BPF_CORE_READ(instance, orig_ret_vaddr);
+	walk->next = BPF_CORE_READ(instance, next);
+	walk->record->return_count = i + 1;
+	return 0;
+}
+
+/* What uprobes have changed in the thread, whoever attached them: return addresses on its stack, and
+ * where it stands while they single-step an instruction elsewhere. After copy_registers(). */
+static __always_inline void undo_uprobes(struct stack_record *record, struct task_struct *task)
+{
+	struct uprobe_task *utask = NULL;
+	struct return_walk walk = {.record = record};
+	__u64 stepped;
+
+	record->return_count = 0;
+	record->trampoline = 0;
+	if (bpf_core_field_exists(task->utask) &&
+	    bpf_core_field_exists(walk.next->orig_ret_vaddr) &&
+	    bpf_core_field_exists(task->mm->uprobes_state))
+		utask = task->utask;
+	if (!utask)
+		return;
+	stepped = BPF_CORE_READ(utask, xol_vaddr);
+	if (stepped && record->registers[REGISTER_IP] - stepped < STEPPED_BYTES)
+		record->registers[REGISTER_IP] += BPF_CORE_READ(utask, vaddr) - stepped;
+	walk.next = BPF_CORE_READ(utask, return_instances);
+	if (!walk.next)
+		return;
+	record->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+	bpf_loop(SAMPLE_RETURNS, copy_return, &walk, 0);
+}
+
 struct stack_copy {
 	struct stack_record *record;
 	__u64 sp;

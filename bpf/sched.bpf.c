@@ -22,6 +22,7 @@
 /* What a system call waits for: a class, and which of its kind. */
 struct target {
 	__u64 address;
+	__u64 owner; /* as struct thread.kernel_owner */
 	__u32 time_class;
 };
 
@@ -65,6 +66,7 @@ static __always_inline struct target target_file(struct task_struct *task, __u64
 		/* Neither reads nor waits to be woken: behind another task (i_rwsem, a journal). */
 		target.time_class = is_sleeping ? CLASS_DISK : CLASS_LOCK;
 		target.address = file_thing((__u64)file);
+		target.owner = is_sleeping ? 0 : file_owner(file, task);
 		return target;
 	case S_IFSOCK:
 		return target_socket(file);
@@ -124,8 +126,11 @@ static __always_inline struct target target_of(struct task_struct *task, __u32 k
 	case SYSCALL_POLL:
 		target.time_class = CLASS_POLL;
 		break;
-	case SYSCALL_LOCK:
 	case SYSCALL_MEMORY_MAP:
+		target.time_class = CLASS_LOCK;
+		target.owner = memory_owner(task);
+		break;
+	case SYSCALL_LOCK:
 	case SYSCALL_FCNTL:
 		target.time_class = CLASS_LOCK;
 		break;
@@ -181,12 +186,10 @@ static __always_inline void classify(struct thread *thread, struct task_struct *
 		thread->call_class = target.time_class;
 		thread->call_address = target.address;
 		thread->call_number = number;
+		thread->kernel_owner = target.owner;
 	} /* else it goes on with what it did before the signal */
 	thread->off_syscall = thread->call_number;
 	thread->off_address = thread->call_address;
-	if (thread->call_number == futex_syscall)
-		thread->owner_tid = read_owner(thread->call_address, REGS_ARGUMENT_2(regs),
-					       REGS_ARGUMENT_3(regs));
 	/* io_uring calls its waits I/O, whatever they are for. */
 	if (is_in_memstall(task))
 		thread->off_class = CLASS_MEMORY;
@@ -194,6 +197,19 @@ static __always_inline void classify(struct thread *thread, struct task_struct *
 		thread->off_class = CLASS_DISK;
 	else
 		thread->off_class = thread->call_class;
+}
+
+/* Who has the lock that the current task blocks on. */
+static __always_inline void note_owner(struct thread *thread, struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	if (thread->off_syscall != futex_syscall)
+		return;
+	thread->owner_tid =
+		read_owner(thread->off_address, REGS_ARGUMENT_2(regs), REGS_ARGUMENT_3(regs));
+	if (thread->owner_tid && !is_thread_of(task->tgid, thread->owner_tid))
+		thread->owner_tid = 0; /* not a lock's owner */
 }
 
 /* ---- switches ---- */
@@ -302,6 +318,11 @@ static __always_inline void emit_wait(struct thread *thread, struct stack_slot *
 	struct stack_record *record = (struct stack_record *)slot->data;
 
 	record->holder_tid = thread->owner_tid;
+	record->holder_pid = pid;
+	if (wait.time_class == CLASS_LOCK && !wait.pid) {
+		record->holder_tid = thread->kernel_owner;
+		record->holder_pid = thread->kernel_owner >> 32;
+	}
 	record->span_begin_ns = innermost_begin(thread);
 	emit(slot, STACK_WAITER, innermost_probe(thread), &wait, ns);
 	if (held.address)
@@ -365,13 +386,39 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 	}
 	thread->waker_pid = 0;
 	classify(thread, task, state);
-	if (thread->owner_tid && !is_thread_of(task->tgid, thread->owner_tid))
-		thread->owner_tid = 0; /* not a lock's owner */
+	note_owner(thread, task);
 	if (thread->owner_tid) {
 		lock_blocked(thread->off_address, thread->owner_tid, thread->left_clock);
 		suspect_holder(thread, task);
 	}
 	suspect_wait(ctx, thread, task);
+}
+
+#define PREEMPTED_NS 20000 /* a shorter rest of an absence is what accounting takes */
+
+/* The thread comes and was not seen to leave. When it did is told by when it had come, and how long it has
+ * run since; for what, by where in the kernel it still stands. False: that is not known. */
+static __noinline bool leave_late(struct thread *thread, struct task_struct *task, __u64 clock)
+{
+	__u64 left = task->sched_info.last_arrival + task->se.sum_exec_runtime - thread->run_ns;
+	__u64 queued_ns = queued_since(task, thread->run_delay, clock);
+	bool is_unseen = thread->is_unseen;
+
+	thread->is_unseen = false;
+	if (is_unseen)
+		return false;
+	count_repair(thread);
+	if (!thread->run_ns || left >= clock)
+		return false;
+	thread->left_clock = left;
+	thread->is_sampled = false;
+	thread->waker_pid = 0;
+	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
+	if (clock - left < queued_ns + PREEMPTED_NS)
+		wait_in_class(thread, thread->queue_class);
+	else
+		classify(thread, task, 0);
+	return true;
 }
 
 /* The run queue's clock was brought up to date for this very switch, and costs less than the other.
@@ -382,19 +429,17 @@ static __always_inline void arrive(struct task_struct *task, struct task_struct 
 	struct thread *thread = thread_if_any(task);
 	struct over over = {.pid = task->tgid};
 	__u64 blocked_ns;
+	bool is_away;
 
 	if (!thread)
 		return;
-	if (!thread->left_clock) {
-		if (!thread->is_unseen)
-			count_repair(thread);
-		thread->is_unseen = false;
-		return;
-	}
 	over.arrived = task->se.cfs_rq->rq->clock;
-	over.queued_ns = task->sched_info.run_delay - thread->run_delay;
-	if (task->sched_info.last_queued)
-		over.queued_ns += over.arrived - task->sched_info.last_queued;
+	is_away = thread->left_clock || leave_late(thread, task, over.arrived);
+	over.queued_ns = queued_since(task, thread->run_delay, over.arrived);
+	thread->run_delay += over.queued_ns;
+	thread->run_ns = task->se.sum_exec_runtime;
+	if (!is_away)
+		return;
 	if (over.queued_ns >= THIEF_LEAST_NS && thread->depth)
 		over.thief = find_thief(over.arrived - over.queued_ns, over.arrived);
 	if (over.thief == (__u32)prev->tgid)
@@ -413,6 +458,12 @@ static __always_inline void arrive(struct task_struct *task, struct task_struct 
 	thread->owner_tid = 0;
 }
 
+/* As when the kernel skips the program, which it does now and then. */
+static __always_inline bool is_lost(void)
+{
+	return lose_switches && bpf_get_prandom_u32() % lose_switches == 0;
+}
+
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int state)
@@ -420,7 +471,7 @@ int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task
 	__u32 zero = 0;
 	struct runs *runs;
 
-	if (!is_recording)
+	if (!is_recording || is_lost())
 		return 0;
 	leave(ctx, prev, is_preempted, state);
 	arrive(next, prev);

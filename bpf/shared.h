@@ -156,7 +156,8 @@ struct thread {
 	__u64 arrived_ns;  /* when it last came back to a CPU */
 	__u64 left_clock;  /* when it left its CPU, by the run queue's clock; 0: it is on one */
 	__s64 clock_lag;   /* CLOCK_MONOTONIC less the run queue's clock, as last seen; 0: never */
-	__u64 run_delay;   /* sched_info.run_delay when it left */
+	__u64 run_delay;   /* sched_info.run_delay when it left, or as it was to be when it came */
+	__u64 run_ns;	   /* se.sum_exec_runtime when it last came back; 0: not known */
 	__u8 off_class;	   /* what it waits for once it has left */
 	__u8 queue_class;  /* what it waits for while it is runnable: RUNQUEUE or THROTTLED */
 	__u8 is_sampled;   /* its stack was copied when it left */
@@ -168,8 +169,9 @@ struct thread {
 	__u16 call_number;
 	__u8 call_class;
 	__u8 call_padding;
-	__u32 owner_tid; /* of the lock it waits for, as the lock's word says; 0 */
-	__u32 waker_pid; /* who ended the wait, by another thread's hand; 0: not known */
+	__u64 kernel_owner; /* of the kernel's lock that it last waited for: pid << 32 | tid; 0 */
+	__u32 owner_tid;    /* of the lock it waits for, as the lock's word says; 0 */
+	__u32 waker_pid;    /* who ended the wait, by another thread's hand; 0: not known */
 	__u32 waker_tid;
 	__u64 fault_address; /* of its last page fault in a span */
 	__u64 watched_lock;  /* it holds this lock and others wait; by another thread's hand */
@@ -334,8 +336,9 @@ struct stack_record {
 	__u64 registers[SAMPLE_REGISTERS];
 	__u64 kernel[SAMPLE_KERNEL_FRAMES]; /* innermost first; return addresses but the first */
 	struct replaced_return returns[SAMPLE_RETURNS]; /* innermost first */
+	__u64 trampoline; /* what stands in their slots instead; 0: there are none */
 	__u32 return_count;
-	__u32 padding;
+	__u32 holder_pid; /* whose thread holder_tid is */
 	__u32 kernel_count;
 	__u32 size_bytes; /* of the copy, which follows */
 	__u8 bytes[];

@@ -155,12 +155,6 @@ static __always_inline bool is_left(struct pt_regs *ctx, __u64 cookie)
 	return !condition || probekit_holds(REGS_FLAGS(ctx), condition);
 }
 
-/* The same for functions, whose ends have more to tell apart: one that the verifier walks once. */
-__noinline __u32 pop_call(struct thread *thread, struct end *end)
-{
-	return end ? pop(thread, end) : MAX_DEPTH;
-}
-
 /* Behind the return, or at an instruction that leaves the function. */
 SEC("?uprobe")
 int function_return(struct pt_regs *ctx)
@@ -182,7 +176,7 @@ int function_return(struct pt_regs *ctx)
 	if (is_silent(cookie) || !is_left(ctx, cookie))
 		return 0;
 	thread = thread_current(true);
-	at = pop_call(thread, &end);
+	at = pop(thread, &end);
 	if (thread && at < MAX_DEPTH)
 		record_span(cookie_operand(cookie), end.probe, thread, at, now);
 	return 0;
@@ -537,7 +531,7 @@ static long copy_open_page(__u32 i, struct open_copy *open)
 	return 0;
 }
 
-/* The stacks of threads that have a span open. */
+/* The stacks of threads that have a span open, or may hold what one waits for. */
 SEC("?iter.s/task")
 int list_stacks(struct bpf_iter__task *ctx)
 {
@@ -549,7 +543,7 @@ int list_stacks(struct bpf_iter__task *ctx)
 	struct pt_regs *regs;
 
 	/* One that has run since has left the wait that is told of. */
-	if (!thread || !thread->depth || !thread->left_clock || !record ||
+	if (!thread || !(thread->depth || thread->owner_tid) || !thread->left_clock || !record ||
 	    task->sched_info.last_arrival > thread->left_clock)
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
@@ -560,6 +554,7 @@ int list_stacks(struct bpf_iter__task *ctx)
 	record->pid = task->tgid;
 	record->tid = task->pid;
 	copy_registers(record, regs);
+	undo_uprobes(record, task);
 	open.copy.record = record;
 	open.copy.sp = REGS_SP(regs);
 	bpf_loop(OPEN_STACK_BYTES / COPY_CHUNK + 1, copy_open_page, &open, 0);

@@ -10,7 +10,8 @@ enum {
 	MAX_ROWS = MAX_BANDS + 2,
 	SHORTEST_GAP = 3, /* shorter runs of empty bands are drawn */
 	LEAST_BAR = 8,
-	CLASS_WIDTH = 5,
+	CLASS_WIDTH = 5, /* at least; a blank is between two titles */
+	CLASS_WIDTH_MAX = 8,
 	MAX_CLASSES = 5, /* in columns of their own */
 	WIDE = 100,	 /* from here on there is room for both shares */
 };
@@ -71,6 +72,15 @@ static const char *const class_titles[PROBEKIT_CLASS_COUNT] = {
 	[PROBEKIT_CLASS_STOPPED] = "stop",    [PROBEKIT_CLASS_OTHER] = "other",
 };
 
+#define REST_TITLE "rest"
+
+static int class_width(const char *title)
+{
+	int width = (int)strlen(title) + 1;
+
+	return width > CLASS_WIDTH ? width : CLASS_WIDTH;
+}
+
 struct classes {
 	int shown[MAX_CLASSES]; /* in the order of the classes */
 	size_t size;
@@ -105,19 +115,19 @@ static void choose_classes(const struct probekit_probe *probe, struct classes *c
 			classes->shown[classes->size++] = i;
 }
 
-static char *add_percent(char *at, double part, double whole)
+static char *add_percent(char *at, int width, double part, double whole)
 {
 	if (part <= 0)
-		return at + sprintf(at, "%*s", CLASS_WIDTH, "");
+		return at + sprintf(at, "%*s", width, "");
 	if (part < 0.005 * whole)
-		return at + sprintf(at, "%*s", CLASS_WIDTH, "<1");
-	return at + sprintf(at, "%*.0f", CLASS_WIDTH, 100 * part / whole);
+		return at + sprintf(at, "%*s", width, "<1");
+	return at + sprintf(at, "%*.0f", width, 100 * part / whole);
 }
 
 static void print_classes(FILE *out, const struct classes *classes,
 			  const struct probekit_band *band)
 {
-	char text[(MAX_CLASSES + 1) * CLASS_WIDTH + 1];
+	char text[(MAX_CLASSES + 1) * CLASS_WIDTH_MAX + 1];
 	char *end = text;
 	double whole = 0;
 	double rest;
@@ -128,11 +138,11 @@ static void print_classes(FILE *out, const struct classes *classes,
 	for (size_t i = 0; i < classes->size; i++) {
 		double part = (double)band->time_ns[classes->shown[i]];
 
-		end = add_percent(end, part, whole);
+		end = add_percent(end, class_width(class_titles[classes->shown[i]]), part, whole);
 		rest -= part;
 	}
 	if (classes->has_rest)
-		end = add_percent(end, rest, whole);
+		end = add_percent(end, class_width(REST_TITLE), rest, whole);
 	while (end > text && end[-1] == ' ')
 		end--;
 	fprintf(out, "%.*s", (int)(end - text), text);
@@ -140,7 +150,11 @@ static void print_classes(FILE *out, const struct classes *classes,
 
 static unsigned int classes_width(const struct classes *classes)
 {
-	return (unsigned int)(classes->size + classes->has_rest) * CLASS_WIDTH;
+	int width = classes->has_rest ? class_width(REST_TITLE) : 0;
+
+	for (size_t i = 0; i < classes->size; i++)
+		width += class_width(class_titles[classes->shown[i]]);
+	return (unsigned int)width;
 }
 
 static bool is_shown(const struct column *column, const struct probekit_probe *probe,
@@ -271,10 +285,13 @@ static void print_titles(const struct drawing *drawing, const char *title)
 	for (size_t i = 0; i < COLUMNS; i++)
 		if (is_shown(&columns[i], drawing->probe, drawing->style))
 			fprintf(out, " %*s", (int)columns[i].width, columns[i].title);
-	for (size_t i = 0; i < drawing->classes.size; i++)
-		fprintf(out, "%*s", CLASS_WIDTH, class_titles[drawing->classes.shown[i]]);
+	for (size_t i = 0; i < drawing->classes.size; i++) {
+		const char *class_title = class_titles[drawing->classes.shown[i]];
+
+		fprintf(out, "%*s", class_width(class_title), class_title);
+	}
 	if (drawing->classes.has_rest)
-		fprintf(out, "%*s", CLASS_WIDTH, "rest");
+		fprintf(out, "%*s", class_width(REST_TITLE), REST_TITLE);
 	fputc('\n', out);
 }
 

@@ -9,7 +9,6 @@
 enum {
 	MAX_OPEN_SHOWN = 3,
 	MAX_SLOWEST_SHOWN = 3,
-	MAX_CIRCLE = 64,
 	OPEN_INDENT = 14,
 };
 
@@ -135,66 +134,81 @@ static const struct probekit_open_span *waiting(const struct text_view *view, pi
 	return NULL;
 }
 
-/* Each circle is told once, from the span of its first thread. What leads into a circle is not told,
- * what ends at a thread that is in no span as far as it is known. */
+/* Each circle is told once, from the span of its first thread that is in one. */
 static bool is_told_from(const struct text_view *view, const struct probekit_open_span *start)
 {
-	const struct probekit_open_span *span = waiting(view, start->tid);
-
-	if (span != start) /* one of several spans of the thread */
+	if (waiting(view, start->tid) != start) /* one of several spans of the thread */
 		return false;
-	for (int i = 0; i < MAX_CIRCLE; i++) {
-		if (span->holder_tid == start->tid)
-			return true;
-		span = waiting(view, span->holder_tid);
-		if (!span)
-			return true;
-		if (span->tid < start->tid)
+	for (size_t i = 0; i < start->blocker_count; i++) {
+		pid_t tid = start->blockers[i].thread.tid;
+
+		if (tid < start->tid && waiting(view, tid))
 			return false;
 	}
-	return false;
+	return true;
 }
 
-/* A lock without a name is told by who wants it. */
-static void print_call_site(struct text_line *line, const struct probekit_open_span *span)
+/* A thread of the circle: the span's own, and those it waits for. */
+static struct probekit_blocker member_of(const struct probekit_open_span *start, size_t i)
 {
-	size_t first = stack_library_frames(&span->stack);
-	char name[TEXT_SIZE];
+	struct probekit_blocker self = {
+		.thread = {.pid = start->pid, .tid = start->tid},
+		.lock_address = start->lock_address,
+		.lock_symbol = start->lock_symbol,
+		.lock_place = start->lock_place,
+		.stack = start->stack,
+	};
 
-	if (span->lock_symbol || first >= span->stack.size)
-		return;
-	frame_text(&span->stack.frames[first], name, sizeof(name));
-	line_add(line, 1, INK_BOLD, "in %s", name);
+	memcpy(self.thread.comm, start->comm, sizeof(self.thread.comm));
+	return i ? start->blockers[i - 1] : self;
 }
 
-static void print_circle(struct text_line *line, const struct text_view *view,
-			 const struct probekit_open_span *start)
+static void blocker_lock(const struct probekit_blocker *blocker, char text[TEXT_SIZE])
 {
-	const struct probekit_open_span *span = start;
+	lock_text(blocker->lock_symbol, blocker->lock_place, blocker->lock_address, text);
+}
+
+/* It has what the one before it waits for. */
+static void print_member(struct text_line *line, const struct probekit_blocker *before,
+			 const struct probekit_blocker *member)
+{
+	size_t first = stack_library_frames(&member->stack);
 	char thread[TEXT_SIZE];
-	char lock[TEXT_SIZE];
+	char text[TEXT_SIZE];
 
-	thread_text(start->comm, sizeof(start->comm), "tid", start->tid, thread);
-	line->indent = 0;
-	line_add(line, 0, INK_BOLD, "DEADLOCK: %s", thread);
+	thread_text(member->thread.comm, sizeof(member->thread.comm), "tid", member->thread.tid,
+		    thread);
+	blocker_lock(before, text);
 	line->indent = 2;
-	for (int i = 0; span && i < MAX_CIRCLE; i++) {
-		const struct probekit_open_span *next = waiting(view, span->holder_tid);
-		bool is_closed = span->holder_tid == start->tid;
-
-		if (next && !is_closed)
-			thread_text(next->comm, sizeof(next->comm), "tid", next->tid, thread);
-		else
-			snprintf(thread, sizeof(thread), "tid %d", (int)span->holder_tid);
-		lock_text(span->lock_symbol, span->lock_place, span->lock_address, lock);
-		line_add(line, 1, INK_BOLD, "%swaits for %s", i ? "which " : "", lock);
-		print_call_site(line, span);
-		line_add(line, 1, INK_BOLD, "held by %s%s",
-			 is_closed && span == start ? "itself" : thread,
-			 next && !is_closed ? "," : "");
-		span = is_closed ? NULL : next;
+	line_add(line, 0, INK_PLAIN, "%s", thread);
+	line->indent = 6;
+	line_add(line, 1, INK_PLAIN, "holds %s,", text);
+	blocker_lock(member, text);
+	line_add(line, 1, INK_PLAIN, "waits for %s", text);
+	if (first < member->stack.size) {
+		frame_text(&member->stack.frames[first], text, sizeof(text));
+		line_add(line, 1, INK_PLAIN, "in %s", text);
 	}
 	line_end(line);
+}
+
+static void print_circle(struct text_line *line, const struct probekit_open_span *start)
+{
+	size_t count = start->blocker_count + 1;
+
+	line->indent = 0;
+	if (count > 1)
+		line_add(line, 0, INK_BOLD, "DEADLOCK: %zu threads wait for each other", count);
+	else
+		line_add(line, 0, INK_BOLD, "DEADLOCK: a thread waits for itself");
+	line_end(line);
+	for (size_t i = 0; i < count; i++) {
+		const struct probekit_blocker before = member_of(start, (i + count - 1) % count);
+		const struct probekit_blocker member = member_of(start, i);
+
+		print_member(line, &before, &member);
+	}
+	line->indent = 2;
 }
 
 void out_deadlocks(struct text_line *line, const struct text_view *view,
@@ -203,5 +217,5 @@ void out_deadlocks(struct text_line *line, const struct text_view *view,
 	for (size_t i = 0; i < probe->open_count; i++)
 		if (probe->open[i].is_deadlock && probe->open[i].lock_address &&
 		    is_told_from(view, &probe->open[i]))
-			print_circle(line, view, &probe->open[i]);
+			print_circle(line, &probe->open[i]);
 }

@@ -229,6 +229,33 @@ int slowest_from_json(struct json_reader *r, const json_t *object, struct probek
 		      : json_read_each(r, object, "slowest", read_slow_span, probe->slowest);
 }
 
+static int read_blocker(struct json_reader *r, const json_t *object, size_t i, void *arg)
+{
+	struct probekit_blocker *blocker = (struct probekit_blocker *)arg + i;
+	struct json_lock lock = {0};
+	int result = json_read_thread_ids(r, object, &blocker->thread);
+
+	if (!result)
+		result = json_read_lock(r, object, "lock", &lock);
+	blocker->lock_address = lock.address;
+	blocker->lock_symbol = lock.symbol;
+	blocker->lock_place = lock.place;
+	free((char *)lock.kind); /* not of blockers */
+	return result ? result : json_read_stack(r, object, "stack", &blocker->stack);
+}
+
+static int read_blockers(struct json_reader *r, const json_t *object,
+			 struct probekit_open_span *span)
+{
+	void *room;
+	int result = json_read_room(r, object, "blockers", sizeof(*span->blockers), &room,
+				    &span->blocker_count);
+
+	span->blockers = room;
+	return result ? result
+		      : json_read_each(r, object, "blockers", read_blocker, span->blockers);
+}
+
 static int read_open_span(struct json_reader *r, const json_t *object, size_t i, void *arg)
 {
 	static const struct json_field fields[] = {
@@ -253,6 +280,8 @@ static int read_open_span(struct json_reader *r, const json_t *object, size_t i,
 	span->lock_symbol = lock.symbol;
 	span->lock_place = lock.place;
 	free((char *)lock.kind); /* not of open spans */
+	if (!result)
+		result = read_blockers(r, object, span);
 	return result ? result : json_read_stack(r, object, "stack", &span->stack);
 }
 

@@ -106,6 +106,23 @@ void slowest_to_json(struct json_text *json, const struct probekit_probe *probe)
 	json_text_close(json, ']');
 }
 
+static void blockers(struct json_text *json, const struct probekit_open_span *span)
+{
+	json_text_open(json, "blockers", '[');
+	for (size_t i = 0; i < span->blocker_count; i++) {
+		const struct probekit_blocker *blocker = &span->blockers[i];
+		const struct json_lock lock = {blocker->lock_address, blocker->lock_symbol,
+					       blocker->lock_place, NULL};
+
+		json_text_open_inline(json, NULL, '{');
+		json_thread_ids(json, &blocker->thread);
+		json_lock(json, "lock", &lock);
+		json_stack(json, "stack", &blocker->stack);
+		json_text_close(json, '}');
+	}
+	json_text_close(json, ']');
+}
+
 void open_to_json(struct json_text *json, const struct probekit_probe *probe)
 {
 	json_text_open(json, "open", '[');
@@ -127,6 +144,7 @@ void open_to_json(struct json_text *json, const struct probekit_probe *probe)
 		else
 			json_text_null(json, "holder_tid");
 		json_text_bool(json, "is_deadlock", span->is_deadlock);
+		blockers(json, span);
 		json_stack(json, "stack", &span->stack);
 		json_text_close(json, '}');
 	}

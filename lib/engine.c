@@ -84,6 +84,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->has_task_from_pid = options->has_task_from_pid;
 	bpf->rodata->slow_over_ns = options->slow_over_ns;
 	bpf->rodata->futex_syscall = SYS_futex;
+	bpf->rodata->lose_switches = options->lose_switches;
 	if (!options->has_breakdown)
 		bpf_map__set_max_entries(bpf->maps.stack_slots, 1);
 	bpf->rodata->sample_period_ns = options->has_breakdown ? sampler_period_ns() : 0;

@@ -43,6 +43,7 @@ struct engine_options {
 	bool has_task_from_pid;
 	bool has_fault_address; /* page faults tell it, by a tracepoint */
 	uint64_t slow_over_ns;	/* 0: none */
+	uint32_t lose_switches; /* for tests: one in so many is not seen; 0: none */
 	uint32_t key_limit;
 	bool filter_key;
 	int64_t only_key;

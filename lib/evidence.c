@@ -53,7 +53,7 @@ static bool read_stack(const void *record, size_t size_bytes, struct stack_recor
 	return header->kind == RECORD_STACK && header->role <= STACK_OPEN &&
 	       header->wait.time_class < CLASS_COUNT && header->probe <= MAX_PROBES &&
 	       header->pid && header->kernel_count <= SAMPLE_KERNEL_FRAMES &&
-	       header->size_bytes <= SAMPLE_BYTES_MAX &&
+	       header->return_count <= SAMPLE_RETURNS && header->size_bytes <= SAMPLE_BYTES_MAX &&
 	       header->size_bytes <= size_bytes - sizeof(*header);
 }
 

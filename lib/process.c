@@ -121,6 +121,36 @@ int process_read_maps(pid_t pid, struct proc_maps *maps, struct probekit_error *
 	return result ? error_no_memory(err) : 0;
 }
 
+/* The namespace's number, for good: PROC_PID_INIT_INO. */
+bool process_has_kernel_pids(void)
+{
+	char name[32];
+	ssize_t length = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+
+	if (length < 0)
+		return false;
+	name[length] = '\0';
+	return strcmp(name, "pid:[4026531836]") == 0;
+}
+
+void process_thread_name(pid_t pid, pid_t tid, char name[static 16])
+{
+	ssize_t length = 0;
+	char path[64];
+	int fd;
+
+	name[0] = '\0';
+	if (!process_has_kernel_pids())
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)pid, (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	length = read(fd, name, 16); /* with a line feed */
+	close(fd);
+	name[length > 0 ? length - 1 : 0] = '\0';
+}
+
 static int checked(int fd, ino_t inode)
 {
 	struct stat status;

@@ -23,6 +23,12 @@ int process_objects(pid_t pid, struct objects *objects, size_t *skipped,
 int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
 		 struct probekit_error *err);
 
+/* Are the PIDs in /proc the kernel's own? In another PID namespace than the first they are not. */
+bool process_has_kernel_pids(void);
+
+/* The name of a thread by the kernel's own numbers; "" where it has ended or cannot be told. */
+void process_thread_name(pid_t pid, pid_t tid, char name[static 16]);
+
 /* How many processes map the object as code now, as far as we may see. */
 size_t process_count_users(const struct object *object);
 

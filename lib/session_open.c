@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "breakdown.h"
 #include "evidence.h"
+#include "process.h"
 #include "session.h"
 #include "stack.h"
 #include "syscalls.h"
@@ -16,19 +16,6 @@
 #define MAX_CHAIN 64 /* threads that wait for each other */
 
 /* ---- noting them ---- */
-
-/* Records carry the first PID namespace's numbers; in another one they are not kill()'s. The number
- * is the namespace's for good (PROC_PID_INIT_INO). */
-static bool is_first_pid_namespace(void)
-{
-	char name[32];
-	ssize_t length = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
-
-	if (length < 0)
-		return false;
-	name[length] = '\0';
-	return strcmp(name, "pid:[4026531836]") == 0;
-}
 
 static int note_one(const struct open_record *record, void *arg)
 {
@@ -50,7 +37,7 @@ static int note_one(const struct open_record *record, void *arg)
 	noted->comm[sizeof(noted->comm) - 1] = '\0';
 	/* An async span outlives its thread, but not its process. */
 	if (record->probe && session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC &&
-	    is_first_pid_namespace() && kill((pid_t)record->pid, 0) && errno == ESRCH)
+	    process_has_kernel_pids() && kill((pid_t)record->pid, 0) && errno == ESRCH)
 		noted->pid = 0;
 	return 0;
 }
@@ -133,18 +120,76 @@ static uint32_t owner_of(const struct open_span *open)
 	return open->record.owner_tid;
 }
 
-static bool is_in_deadlock(const struct probekit_session *session, const struct open_span *open)
+static bool is_blocker(const struct probekit_open_span *open, uint32_t tid)
 {
-	const struct open_span *at = open;
-
-	for (int i = 0; i < MAX_CHAIN && at; i++) {
-		uint32_t owner = owner_of(at);
-
-		if (owner && owner == open->record.tid)
+	for (size_t i = 0; i < open->blocker_count; i++)
+		if ((uint32_t)open->blockers[i].thread.tid == tid)
 			return true;
-		at = owner ? span_of_thread(session, owner) : NULL;
-	}
 	return false;
+}
+
+/* The lock that a thread waits for; NULL: none. */
+static int lock_of(struct probekit_session *session, const struct open_record *record,
+		   const struct named_lock **lock)
+{
+	*lock = NULL;
+	if (!record->is_blocked || record->time_class != CLASS_LOCK || !record->address ||
+	    record->syscall != SYS_futex)
+		return 0;
+	*lock = session_lock(session, (pid_t)record->pid, record->address);
+	return *lock ? 0 : -ENOMEM;
+}
+
+static int describe_blocker(struct probekit_session *session, const struct open_span *from,
+			    struct probekit_blocker *blocker)
+{
+	const struct named_lock *lock;
+
+	memcpy(blocker->thread.comm, from->record.comm, sizeof(blocker->thread.comm));
+	if (lock_of(session, &from->record, &lock) || stack_copy(&blocker->stack, &from->stack))
+		return -ENOMEM;
+	if (!lock)
+		return 0;
+	blocker->lock_address = lock->address;
+	return breakdown_copy_text(lock->symbol, &blocker->lock_symbol) |
+	       breakdown_copy_text(lock->place, &blocker->lock_place);
+}
+
+/* `at`: what is known of the thread `tid`; NULL: nothing. */
+static int add_blocker(struct probekit_session *session, uint32_t tid, const struct open_span *at,
+		       struct probekit_open_span *open)
+{
+	struct probekit_blocker *grown =
+		reallocarray(open->blockers, open->blocker_count + 1, sizeof(*grown));
+	struct probekit_blocker *blocker;
+
+	if (!grown)
+		return -ENOMEM;
+	open->blockers = grown;
+	blocker = &grown[open->blocker_count++];
+	*blocker = (struct probekit_blocker){.thread = {.pid = open->pid, .tid = (pid_t)tid}};
+	if (at)
+		return describe_blocker(session, at, blocker);
+	process_thread_name(open->pid, (pid_t)tid, blocker->thread.comm);
+	return 0;
+}
+
+/* Follows the owners up to one who waits for none, or has been there before. */
+static int add_blockers(struct probekit_session *session, const struct open_span *from,
+			struct probekit_open_span *open)
+{
+	uint32_t owner = owner_of(from);
+	int result = 0;
+
+	while (owner && owner != from->record.tid && !is_blocker(open, owner) &&
+	       open->blocker_count < MAX_CHAIN && !result) {
+		const struct open_span *at = span_of_thread(session, owner);
+
+		result = add_blocker(session, owner, at, open);
+		owner = at ? owner_of(at) : 0;
+	}
+	open->is_deadlock = owner == from->record.tid;
+	return result;
 }
 
 /* ---- rows ---- */
@@ -167,20 +212,17 @@ static int name_wait(const struct open_record *record, struct probekit_open_span
 static int name_open_lock(struct probekit_session *session, const struct open_span *from,
 			  struct probekit_open_span *open)
 {
-	const struct open_record *record = &from->record;
 	const struct named_lock *lock;
+	int result = lock_of(session, &from->record, &lock);
 
-	if (!record->is_blocked || record->time_class != CLASS_LOCK || !record->address ||
-	    record->syscall != SYS_futex)
-		return 0;
-	lock = session_lock(session, (pid_t)record->pid, record->address);
-	if (!lock)
-		return -ENOMEM;
+	if (result || !lock)
+		return result;
 	open->lock_address = lock->address;
 	open->holder_tid = (pid_t)owner_of(from);
-	open->is_deadlock = is_in_deadlock(session, from);
-	return breakdown_copy_text(lock->symbol, &open->lock_symbol) |
-	       breakdown_copy_text(lock->place, &open->lock_place);
+	if (breakdown_copy_text(lock->symbol, &open->lock_symbol) |
+	    breakdown_copy_text(lock->place, &open->lock_place))
+		return -ENOMEM;
+	return add_blockers(session, from, open);
 }
 
 static int fill(struct probekit_session *session, const struct open_span *from,

@@ -118,6 +118,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 {
 	struct plan *plan = &session->plan;
 	bool may_grow = session->command.argv != NULL;
+	const char *lose_switches = getenv("PROBEKIT_LOSE_SWITCHES");
 	struct engine_options options = {
 		.key_limit = session->options.max_keys,
 		.filter_key = session->options.key_only,
@@ -126,6 +127,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.has_task_from_pid = session->features.has[FEATURE_TASK_FROM_PID],
 		.has_fault_address = session->features.has[FEATURE_FAULT_ADDRESS],
 		.slow_over_ns = session->options.slow_over_ns,
+		.lose_switches = lose_switches ? (uint32_t)strtoul(lose_switches, NULL, 10) : 0,
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
 	};
 	int result;

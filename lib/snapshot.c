@@ -36,6 +36,12 @@ static void open_done(struct probekit_open_span *span)
 	release(span->lock_symbol);
 	release(span->lock_place);
 	stack_done(&span->stack);
+	for (size_t i = 0; i < span->blocker_count; i++) {
+		release(span->blockers[i].lock_symbol);
+		release(span->blockers[i].lock_place);
+		stack_done(&span->blockers[i].stack);
+	}
+	free(span->blockers);
 }
 
 void snapshot_row_done(struct probekit_probe *probe)

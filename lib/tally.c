@@ -229,6 +229,11 @@ int thread_tally_add(struct thread_tally *tally, const struct thread_count *thre
 	return 0;
 }
 
+bool thread_tally_has(const struct thread_tally *tally, pid_t tid)
+{
+	return find_thread(tally, tid) != NULL;
+}
+
 int thread_tally_add_all(struct thread_tally *tally, const struct thread_tally *from)
 {
 	for (size_t i = 0; i < from->size; i++)

@@ -57,6 +57,7 @@ struct thread_tally {
 /* `comm` may be "": not known. At most `limit` threads: beyond, the one seen least goes. */
 int thread_tally_add(struct thread_tally *tally, const struct thread_count *thread, size_t limit)
 	__attribute__((warn_unused_result));
+bool thread_tally_has(const struct thread_tally *tally, pid_t tid);
 int thread_tally_add_all(struct thread_tally *tally, const struct thread_tally *from)
 	__attribute__((warn_unused_result));
 void thread_tally_done(struct thread_tally *tally);

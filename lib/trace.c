@@ -92,7 +92,13 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 		    struct trace **out)
 {
 	struct unwind_registers registers;
-	struct unwind_stack stack = {.bytes = bytes, .size_bytes = record->size_bytes};
+	struct unwind_stack stack = {
+		.bytes = bytes,
+		.size_bytes = record->size_bytes,
+		.returns = record->returns,
+		.return_count = record->return_count,
+		.trampoline = record->trampoline,
+	};
 	struct unwind_trace found;
 	struct image *image;
 	struct trace *trace;
@@ -101,6 +107,7 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 	*out = NULL;
 	take_registers(record, &registers);
 	stack.address = registers.values[UNWIND_STACK_POINTER];
+	unwind_leave_trampoline(&registers, &stack);
 	result = images_unwind(&traces->images, (pid_t)record->pid, record->at_ns, &registers,
 			       &stack, &found, &image);
 	if (result) {

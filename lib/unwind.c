@@ -148,6 +148,17 @@ static bool is_above(const struct walk *walk, uint64_t address)
 	return here.map && address >= stack->address && address < here.map->end;
 }
 
+/* What a call has left at `address` of the stack, where `word` stands now. */
+static uint64_t original(const struct unwind_stack *stack, uint64_t address, uint64_t word)
+{
+	if (!stack->trampoline || word != stack->trampoline)
+		return word;
+	for (size_t i = 0; i < stack->return_count; i++)
+		if (stack->returns[i].at == address)
+			return stack->returns[i].address;
+	return word;
+}
+
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *value, void *arg)
 {
 	struct walk *walk = ((struct unwinder *)arg)->walk;
@@ -160,7 +171,7 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *value, void 
 	if (address >= stack->address && stack->size_bytes >= sizeof(word) &&
 	    offset <= stack->size_bytes - sizeof(word)) {
 		memcpy(&word, (const char *)stack->bytes + offset, sizeof(word));
-		*value = walk->last_read = word;
+		*value = walk->last_read = original(stack, address, word);
 		return true;
 	}
 	if (is_above(walk, address)) {
@@ -279,6 +290,28 @@ void unwind_copied(struct unwinder *unwinder, const struct unwind_registers *reg
 	if (!walk.is_ended)
 		trace->end = reason(unwinder, result);
 	unwinder->walk = NULL;
+}
+
+/* The trampoline is the begin of a page. It pushes up to three registers, the first over the slot that
+ * the return address was in. */
+#define TRAMPOLINE_BYTES 64
+#define TRAMPOLINE_PUSHES_BYTES 24
+
+void unwind_leave_trampoline(struct unwind_registers *registers, const struct unwind_stack *stack)
+{
+	uint64_t sp = registers->values[UNWIND_STACK_POINTER];
+
+	if (!stack->trampoline || registers->ip - stack->trampoline >= TRAMPOLINE_BYTES)
+		return;
+	for (size_t i = 0; i < stack->return_count; i++) {
+		uint64_t caller_sp = stack->returns[i].at + FRAME_BYTES_MIN;
+
+		if (caller_sp - sp > TRAMPOLINE_PUSHES_BYTES)
+			continue;
+		registers->ip = stack->returns[i].address;
+		registers->values[UNWIND_STACK_POINTER] = caller_sp;
+		return;
+	}
 }
 
 /* ---- unwinders ---- */

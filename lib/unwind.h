@@ -6,6 +6,7 @@
  * are walked later by the call frame information of the files that its process runs, which the
  * thread need not outlive. Where code has none, its frame pointer is followed.
  */
+#include "../bpf/shared.h"
 #include "address_space.h"
 
 /* Registers by their DWARF number. */
@@ -37,6 +38,10 @@ struct unwind_stack {
 	uint64_t address; /* of the first byte: the stack pointer, or below it */
 	const void *bytes;
 	size_t size_bytes;
+	/* What uprobes have replaced in it, by the address of their trampoline; 0: nothing. Untrusted. */
+	const struct replaced_return *returns; /* innermost first */
+	size_t return_count;
+	uint64_t trampoline;
 };
 
 enum unwind_end {
@@ -68,6 +73,10 @@ struct unwinder;
 int unwinder_new(struct address_space *space, struct unwinder **unwinder)
 	__attribute__((warn_unused_result));
 void unwinder_free(struct unwinder *unwinder);
+
+/* A thread that has left a probed function, and is about to have its return address told by the
+ * kernel, is put behind the call. */
+void unwind_leave_trampoline(struct unwind_registers *registers, const struct unwind_stack *stack);
 
 /* Walks one stack. `registers` holds at least the stack pointer. What was found stands in `trace`
  * in any case; `trace->end` says why there is no more. */

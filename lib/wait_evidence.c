@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
 #include "stack.h"
 #include "stack_view.h"
 
@@ -124,12 +125,17 @@ static int add_waiter(struct findings *findings, struct traces *traces,
 		      const struct stack_record *record, struct trace *user, struct trace *kernel)
 {
 	struct thread_count holder = {
-		.pid = (pid_t)record->pid, .tid = (pid_t)record->holder_tid, .count = 1};
+		.pid = (pid_t)record->holder_pid, .tid = (pid_t)record->holder_tid, .count = 1};
 
 	if (tally_add(&findings->waiters, traces, user, record->wait_ns, STACKS_MAX) ||
 	    tally_add(&findings->kernel, traces, kernel, record->wait_ns, STACKS_MAX))
 		return -ENOMEM;
-	return holder.tid ? thread_tally_add(&findings->holder_threads, &holder, THREADS_MAX) : 0;
+	if (!holder.tid)
+		return 0;
+	/* It may never be sampled itself, or end before anybody asks. */
+	if (!thread_tally_has(&findings->holder_threads, holder.tid))
+		process_thread_name(holder.pid, holder.tid, holder.comm);
+	return thread_tally_add(&findings->holder_threads, &holder, THREADS_MAX);
 }
 
 int wait_evidence_add(struct wait_evidence *evidence, struct traces *traces,
@@ -237,7 +243,10 @@ static int fill_cause(struct findings *findings, struct traces *traces,
 	kind = findings->is_lock ? tally_lock_kind(&findings->waiters) : NULL;
 	if (breakdown_copy_text(kind, &cause->lock_kind))
 		return -ENOMEM;
-	return stack_view_has_owner(kind) ? fill_holder(findings, &cause->holder) : 0;
+	/* Of the kernel's own locks the owners are sure. */
+	if (findings->is_lock && !stack_view_has_owner(kind))
+		return 0;
+	return fill_holder(findings, &cause->holder);
 }
 
 int wait_evidence_fill(struct wait_evidence *evidence, struct traces *traces,

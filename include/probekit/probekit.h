@@ -240,6 +240,15 @@ struct probekit_lost {
 	uint64_t samples_skipped; /* long waits of which no stack was taken, to bound the cost */
 };
 
+/* A thread that others wait for. */
+struct probekit_blocker {
+	struct probekit_thread thread;
+	uint64_t lock_address; /* that it waits for itself; 0: none */
+	const char *lock_symbol;
+	const char *lock_place;
+	struct probekit_stack stack; /* where it waits; empty: not known */
+};
+
 /* A span that had begun and not ended when the measurement stopped. */
 struct probekit_open_span {
 	pid_t pid;
@@ -253,6 +262,9 @@ struct probekit_open_span {
 	const char *lock_place;
 	pid_t holder_tid; /* of that lock; 0: not known */
 	bool is_deadlock; /* its holder waits, perhaps through others, for a lock of this thread */
+	/* The holder, the holder of what that one waits for, and so on; not the span's own thread. */
+	struct probekit_blocker *blockers;
+	size_t blocker_count;
 	struct probekit_stack stack;
 };
 

@@ -360,6 +360,40 @@ static void a_cause_is_told(void **state)
 	run_done(&run);
 }
 
+/* ---- switches that are not seen ---- */
+
+/* One in 50, of those that bring threads of the spans to a CPU or take them from it. */
+static void check_repaired(const char *program, const char *mode, const char *rounds,
+			   enum probekit_class time_class)
+{
+	const char *const command[] = {program_path(program), mode, rounds, NULL};
+	const struct probekit_probe *row;
+	struct truth truth;
+	struct run run;
+
+	setenv("PROBEKIT_LOSE_SWITCHES", "50", 1);
+	measure_run(&(struct measure){.command = command}, &run);
+	unsetenv("PROBEKIT_LOSE_SWITCHES");
+	assert_int_equal(run.status, 0);
+	check_breakdowns(run.snapshot);
+	row = find_row(run.snapshot, "waits:round");
+	print_message("  %llu repaired\n", (unsigned long long)row->lost.sched_repaired);
+	assert_true(row->lost.sched_repaired > 0);
+	truth = truth_of(&run);
+	check_row_against_truth(row, &truth);
+	check_cause(row, &truth, &run, time_class);
+	run_done(&run);
+}
+
+static void breakdowns_are_right_where_switches_are_lost(void **state)
+{
+	(void)state;
+	check_repaired("waits", "sleep", "400", PROBEKIT_CLASS_SLEEP);
+	check_repaired("waits", "mutex", "400", PROBEKIT_CLASS_LOCK);
+	check_repaired("waits", "pipe", "400", PROBEKIT_CLASS_IPC);
+	check_repaired("resources", "rival", "100", PROBEKIT_CLASS_RUNQUEUE);
+}
+
 /* ---- more than one cause ---- */
 
 /* A sleep that is stopped and continued goes on sleeping: restart_syscall(2). */
@@ -516,6 +550,7 @@ static void a_span_open_at_the_end_leaves_the_others_time_whole(void **state)
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(breakdowns_are_right_where_switches_are_lost),
 		cmocka_unit_test(a_sleep_that_is_stopped_is_stopped_and_then_sleep_again),
 		cmocka_unit_test(a_span_has_all_that_its_children_have),
 		cmocka_unit_test(a_span_inside_one_of_its_own_name_is_no_relation),

@@ -169,6 +169,13 @@ static void a_circle_is_a_deadlock_of_those_in_it_alone(void **state)
 		 2 * (unsigned long long)support_number(stuck.truth, "lock-bytes"));
 	assert_behind(&stuck, "second", lock, "$third", "true");
 	assert_behind(&stuck, "outside", "locks", "$first", "false");
+	assert_open(&stuck, "first", "blockers[0].comm", "second");
+	assert_open(&stuck, "first", "blockers[0].lock.symbol", lock);
+	assert_open(&stuck, "first", "blockers[1].tid", "$third");
+	assert_open(&stuck, "first", "blockers[1].comm", "third");
+	assert_open(&stuck, "first", "blockers[1].lock.symbol", "locks");
+	assert_open(&stuck, "first", "blockers[1].stack[function:want_lock].line", NULL);
+	assert_int_equal(json_array_size(json_object_get(open_of(&stuck, "first"), "blockers")), 2);
 	stuck_done(&stuck);
 }
 

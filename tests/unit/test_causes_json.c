@@ -154,8 +154,18 @@ static void add_spans(struct probekit_probe *probe)
 		.lock_place = copy("logger+0x10"),
 		.holder_tid = 44,
 		.is_deadlock = true,
+		.blockers = zeroed(2, sizeof(*probe->open[0].blockers)),
+		.blocker_count = 2,
 		.stack = new_stack(1),
 	};
+	probe->open[0].blockers[0] = (struct probekit_blocker){
+		.thread = {42, 44, "holder"},
+		.lock_address = 0x20,
+		.lock_symbol = copy("lock_b"),
+		.lock_place = copy("logger+0x20"),
+		.stack = new_stack(1),
+	};
+	probe->open[0].blockers[1].thread = (struct probekit_thread){42, 45, ""};
 }
 
 static struct probekit_snapshot *new_example(void)
@@ -355,6 +365,17 @@ static void tail_waits_slow_and_open_spans_read_back_are_equal(void **state)
 	assert_string_equal(b->open[0].lock_place, "logger+0x10");
 	assert_int_equal(b->open[0].holder_tid, 44);
 	assert_true(b->open[0].is_deadlock);
+	assert_int_equal(b->open[0].blocker_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct probekit_blocker *was = &a->open[0].blockers[i];
+		const struct probekit_blocker *is = &b->open[0].blockers[i];
+
+		assert_same_thread(&was->thread, &is->thread);
+		assert_int_equal(was->lock_address, is->lock_address);
+		assert_same_stack(&was->stack, &is->stack);
+	}
+	assert_string_equal(b->open[0].blockers[0].lock_symbol, "lock_b");
+	assert_string_equal(b->open[0].blockers[0].lock_place, "logger+0x20");
 	assert_same_stack(&a->open[0].stack, &b->open[0].stack);
 	free(text);
 	probekit_snapshot_free(made);
@@ -542,6 +563,8 @@ static void wrong_evidence_is_refused_with_its_place(void **state)
 		{"slowest/0", "time_ns", "[]", "slowest[0].time_ns is not an object"},
 		{"open/0", "is_deadlock", "1", "open[0].is_deadlock is not a boolean"},
 		{"open/0/lock", "symbol", "1", "open[0].lock.symbol is not a string"},
+		{"open/0", "blockers", "{}", "open[0].blockers is not a list"},
+		{"open/0/blockers/0", "tid", "\"x\"", "open[0].blockers[0].tid is not an integer"},
 		{"waits/0", "is_slow", "1", "waits[0].is_slow is not a boolean"},
 	};
 

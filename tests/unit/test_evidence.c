@@ -145,6 +145,35 @@ static void a_holder_is_believed_where_the_lock_has_an_owner(void **state)
 	}
 }
 
+/* Also when it has ended since. */
+static void a_holder_that_was_never_sampled_has_its_name(void **state)
+{
+	struct evidence *evidence = new_evidence();
+	struct stack_record *record;
+	struct probekit_cause cause;
+	struct victim victim;
+
+	(void)state;
+	if (!process_has_kernel_pids()) {
+		print_message("needs the first PID namespace\n");
+		skip();
+	}
+	capture(&victim, "stacks_blocked", "mutex", NULL);
+	record = record_of_victim(&victim, STACK_WAITER, 1);
+	record->holder_tid = (uint32_t)victim.pid;
+	record->holder_pid = (uint32_t)victim.pid;
+	record_add(evidence, record);
+	victim_end(&victim);
+	cause = cause_of_lock(evidence);
+	assert_non_null(cause.holder);
+	assert_int_equal(cause.holder->thread.tid, victim.pid);
+	assert_string_equal(cause.holder->thread.comm, "stacks_blocked");
+	cause_done(&cause);
+	free(record);
+	victim_done(&victim);
+	evidence_free(evidence);
+}
+
 /* Two processes of one program have its functions at different addresses. */
 static void stacks_of_the_same_functions_count_as_one(void **state)
 {
@@ -290,6 +319,7 @@ int main(void)
 		cmocka_unit_test(every_kind_is_recognised_in_a_static_program),
 		cmocka_unit_test(names_of_called_functions_are_readable),
 		cmocka_unit_test(a_holder_is_believed_where_the_lock_has_an_owner),
+		cmocka_unit_test(a_holder_that_was_never_sampled_has_its_name),
 		cmocka_unit_test(stacks_of_the_same_functions_count_as_one),
 		cmocka_unit_test(a_process_that_has_ended_since_is_still_unwound),
 		cmocka_unit_test(a_process_that_was_never_seen_is_counted),

@@ -373,7 +373,8 @@ static void start_children(pid_t *children, size_t count)
 static void images_of_processes_make_room_for_newer_ones(void **state)
 {
 	uint64_t word = 0;
-	struct unwind_stack stack = {(uintptr_t)&word, &word, sizeof(word)};
+	struct unwind_stack stack = {
+		.address = (uintptr_t)&word, .bytes = &word, .size_bytes = sizeof(word)};
 	struct unwind_registers registers = {.ip = address_of(parse)};
 	pid_t children[IMAGES_MAX + 4];
 	struct module_cache *modules;

@@ -196,6 +196,33 @@ static void a_report_reads_as_the_golden_file(void **state)
 	free(golden);
 }
 
+/* Names as wide as their columns are as far from each other as others. */
+static void columns_of_classes_stand_apart(void **state)
+{
+	static const struct {
+		enum probekit_class time_class;
+		const char *title;
+	} wide[] = {
+		{PROBEKIT_CLASS_SLEEP, " cpu sleep\n"},
+		{PROBEKIT_CLASS_PAGEFAULT, " cpu fault\n"},
+		{PROBEKIT_CLASS_THROTTLED, " cpu thrtl\n"},
+	};
+	struct row row;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
+		row_init(&row, "a:b", PROBEKIT_KIND_SPAN);
+		row_add(&row, 10 * MS, 4); /* 7.8 - 15.6 ms */
+		row_spend(&row, -7, PROBEKIT_CLASS_ONCPU, 10 * MS);
+		row_spend(&row, -7, wide[i].time_class, 30 * MS);
+		assert_has(report(&row), wide[i].title);
+		assert_has(text, "   25    75\n");
+	}
+	row_spend(&row, -7, PROBEKIT_CLASS_SLEEP, 40 * MS);
+	assert_has(report(&row), " cpu thrtl sleep\n");
+	assert_has(text, "   12    38    50\n");
+}
+
 static void header_names_rate_and_probing_share(void **state)
 {
 	struct row row;
@@ -539,6 +566,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, reset)
 		TEST(a_report_reads_as_the_golden_file),
+		TEST(columns_of_classes_stand_apart),
 		TEST(header_names_rate_and_probing_share),
 		TEST(quantiles_that_equal_the_maximum_are_left_out),
 		TEST(modes_are_named_when_there_are_two),

@@ -294,7 +294,8 @@ static void every_shorter_copy_gives_the_beginning_of_the_stack(void **state)
 	whole = unwound.trace;
 	for (size_t size = 0; size < victim->stack.size_bytes; size += size < 1024 ? 4 : 512) {
 		char *copy = malloc(size + 1);
-		struct unwind_stack shorter = {victim->stack.address, copy, size};
+		struct unwind_stack shorter = {
+			.address = victim->stack.address, .bytes = copy, .size_bytes = size};
 
 		assert_non_null(copy);
 		memcpy(copy, victim->copy, size);
@@ -306,6 +307,66 @@ static void every_shorter_copy_gives_the_beginning_of_the_stack(void **state)
 			assert_int_equal(unwound.trace.end, UNWIND_COPY_SHORT);
 		free(copy);
 	}
+	done(&unwound);
+}
+
+/* As uretprobes leave a stack: in the slots of return addresses is the trampoline's. */
+static void replaced_return_addresses_are_those_told(void **state)
+{
+	const uint64_t trampoline = 0x7fffffff0000;
+	struct replaced_return returns[SAMPLE_RETURNS];
+	struct unwind_stack replaced;
+	struct unwind_trace whole;
+	struct unwound unwound;
+	uint64_t *words;
+	size_t count = 0;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain_omit", "qsort", NULL, true);
+	replaced = unwound.victim.stack;
+	words = (uint64_t *)unwound.victim.copy;
+	whole = unwound.trace;
+	for (size_t i = 0; i < replaced.size_bytes / 8 && count < SAMPLE_RETURNS; i++) {
+		if (words[i] != whole.addresses[1 + count])
+			continue;
+		returns[count++] = (struct replaced_return){replaced.address + 8 * i, words[i]};
+		words[i] = trampoline;
+	}
+	assert_true(count >= 6);
+	unwind_copied(unwound.unwinder, &unwound.victim.registers, &replaced, &unwound.trace);
+	assert_int_equal(unwound.trace.size, 1);
+	replaced.returns = returns;
+	replaced.return_count = count;
+	replaced.trampoline = trampoline;
+	unwind_copied(unwound.unwinder, &unwound.victim.registers, &replaced, &unwound.trace);
+	assert_int_equal(unwound.trace.size, whole.size);
+	assert_int_equal(unwound.trace.end, UNWIND_COMPLETE);
+	assert_memory_equal(unwound.trace.addresses, whole.addresses,
+			    whole.size * sizeof(whole.addresses[0]));
+	done(&unwound);
+}
+
+/* The slot of a call that ended by longjmp() may hold anything since. */
+static void slots_without_the_trampoline_are_left_alone(void **state)
+{
+	struct replaced_return returns[SAMPLE_RETURNS];
+	struct unwind_stack told;
+	struct unwind_trace whole;
+	struct unwound unwound;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain_omit", "qsort", NULL, true);
+	whole = unwound.trace;
+	told = unwound.victim.stack;
+	for (size_t i = 0; i < SAMPLE_RETURNS; i++)
+		returns[i] = (struct replaced_return){told.address + 8 * i, whole.addresses[0]};
+	told.returns = returns;
+	told.return_count = SAMPLE_RETURNS;
+	told.trampoline = 0x7fffffff0000;
+	unwind_copied(unwound.unwinder, &unwound.victim.registers, &told, &unwound.trace);
+	assert_int_equal(unwound.trace.size, whole.size);
+	assert_memory_equal(unwound.trace.addresses, whole.addresses,
+			    whole.size * sizeof(whole.addresses[0]));
 	done(&unwound);
 }
 
@@ -347,6 +408,8 @@ int main(void)
 		cmocka_unit_test(a_copy_that_is_too_short_is_told_apart),
 		cmocka_unit_test(deep_recursion_ends_at_the_frames_there_is_room_for),
 		cmocka_unit_test(every_shorter_copy_gives_the_beginning_of_the_stack),
+		cmocka_unit_test(replaced_return_addresses_are_those_told),
+		cmocka_unit_test(slots_without_the_trampoline_are_left_alone),
 		cmocka_unit_test(damaged_stacks_end_the_walk),
 	};
 

@@ -114,7 +114,8 @@ static void copy_stack(struct victim *victim, uint64_t sp, size_t copy_bytes)
 	local = (struct iovec){victim->copy, copy_bytes};
 	remote.iov_len = copy_bytes;
 	assert_int_equal(process_vm_readv(victim->pid, &local, 1, &remote, 1, 0), copy_bytes);
-	victim->stack = (struct unwind_stack){sp, victim->copy, copy_bytes};
+	victim->stack = (struct unwind_stack){
+		.address = sp, .bytes = victim->copy, .size_bytes = copy_bytes};
 }
 
 /* Stops it until it is seen inside of futex(). */
