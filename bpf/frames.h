@@ -274,8 +274,9 @@ struct end {
 	__u64 stack; /* of sp; filled in where it matters */
 	__s64 key;
 	__u32 probe;
-	__u16 kind;
+	__u8 kind;
 	__u8 is_late;
+	__u8 is_found; /* late, as all else in the process */
 	__u8 is_part; /* of a function that began before it: needs no begin of its own */
 	__u8 is_exit; /* at an instruction that may leave a function: it does where the sp is the entry's */
 };
@@ -285,7 +286,7 @@ struct end {
  * probe has begun on this thread since. */
 static __always_inline bool was_open(const struct end *end, struct thread *thread)
 {
-	if (has_sp(end->kind) && end->stack & STACK_NATIVE && !end->is_late) {
+	if (has_sp(end->kind) && end->stack & STACK_NATIVE && (!end->is_late || end->is_found)) {
 		__u64 begin_sp = end->sp + (end->kind == FRAME_SCOPED ? CALL_BYTES : 0);
 
 		if (begin_sp < thread->outermost_sp)

@@ -188,9 +188,16 @@ struct socket {
 
 /* ---- tasks ---- */
 
+struct signal_struct {
+	struct {
+		int counter;
+	} live; /* threads that have not begun to exit */
+} CORE;
+
 struct task_struct {
 	int pid;
 	int tgid;
+	struct signal_struct *signal;
 	void *stack;
 	unsigned long long start_time;
 	struct mm_struct *mm;

@@ -29,12 +29,14 @@ WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: n
 WEAK const volatile bool has_task_from_pid;
 WEAK const volatile __u16 futex_syscall; /* its number */
 WEAK const volatile __u32 lose_switches; /* for tests: one switch in so many, by chance; 0: none */
+WEAK const volatile bool follows_children;
 
 /* ---- set while running ---- */
 
 WEAK bool is_recording;	     /* only while all probes are attached */
 WEAK __u64 measure_start_ns; /* since when */
-WEAK __u32 command_pid;	     /* report what this process executes; 0: none */
+WEAK __u32 hushed_pid;	     /* what is late is silent in this process; 0: none */
+WEAK __u64 missed_children;  /* that ended before they were known, or found no room */
 WEAK __u64 hits;	     /* of count_hit */
 WEAK bool has_spare_threads; /* some thread's state is in spare_threads */
 WEAK __u64 slow_spans;	     /* over slow_over_ns */
@@ -120,6 +122,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } processes WEAK SEC(".maps"); /* that had a span */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FOLLOWED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} followed WEAK
+	SEC(".maps"); /* processes, enum follow_state: what they execute and create is told */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -25,6 +25,7 @@
 #define COOKIE_AT_EXIT 8u    /* at an instruction that leaves a function, not behind its return */
 #define COOKIE_IS_PART \
 	16u /* a part of a function that the compiler has split off: no call of its own */
+#define COOKIE_FOUND 32u /* late, and so is all else in the process: it came while others record */
 
 /* bits 48-52: of an exit at a conditional jump, 16 plus the condition, as x86 encodes it; else 0. */
 #define COOKIE_CONDITION_SHIFT 48
@@ -434,6 +435,15 @@ struct holding {
 };
 #define MAX_HOLDINGS 16384
 
+/* ---- followed processes ---- */
+
+enum follow_state {
+	FOLLOW_BORROWING, /* it has its parent's memory until it executes a file: vfork, posix_spawn */
+	FOLLOW_NEW,	  /* the library has not attached to it yet */
+	FOLLOW_KNOWN,
+};
+#define MAX_FOLLOWED 16384
+
 /* ---- messages ---- */
 
 /* One open frame, as the task iterator writes it, and what its thread waits for. */
@@ -455,8 +465,9 @@ struct open_record {
 _Static_assert(sizeof(struct open_record) == 72, "no padding");
 
 enum event_kind {
-	EVENT_EXEC,    /* the command, or a process it became, executed another file */
+	EVENT_EXEC,    /* a followed process executed another file */
 	EVENT_PROCESS, /* a process began its first span */
+	EVENT_CHILD,   /* a followed process created another, which is followed too */
 };
 
 struct event {

@@ -28,8 +28,9 @@ static __always_inline __u32 cookie_flags(__u64 cookie)
 /* Before everything is attached, begins would miss their ends, and ends their begins. */
 static __always_inline bool is_silent(__u64 cookie)
 {
-	return !is_recording ||
-	       (cookie_flags(cookie) & COOKIE_LATE && probe_row(cookie_probe(cookie)) == 0);
+	return !is_recording || (cookie_flags(cookie) & COOKIE_LATE &&
+				 (probe_row(cookie_probe(cookie)) == 0 ||
+				  hushed_pid == bpf_get_current_pid_tgid() >> 32));
 }
 
 static __always_inline __u64 site_sp(struct pt_regs *ctx, __u64 cookie)
@@ -91,6 +92,7 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		.probe = cookie_probe(cookie),
 		.kind = kind,
 		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
+		.is_found = !!(cookie_flags(cookie) & COOKIE_FOUND),
 	};
 	struct thread *thread;
 	__u32 at;
@@ -166,6 +168,7 @@ int function_return(struct pt_regs *ctx)
 		.probe = cookie_probe(cookie),
 		.kind = FRAME_FUNCTION,
 		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
+		.is_found = !!(cookie_flags(cookie) & COOKIE_FOUND),
 		.is_part = !!(cookie_flags(cookie) & COOKIE_IS_PART),
 		.is_exit = !!(cookie_flags(cookie) & COOKIE_AT_EXIT),
 	};
@@ -212,6 +215,7 @@ static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 pro
 		.probe = probe,
 		.kind = FRAME_LOCK,
 		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
+		.is_found = !!(cookie_flags(cookie) & COOKIE_FOUND),
 	};
 	struct thread *thread;
 	__u32 at;
@@ -366,6 +370,7 @@ int value(struct pt_regs *ctx)
 
 /* ---- threads that end, programs that are replaced ---- */
 
+#define CLONE_VM 0x100
 #define CLONE_THREAD 0x10000
 
 static __always_inline void adopt_thread(struct task_struct *task)
@@ -374,6 +379,18 @@ static __always_inline void adopt_thread(struct task_struct *task)
 
 	if (thread)
 		thread->is_unseen = true;
+}
+
+/* What the last thread of a process leaves. */
+static __always_inline void drop_followed(__u32 pid)
+{
+	__u32 *state = bpf_map_lookup_elem(&followed, &pid);
+
+	if (!state)
+		return;
+	if (*state == FOLLOW_NEW)
+		__sync_fetch_and_add(&missed_children, 1);
+	bpf_map_delete_elem(&followed, &pid);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -389,6 +406,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		bpf_map_delete_elem(&spare_threads, &key);
 	if (task->pid == task->tgid)
 		bpf_map_delete_elem(&processes, &pid);
+	if (follows_children && task->signal->live.counter == 0)
+		drop_followed(pid);
 	return 0;
 }
 
@@ -398,6 +417,24 @@ int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
 {
 	if (clone_flags & CLONE_THREAD && thread_current(false))
 		adopt_thread(task);
+	return 0;
+}
+
+/* A child that borrows its parent's memory would count the parent's threads twice if it was attached to:
+ * it is told when it executes a file. */
+SEC("?tp_btf/task_newtask")
+int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
+{
+	__u32 state = clone_flags & CLONE_VM ? FOLLOW_BORROWING : FOLLOW_NEW;
+	__u32 parent = bpf_get_current_pid_tgid() >> 32;
+	__u32 child = task->tgid;
+
+	if (clone_flags & CLONE_THREAD || !bpf_map_lookup_elem(&followed, &parent))
+		return 0;
+	if ((int)bpf_map_update_elem(&followed, &child, &state, BPF_ANY))
+		__sync_fetch_and_add(&missed_children, 1);
+	else if (state == FOLLOW_NEW)
+		tell(EVENT_CHILD, child);
 	return 0;
 }
 
@@ -425,11 +462,23 @@ static __always_inline void drop_spare(struct task_struct *task, int old_tid)
 	bpf_map_delete_elem(&spare_threads, &key);
 }
 
+/* Is the process followed? Then that it executes a file is told. */
+static __always_inline bool tell_exec(__u32 pid)
+{
+	__u32 *state = bpf_map_lookup_elem(&followed, &pid);
+
+	if (!state)
+		return false;
+	if (*state == FOLLOW_BORROWING)
+		*state = FOLLOW_NEW;
+	tell(EVENT_EXEC, pid);
+	return true;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 {
-	bool is_command = command_pid && (__u32)task->tgid == command_pid;
-	struct thread *thread = thread_current(is_command);
+	struct thread *thread = thread_current(tell_exec(task->tgid));
 
 	if (!is_recording)
 		return 0;
@@ -441,9 +490,6 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 		thread->is_fresh = true;
 		thread->fault_address = 0;
 	}
-	if (!is_command)
-		return 0;
-	tell(EVENT_EXEC, task->tgid);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 
 struct options {
 	struct opt_pids pids;
+	struct measure_whom whom;
 	struct opt_texts spans;
 	struct opt_texts pairs;
 	struct opt_texts functions;
@@ -38,6 +39,7 @@ struct options {
 static const struct opt option_table[] = {
 	{'p', "pid", OPT_PIDS, "PID", offsetof(struct options, pids),
 	 "Measure this process; repeat for more. With TARGET: only these processes."},
+	MEASURE_WHOM_OPTIONS(struct options, whom),
 	{'d', "duration", OPT_DURATION, "SECONDS", offsetof(struct options, duration_ns),
 	 "How long, from attachment. Without it: until the command or every PID has ended, or "
 	 "Ctrl-C."},
@@ -222,17 +224,18 @@ static int check_output(const char *path, struct probekit_error *err)
 static int check_usage(const struct options *options, const struct opt_operands *operands,
 		       struct probekit_error *err)
 {
-	bool has_live = operands->target || operands->command || options->pids.count;
+	bool has_live = operands->target || operands->command || options->pids.count ||
+			options->whom.cgroup;
 
 	if (options->from) {
 		if (has_live)
-			return usage_error(err, "--from shows a file: no TARGET, PID or command");
+			return usage_error(
+				err, "--from shows a file: no TARGET, PID, cgroup or command");
 		if (options->duration_ns || options->interval_ns || options->pairs.count ||
-		    options->functions.count || options->output || options->slow_over_ns ||
-		    options->until_slow.is_given)
-			return usage_error(err,
-					   "-d, -i, -u, -f, -o, --slow-over and --until-slow have "
-					   "no meaning with --from");
+		    options->functions.count || options->whom.has_children || options->output ||
+		    options->slow_over_ns || options->until_slow.is_given)
+			return usage_error(err, "-d, -i, -u, -f, -o, --children, --slow-over and "
+						"--until-slow have no meaning with --from");
 		if (options->is_json && (options->spans.count || options->key.is_given))
 			return usage_error(err, "--json gives the file's whole: no -s, no --key");
 		return 0;
@@ -244,12 +247,12 @@ static int check_usage(const struct options *options, const struct opt_operands 
 	if (!has_live) {
 		usage_error(err, "latency: no target");
 		snprintf(err->hint, sizeof(err->hint),
-			 "give a binary, a library, -p PID, or -- CMD ARGS");
+			 "give a binary, a library, -p PID, --cgroup PATH, or -- CMD ARGS");
 		return err->code;
 	}
 	if (operands->command && (operands->target || options->pids.count))
 		return usage_error(err, "a command stands alone: no TARGET or PID beside it");
-	return 0;
+	return measure_check_whom(&options->whom, operands, &options->pids, err);
 }
 
 /* ---- live ---- */
@@ -277,17 +280,9 @@ static int add_all(struct probekit_session *session, const struct options *optio
 		ret = probekit_session_add_path(session, operands->target, err);
 	for (size_t i = 0; ret == 0 && i < options->pids.count; i++)
 		ret = probekit_session_add_pid(session, options->pids.items[i], err);
+	if (ret == 0)
+		ret = measure_add_whom(session, &options->whom, operands, err);
 	return ret;
-}
-
-static void say_waiting(struct probekit_session *session, const struct opt_operands *operands)
-{
-	char name[512];
-
-	if (!operands->target || probekit_session_process_count(session))
-		return;
-	format_escape(operands->target, name, sizeof(name));
-	fprintf(stderr, "probekit: no process runs '%s' yet: waiting for one\n", name);
 }
 
 static int measure(struct probekit_session *session, struct options *options,
@@ -310,7 +305,7 @@ static int measure(struct probekit_session *session, struct options *options,
 	measure_catch_signals();
 	if (probekit_session_start(session, &err))
 		return report_error(&err);
-	say_waiting(session, operands);
+	measure_say_waiting(session, &options->whom, operands);
 	if (measure_run(&measure, &err))
 		code = report_error(&err);
 	if (probekit_session_snapshot(session, &snapshot, &err))
@@ -328,6 +323,7 @@ static int run_live(struct options *options, const struct opt_operands *operands
 		.key = options->key.value,
 		.slow_over_ns = options->slow_over_ns,
 		.max_overhead = options->is_forced ? -1 : options->max_overhead,
+		.follow_children = options->whom.has_children,
 		.command_stdout_to_stderr = options->is_json,
 		.log = log_line,
 		.log_arg = options,
@@ -378,6 +374,7 @@ const struct command command_latency = {
 	.name = "latency",
 	.summary = "how long spans take in live processes: counts, quantiles, histograms",
 	.synopsis = (const char *const[]){"[OPTIONS] TARGET", "[OPTIONS] [TARGET] -p PID...",
+					  "[OPTIONS] [TARGET] --cgroup PATH",
 					  "[OPTIONS] -- CMD [ARGS]", "[OPTIONS] --from FILE", NULL},
 	.description =
 		(const char *const[]){
@@ -388,6 +385,10 @@ const struct command command_latency = {
 			"With -p the target is a running process; with -- a command that is started and "
 			"measured from its first instruction. Processes that are not measured run as fast as "
 			"before.",
+			"--children adds the processes that a PID or the command creates from then on, each "
+			"from some milliseconds after its creation; those that end sooner are counted. The "
+			"measurement ends with the PIDs or the command all the same. --cgroup adds a cgroup's, "
+			"and waits where it is empty.",
 			"Ctrl-C ends the measurement and prints it. A latency contains the probe itself: its "
 			"floor is measured at the start and printed, and what is near it is marked.",
 			NULL},
@@ -404,6 +405,8 @@ const struct command command_latency = {
 			 "Functions of a program that was not modified:"},
 			{"probekit latency -- ./job --once",
 			 "A command, from its first instruction to its end:"},
+			{"probekit latency --cgroup system.slice/shop.service -d 10",
+			 "Every process of a service:"},
 			{"probekit latency /usr/lib/postgresql/15/bin/postgres -u "
 			 "postgresql:query__start,query__done",
 			 "Queries of a PostgreSQL that was not modified:"},

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
+#include "format.h"
 #include "progress.h"
 
 enum {
@@ -15,6 +17,58 @@ enum {
 	/* A command that Ctrl-C ended along with us gets this long to leave its status. */
 	COMMAND_END_MS = 100,
 };
+
+/* ---- whom ---- */
+
+int measure_check_whom(const struct measure_whom *whom, const struct opt_operands *operands,
+		       const struct opt_pids *pids, struct probekit_error *err)
+{
+	if (whom->cgroup && (operands->command || pids->count))
+		return usage_error(
+			err, "--cgroup stands alone or with TARGET: no PID or command beside it");
+	return 0;
+}
+
+/* Every process takes some descriptors. A command would inherit the limit. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int measure_add_whom(struct probekit_session *session, const struct measure_whom *whom,
+		     const struct opt_operands *operands, struct probekit_error *err)
+{
+	if ((whom->cgroup || whom->has_children) && !operands->command)
+		allow_many_files();
+	return whom->cgroup ? probekit_session_add_cgroup(session, whom->cgroup, err) : 0;
+}
+
+void measure_say_waiting(const struct probekit_session *session, const struct measure_whom *whom,
+			 const struct opt_operands *operands)
+{
+	char target[512] = "";
+	char cgroup[512] = "";
+
+	if ((!operands->target && !whom->cgroup) || probekit_session_process_count(session))
+		return;
+	if (operands->target)
+		format_escape(operands->target, target, sizeof(target));
+	if (whom->cgroup)
+		format_escape(whom->cgroup, cgroup, sizeof(cgroup));
+	if (!operands->target)
+		fprintf(stderr, "probekit: no process is in cgroup '%s' yet: waiting for one\n",
+			cgroup);
+	else
+		fprintf(stderr, "probekit: no process%s%s%s runs '%s' yet: waiting for one\n",
+			*cgroup ? " of cgroup '" : "", cgroup, *cgroup ? "'" : "", target);
+}
+
+/* ---- the clock ---- */
 
 static volatile sig_atomic_t is_interrupted;
 

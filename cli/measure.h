@@ -7,6 +7,30 @@
 
 #include <probekit/probekit.h>
 
+#include "opts.h"
+
+/* Which processes besides TARGET, PIDs and command. */
+struct measure_whom {
+	bool has_children;
+	const char *cgroup;
+};
+
+/* The rows for a command's option table; `member` of its struct is a struct measure_whom. */
+#define MEASURE_WHOM_OPTIONS(type, member)                                                          \
+	{0,                                                                                         \
+	 "children",                                                                                \
+	 OPT_FLAG,                                                                                  \
+	 NULL,                                                                                      \
+	 offsetof(type, member.has_children),                                                       \
+	 "Measure the processes too that a measured one creates, and theirs, and what they "        \
+	 "execute."},                                                                               \
+	{                                                                                           \
+		0, "cgroup", OPT_TEXT, "PATH", offsetof(type, member.cgroup),                       \
+			"Only processes in this cgroup and below, now or later: a container, a "    \
+			"service. PATH is absolute or below /sys/fs/cgroup; with TARGET, those of " \
+			"them that run it."                                                         \
+	}
+
 struct measure {
 	struct probekit_session *session;
 	uint64_t duration_ns; /* 0: no limit */
@@ -19,6 +43,14 @@ struct measure {
 			struct probekit_error *err);
 	void *arg;
 };
+
+int measure_check_whom(const struct measure_whom *whom, const struct opt_operands *operands,
+		       const struct opt_pids *pids, struct probekit_error *err);
+int measure_add_whom(struct probekit_session *session, const struct measure_whom *whom,
+		     const struct opt_operands *operands, struct probekit_error *err);
+/* Says on stderr where no process is measured yet. */
+void measure_say_waiting(const struct probekit_session *session, const struct measure_whom *whom,
+			 const struct opt_operands *operands);
 
 /* SIGINT and SIGTERM only end the measurement from here on; a second one ends the process. */
 void measure_catch_signals(void);

@@ -109,7 +109,8 @@ static int add_to_group(struct attachment *attachment, struct group *group, uint
 			bool is_late, struct probekit_error *err)
 {
 	const struct plan_site *site = &attachment->plan->sites[index];
-	uint32_t flags = is_late ? COOKIE_LATE : 0;
+	uint32_t late = COOKIE_LATE | (attachment->is_found ? COOKIE_FOUND : 0);
+	uint32_t flags = is_late ? late : 0;
 
 	if (attachment->plan->probes[site->probe].kind != PROBEKIT_KIND_FUNCTION)
 		return add_note(attachment, group, index, flags, err);
@@ -231,7 +232,8 @@ int attachment_add(struct attachment *attachment, uint32_t from_site, uint32_t b
 		/* What is attached last runs first, and the time that the caller's programs take is no
 		 * part of spans: they come after our begins and before our ends. */
 		if (program == PROGRAM_SPAN_END && batch == 0)
-			result = custom_attach(attachment->custom, attachment, false, err);
+			result = custom_attach(attachment->custom, attachment,
+					       attachment->custom_from, links, err);
 		for (uint32_t i = 0;
 		     i < attachment->objects->size && !result && !attachment->is_custom_only; i++)
 			result = attach_object(attachment, i, (enum program)program, &request,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_CGROUP_H
 #define PROBEKIT_CGROUP_H
-/* The CPU quota of a process's cgroups, of version 1 and 2. */
+/* Cgroups of version 1 and 2: the CPU quota of a process's, and the processes of one. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "error.h"
 
 struct cpu_quota {
 	bool is_set;
@@ -24,5 +26,12 @@ int cgroup_find_path(const char *text, char *path, size_t size, bool *is_v2);
  * the length of what of it is the mount point. -ENOENT. */
 int cgroup_find_folder(const char *text, bool is_v2, const char *path, char *folder, size_t size,
 		       size_t *mount_length);
+
+/* The folder of the cgroup that `path` names: absolute, or below a mounted hierarchy, version 2 first. */
+int cgroup_open(const char *path, char **folder, struct probekit_error *err);
+
+/* The processes in the cgroup and those below, as far as we can see them, each perhaps more than once.
+ * -ENOENT: there is no such cgroup any more; -ENOMEM. */
+int cgroup_processes(const char *folder, pid_t **pids, size_t *count);
 
 #endif

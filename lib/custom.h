@@ -9,6 +9,7 @@
 #include "plan.h"
 
 struct attachment;
+struct attach_links;
 
 struct custom_program {
 	char name[16];
@@ -55,9 +56,13 @@ bool custom_has_events(const struct custom *custom);
 int custom_check(const struct custom *custom, bool use_multi, struct probekit_error *err);
 
 /* Takes over what the plan and the objects have got since the last call, all but functions or only those that
- * are probed, and attaches the programs there, begins before ends. The links are added to the attachment's. */
-int custom_attach(struct custom *custom, struct attachment *attachment, bool of_functions,
-		  struct probekit_error *err);
+ * are probed. */
+int custom_take_over(struct custom *custom, const struct attachment *attachment, bool of_functions,
+		     struct probekit_error *err);
+/* Attaches the programs to the sites from number `from` on, begins before ends, for the attachment's
+ * processes. */
+int custom_attach(struct custom *custom, struct attachment *attachment, uint32_t from,
+		  struct attach_links *links, struct probekit_error *err);
 /* -ENOENT unless every program has found a site. */
 int custom_require(const struct custom *custom, struct probekit_error *err);
 

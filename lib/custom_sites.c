@@ -263,6 +263,7 @@ struct batch {
 	bool is_return;
 	uint32_t object;
 	uint32_t from;
+	struct attach_links *links;
 	uint64_t *offsets;
 	uint64_t *semaphores;
 	uint64_t *cookies;
@@ -321,7 +322,7 @@ static int attach_batch(const struct custom *custom, struct attachment *attachme
 		};
 
 		result = attach_program(batch->program->fd, attachment->use_multi, &sites,
-					&attachment->links);
+					batch->links);
 		if (result == -ESRCH && ++ended < rounds)
 			continue; /* the others can still be traced */
 		if (result)
@@ -358,24 +359,29 @@ static int attach_all(struct custom *custom, struct attachment *attachment, stru
 	return result;
 }
 
-int custom_attach(struct custom *custom, struct attachment *attachment, bool of_functions,
-		  struct probekit_error *err)
+int custom_take_over(struct custom *custom, const struct attachment *attachment, bool of_functions,
+		     struct probekit_error *err)
 {
-	struct batch batch = {.from = custom->site_count};
+	int result = 0;
+
+	if (custom->program_count)
+		result = of_functions ? take_over_functions(custom, attachment)
+				      : take_over(custom, attachment);
+	if (result == -ENOSPC)
+		return error_failed(err, result, "more than %u probes", MAX_PROBES);
+	return result ? error_no_memory(err) : 0;
+}
+
+int custom_attach(struct custom *custom, struct attachment *attachment, uint32_t from,
+		  struct attach_links *links, struct probekit_error *err)
+{
+	struct batch batch = {.from = from, .links = links};
 	size_t count;
 	int result;
 
-	if (!custom->program_count)
+	if (!custom->program_count || custom->site_count <= from)
 		return 0;
-	result = of_functions ? take_over_functions(custom, attachment)
-			      : take_over(custom, attachment);
-	if (result == -ENOSPC)
-		return error_failed(err, result, "more than %u probes", MAX_PROBES);
-	if (result)
-		return error_no_memory(err);
-	if (custom->site_count == batch.from)
-		return 0;
-	count = custom->site_count - batch.from;
+	count = custom->site_count - from;
 	batch.offsets = calloc(count, sizeof(uint64_t));
 	batch.semaphores = calloc(count, sizeof(uint64_t));
 	batch.cookies = calloc(count, sizeof(uint64_t));

@@ -83,6 +83,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->has_breakdown = options->has_breakdown;
 	bpf->rodata->has_task_from_pid = options->has_task_from_pid;
 	bpf->rodata->slow_over_ns = options->slow_over_ns;
+	bpf->rodata->follows_children = options->follows_children;
 	bpf->rodata->futex_syscall = SYS_futex;
 	bpf->rodata->lose_switches = options->lose_switches;
 	if (!options->has_breakdown)
@@ -112,6 +113,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf_program__set_autoload(bpf->progs.on_switch, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_waking, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_thread, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.on_child, options->follows_children);
 	bpf_program__set_autoload(bpf->progs.adopt, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_fault, options->has_fault_address);
 	bpf_program__set_autoload(bpf->progs.list_stacks, options->has_breakdown);
@@ -137,10 +139,12 @@ static int on_event(void *context, void *data, size_t size)
 
 	if (size < sizeof(*event))
 		return 0;
-	if (event->kind == EVENT_EXEC)
-		engine->exec_events++;
-	else
+	if (event->kind == EVENT_PROCESS)
 		engine->has_new_process = true;
+	else
+		engine->follow_events++;
+	if (event->kind == EVENT_EXEC)
+		engine->executed((pid_t)event->pid, engine->executed_arg);
 	return 0;
 }
 
@@ -190,6 +194,11 @@ static int attach_hooks(struct engine *engine)
 	bpf->links.on_exec = bpf_program__attach(bpf->progs.on_exec);
 	if (!bpf->links.on_exec)
 		return -errno;
+	if (bpf->rodata->follows_children) {
+		bpf->links.on_child = bpf_program__attach(bpf->progs.on_child);
+		if (!bpf->links.on_child)
+			return -errno;
+	}
 	if (!bpf->rodata->has_breakdown)
 		return 0;
 	bpf->links.on_switch = bpf_program__attach(bpf->progs.on_switch);
@@ -319,11 +328,6 @@ void engine_pause(struct engine *engine)
 	__atomic_store_n(&engine->bpf->bss->is_recording, false, __ATOMIC_SEQ_CST);
 }
 
-void engine_watch_exec(struct engine *engine, pid_t pid)
-{
-	__atomic_store_n(&engine->bpf->bss->command_pid, (uint32_t)pid, __ATOMIC_RELEASE);
-}
-
 /* It is run for what it does. */
 static ssize_t take_nothing(const uint8_t *bytes, size_t size, void *arg)
 {
@@ -331,17 +335,19 @@ static ssize_t take_nothing(const uint8_t *bytes, size_t size, void *arg)
 	return (ssize_t)size;
 }
 
-int engine_poll_events(struct engine *engine)
+int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *arg), void *arg)
 {
 	libbpf_print_fn_t print = quiet_begin();
 
-	engine->exec_events = 0;
+	engine->follow_events = 0;
 	engine->has_new_process = false;
+	engine->executed = executed;
+	engine->executed_arg = arg;
 	ring_buffer__consume(engine->events);
 	if (engine->has_new_process)
 		engine_iterate(engine->bpf->progs.adopt, take_nothing, NULL);
 	libbpf_set_print(print);
-	return engine->exec_events;
+	return engine->follow_events;
 }
 
 void engine_adopt(struct engine *engine, const pid_t *pids, size_t count)

@@ -47,6 +47,7 @@ struct engine_options {
 	uint32_t key_limit;
 	bool filter_key;
 	int64_t only_key;
+	bool follows_children; /* of processes that are followed */
 };
 
 /* Loads the programs and maps their aggregates; thread exit and exec are hooked from here on. */
@@ -66,10 +67,21 @@ int engine_set_row(struct engine *engine, uint32_t probe, uint32_t row, struct p
  * flight. Nothing is recorded before, and nothing after the pause. */
 void engine_record(struct engine *engine, uint64_t now_ns);
 void engine_pause(struct engine *engine);
-void engine_watch_exec(struct engine *engine, pid_t pid);
-/* Number of executions of another program by the watched process since the last call. Meanwhile the
- * other threads of processes that had their first span are adopted: what they do is followed too. */
-int engine_poll_events(struct engine *engine);
+/* Follows a process: what it executes is told, and its children where the options say so. */
+void engine_follow(struct engine *engine, pid_t pid);
+/* A process that is followed by itself was attached to, or is none of ours. */
+void engine_note_known(struct engine *engine, pid_t pid);
+void engine_unfollow(struct engine *engine, pid_t pid);
+/* Children that are followed and not known yet; how many, at most `capacity`. */
+size_t engine_new_children(const struct engine *engine, pid_t *pids, size_t capacity);
+/* How many children ended before they were known, or found no room. */
+uint64_t engine_missed_children(const struct engine *engine);
+/* Late sites are silent in this process while they are attached one by one; 0: nowhere. */
+void engine_hush(struct engine *engine, pid_t pid);
+/* Calls `executed` for each followed process that has executed a file since the last call; returns how
+ * many events there were, those of new children too. Meanwhile the other threads of processes that had
+ * their first span are adopted: what they do is followed too. */
+int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *arg), void *arg);
 /* Follows all threads of a process from now on, before its first span. */
 void engine_adopt(struct engine *engine, const pid_t *pids, size_t count);
 /* Calls `visit` for each record since the last call (struct stack_record, struct span_record). */

@@ -25,7 +25,9 @@ struct engine {
 	struct ring_buffer *samples;
 	struct slowness *slowness;
 	size_t slowness_bytes;
-	int exec_events;
+	int follow_events;
+	void (*executed)(pid_t pid, void *arg); /* while polled */
+	void *executed_arg;
 	bool has_new_process; /* that had its first span */
 	int (*visit_sample)(const void *record, size_t size_bytes, void *arg); /* while polled */
 	void *visit_arg;

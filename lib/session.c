@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "../bpf/bucket.h"
+#include "cgroup.h"
 #include "evidence.h"
 #include "process.h"
 
-#define SCAN_INTERVAL_NS 100000000ull
 #define SAMPLES_INTERVAL_MS 50 /* until what the kernel samples is taken from it */
 
 uint64_t session_now_ns(void)
@@ -73,9 +73,7 @@ void probekit_session_free(struct probekit_session *session)
 {
 	if (!session)
 		return;
-	attach_links_close(&session->attachment.links, 0);
-	session_detach_functions(session);
-	free(session->batches);
+	session_detach(session);
 	free(session->calls_before);
 	engine_free(session->engine);
 	command_done(&session->command);
@@ -84,6 +82,7 @@ void probekit_session_free(struct probekit_session *session)
 	free(session->watched);
 	free(session->pids);
 	custom_done(&session->custom);
+	free(session->cgroup);
 	plan_done(&session->plan);
 	selection_done(&session->selection);
 	objects_done(&session->objects);
@@ -160,7 +159,8 @@ int session_watch(struct probekit_session *session, pid_t pid, struct probekit_e
 		return error_no_memory(err);
 	}
 	pids[session->pid_count] = pid;
-	watched[session->pid_count++] = (struct watched_process){.pidfd = pidfd};
+	watched[session->pid_count++] =
+		(struct watched_process){.pidfd = pidfd, .is_attached = true};
 	return 0;
 }
 
@@ -175,6 +175,24 @@ int probekit_session_add_pid(struct probekit_session *session, pid_t pid,
 	if (result)
 		return result;
 	snprintf(name, sizeof(name), "pid %d", pid);
+	return name_target(session, name, err);
+}
+
+int probekit_session_add_cgroup(struct probekit_session *session, const char *path,
+				struct probekit_error *err)
+{
+	char name[4096 + 16];
+	char *folder;
+	int result = session_require_new(session, err);
+
+	if (!result && session->cgroup)
+		result = error_usage(err, "a session narrows to one cgroup, and has one already");
+	if (!result)
+		result = cgroup_open(path, &folder, err);
+	if (result)
+		return result;
+	session->cgroup = folder;
+	snprintf(name, sizeof(name), "cgroup %s", path);
 	return name_target(session, name, err);
 }
 
@@ -229,100 +247,17 @@ int probekit_session_add_function(struct probekit_session *session, const char *
 
 /* ---- while it runs ---- */
 
-static bool is_seen(const struct probekit_session *session, const struct proc_map *map)
-{
-	for (size_t i = 0; i < session->seen_count; i++)
-		if (session->seen[i].inode == map->inode &&
-		    session->seen[i].major == map->dev_major &&
-		    session->seen[i].minor == map->dev_minor)
-			return true;
-	return false;
-}
-
-static bool note_seen(struct probekit_session *session, const struct proc_map *map)
-{
-	struct seen_file *seen =
-		reallocarray(session->seen, session->seen_count + 1, sizeof(*seen));
-
-	if (!seen)
-		return false;
-	session->seen = seen;
-	seen[session->seen_count++] = (struct seen_file){
-		.inode = map->inode,
-		.major = map->dev_major,
-		.minor = map->dev_minor,
-	};
-	return true;
-}
-
-/* Has the command mapped code that was not looked at yet? */
-static bool has_news(struct probekit_session *session)
-{
-	struct proc_maps maps;
-	bool news = false;
-
-	if (process_read_maps(session->command.pid, &maps, NULL))
-		return false;
-	for (size_t i = 0; i < maps.size; i++)
-		if (maps.maps[i].is_executable && maps.maps[i].path[0] == '/' &&
-		    !is_seen(session, &maps.maps[i]))
-			news |= note_seen(session, &maps.maps[i]);
-	if (maps.size == 0) { /* it has just ended */
-		proc_maps_done(&maps);
-		return false;
-	}
-	proc_maps_done(&session->command_maps);
-	session->command_maps = maps;
-	return news;
-}
-
-/* Plans and attaches what the command has executed or opened since. That it may end meanwhile is no
- * error. */
-static int follow_command(struct probekit_session *session, struct probekit_error *err)
-{
-	uint32_t sites = session->plan.site_count;
-	size_t known = session->objects.size;
-	size_t left_out = session->plan.left_out;
-	size_t links = session->attachment.links.size;
-	struct probekit_error problem;
-	size_t skipped;
-	int result = 0;
-
-	session->last_scan_ns = session_now_ns();
-	if (!has_news(session) ||
-	    process_objects(session->command.pid, &session->objects, &skipped, NULL))
-		return 0;
-	for (size_t i = known; i < session->objects.size && !result; i++)
-		result = session_plan_object(session, (uint32_t)i, err);
-	if (result)
-		return result;
-	plan_number_rows(&session->plan);
-	if (session->plan.left_out > left_out)
-		session_log(
-			session, PROBEKIT_LOG_WARNING,
-			"%zu probes of libraries opened later found no room and are not measured",
-			session->plan.left_out - left_out);
-	if (session->plan.site_count == sites && !custom_has_events(&session->custom))
-		return 0;
-	result = session_attach(session, sites, &problem);
-	if (!result)
-		result = session_attach_functions(session, &problem);
-	if (result) {
-		/* What is measured already goes on. */
-		attach_links_close(&session->attachment.links, links);
-		if (problem.code != -ESRCH)
-			session_log(session, PROBEKIT_LOG_WARNING, "not measured: %s",
-				    problem.text);
-	}
-	return 0;
-}
-
+/* Of those that were given. */
 static bool all_ended(const struct probekit_session *session)
 {
-	for (size_t i = 0; i < session->pid_count; i++)
-		if (!session->watched[i].has_ended)
+	size_t given = 0;
+
+	for (size_t i = 0; i < session->pid_count; i++) {
+		given += !session->watched[i].is_found;
+		if (!session->watched[i].is_found && !session->watched[i].has_ended)
 			return false;
-	return session->pid_count > 0;
+	}
+	return given > 0;
 }
 
 static int wait_for_news(struct probekit_session *session, int timeout_ms,
@@ -352,17 +287,12 @@ static int wait_for_news(struct probekit_session *session, int timeout_ms,
 /* Waits for at most one interval of what has to be done from time to time. */
 static int poll_once(struct probekit_session *session, int timeout_ms, struct probekit_error *err)
 {
-	bool is_command = session->command.argv != NULL;
-	int executions;
 	int result = wait_for_news(session, timeout_ms, err);
 
 	if (result)
 		return result;
 	command_reap(&session->command);
-	executions = engine_poll_events(session->engine);
-	if (is_command && !all_ended(session) &&
-	    (executions || session_now_ns() - session->last_scan_ns >= SCAN_INTERVAL_NS))
-		result = follow_command(session, err);
+	result = session_follow(session, err);
 	if (!result)
 		result = session_watch_functions(session, err);
 	if (!result && session_poll_evidence(session))
@@ -379,6 +309,8 @@ int probekit_session_poll(struct probekit_session *session, int timeout_ms,
 		return error_usage(err, "the session is not running");
 	if (timeout_ms < 0 || timeout_ms > SAMPLES_INTERVAL_MS)
 		timeout_ms = SAMPLES_INTERVAL_MS;
+	if (session->has_follow_events && timeout_ms > 1)
+		timeout_ms = 1; /* they came right after the last scan */
 	result = poll_once(session, timeout_ms, err);
 	if (result)
 		return result;
@@ -409,8 +341,8 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	result = session_note_open(session, err);
 	if (!result && (session_poll_evidence(session) || session_find_names(session)))
 		result = error_no_memory(err);
-	attach_links_close(&session->attachment.links, 0);
-	session_detach_functions(session);
+	session_tell_missed(session);
+	session_detach(session);
 	command_reap(&session->command);
 	if (session->command.pid > 0 && session->command.status < 0)
 		session_log(session, PROBEKIT_LOG_WARNING,

@@ -3,6 +3,7 @@
 #define PROBEKIT_SESSION_H
 /* The session's state, shared by session.c (its life) and session_snapshot.c (what it measured). */
 #include "attachment.h"
+#include "attach_later.h"
 #include "calibrate.h"
 #include "command.h"
 #include "custom.h"
@@ -14,6 +15,17 @@
 struct watched_process {
 	int pidfd;
 	bool has_ended;
+	bool is_found;	/* a child, or of the cgroup; not given: forgotten when it ends or leaves */
+	bool is_listed; /* in the cgroup, when that was last read */
+	bool is_attached;  /* one of the cgroup is once it maps a file with sites */
+	bool has_executed; /* a file, since its maps were last looked at */
+};
+
+/* What is attached to one process (0: to every one) for one batch of functions (0: for all else). */
+struct link_set {
+	pid_t pid;
+	uint32_t batch;
+	struct attach_links links;
 };
 
 /* Extremes since a moment, as in struct row; both 0: nothing. */
@@ -30,7 +42,7 @@ struct row_history {
 	uint64_t counted;     /* at its end */
 };
 
-/* A file that the command has mapped as code, and that was planned if it could be. */
+/* A file that a process has mapped as code, and that was planned if it could be. */
 struct seen_file {
 	uint64_t inode;
 	uint32_t major;
@@ -88,7 +100,8 @@ struct probekit_session {
 	struct selection selection;
 	struct objects objects;
 	size_t path_count;		 /* of the objects, those given by path: the first ones */
-	pid_t *pids;			 /* given by PID, and the command's */
+	char *cgroup;			 /* its folder; NULL: no cgroup is given */
+	pid_t *pids;			 /* given by PID, the command's, and those found since */
 	struct watched_process *watched; /* the same processes */
 	size_t pid_count;
 	struct command command;
@@ -100,8 +113,10 @@ struct probekit_session {
 	struct custom custom;
 	struct engine *engine;
 	struct attachment attachment;
-	struct attach_links *batches; /* of functions; number i + 1 is batches[i] */
-	size_t batch_count;
+	struct link_set *link_sets;
+	size_t link_set_count;
+	struct attach_later detaching;
+	uint32_t batch_count;	/* of functions */
 	uint64_t *calls_before; /* by probe, of functions: when they were last watched */
 	uint64_t last_watch_ns; /* 0: not yet */
 	uint64_t watch_every_ns;
@@ -110,6 +125,10 @@ struct probekit_session {
 	uint64_t started_ns; /* CLOCK_MONOTONIC, as the programs' times */
 	uint64_t stopped_ns; /* 0: not yet */
 	uint64_t last_scan_ns;
+	bool has_follow_events; /* since then */
+	uint64_t last_found_ns; /* when a process was found last */
+	size_t next_look;	/* number of a process */
+	size_t unattached;	/* processes that could not be attached to */
 	struct seen_file *seen;
 	size_t seen_count;
 	struct proc_maps command_maps; /* when they were last looked at */
@@ -138,24 +157,52 @@ void session_log(const struct probekit_session *session, enum probekit_log_level
 		 const char *format, ...) ERROR_PRINTF(3, 4);
 /* An error once the session has started. */
 int session_require_new(const struct probekit_session *session, struct probekit_error *err);
-/* Are links limited to processes? */
-bool session_has_pid(const struct probekit_session *session);
 /* Adds a process to those that are waited for. */
 int session_watch(struct probekit_session *session, pid_t pid, struct probekit_error *err);
 /* Plans the probes of objects[index]. */
 int session_plan_object(struct probekit_session *session, uint32_t index,
 			struct probekit_error *err);
-/* Attaches to the plan's sites from this one on, but for functions. */
-int session_attach(struct probekit_session *session, uint32_t from_site,
-		   struct probekit_error *err);
+
+/* ---- links ---- */
+
+/* Attaches the plan's sites from this one on whose probes are of this batch, to all processes that are
+ * attached to, or to every one where none is asked for. -ESRCH: all of them have ended. */
+int session_attach(struct probekit_session *session, uint32_t from_site, uint32_t batch,
+		   bool is_late, struct probekit_error *err);
+/* Attaches all that is planned to watched process number `index`, late. On error nothing is. */
+int session_attach_process(struct probekit_session *session, size_t index,
+			   struct probekit_error *err);
+void session_detach_batch(struct probekit_session *session, uint32_t batch);
+/* What a process that has ended or left has goes later: session_detach_waiting(), to be called often. */
+void session_detach_process(struct probekit_session *session, pid_t pid);
+void session_detach_waiting(struct probekit_session *session);
+void session_detach(struct probekit_session *session);
+
+/* ---- processes that are followed ---- */
+
+/* Does the session look for processes, or for what they execute and open? */
+bool session_follows(const struct probekit_session *session);
+/* Those alone, not every process that maps a file. */
+bool session_is_by_pid(const struct probekit_session *session);
+/* May objects be added while it runs? */
+bool session_may_grow(const struct probekit_session *session);
+/* Watches the processes of the cgroup, and unless paths are given adds what they map to the objects. */
+int session_find_cgroup(struct probekit_session *session, struct probekit_error *err);
+/* Has the kernel tell of the watched processes, and chooses those to attach to; once loaded. */
+void session_prepare_following(struct probekit_session *session);
+/* Follows processes that came, executed or opened something; to be called often. */
+int session_follow(struct probekit_session *session, struct probekit_error *err);
+/* Logs what was not measured. */
+void session_tell_missed(const struct probekit_session *session);
 
 /* ---- functions ---- */
 
 /* Attaches to the functions of the plan that have no batch yet, but for those that would cost too much. */
 int session_attach_functions(struct probekit_session *session, struct probekit_error *err);
+/* The caller's programs, to the functions that are probed and were not when it was called last. */
+int session_attach_programs(struct probekit_session *session, struct probekit_error *err);
 /* Drops those that cost too much by now; to be called often. */
 int session_watch_functions(struct probekit_session *session, struct probekit_error *err);
-void session_detach_functions(struct probekit_session *session);
 /* What probing one call takes; 0: not measured. */
 uint64_t session_call_cost_ns(const struct probekit_session *session,
 			      const struct plan_probe *probe);

@@ -47,31 +47,14 @@ static uint64_t count_calls(const struct probekit_session *session, uint32_t pro
 
 /* ---- batches ---- */
 
-static int add_batch(struct probekit_session *session, uint32_t *batch, struct probekit_error *err)
-{
-	struct attach_links *batches =
-		reallocarray(session->batches, session->batch_count + 1, sizeof(*session->batches));
-
-	if (!batches)
-		return error_no_memory(err);
-	session->batches = batches;
-	batches[session->batch_count] = (struct attach_links){0};
-	*batch = (uint32_t)++session->batch_count;
-	return 0;
-}
-
-static int attach_batch(struct probekit_session *session, uint32_t batch, bool is_late,
-			struct probekit_error *err)
-{
-	return attachment_add(&session->attachment, 0, batch, is_late, &session->batches[batch - 1],
-			      err);
-}
-
 /* Detaches the batch, and attaches what of it has not been dropped. */
 static int renew_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
 {
-	attach_links_close(&session->batches[batch - 1], 0);
-	return attach_batch(session, batch, false, err);
+	int result;
+
+	session_detach_batch(session, batch);
+	result = session_attach(session, 0, batch, false, err);
+	return result == -ESRCH ? 0 : result; /* all have ended */
 }
 
 static void drop(struct probekit_session *session, uint32_t index, const struct guard_load *load,
@@ -145,7 +128,7 @@ static void wait_ns(uint64_t ns)
 static int try_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
 {
 	uint64_t start;
-	int result = attach_batch(session, batch, session->state == SESSION_RUNNING, err);
+	int result = session_attach(session, 0, batch, session->state == SESSION_RUNNING, err);
 
 	if (result || limit_of(session) < 0 || session->command.argv)
 		return result;
@@ -173,11 +156,10 @@ int session_attach_functions(struct probekit_session *session, struct probekit_e
 	if (!session->calls_before)
 		return error_no_memory(err);
 	for (uint32_t next = 0; left && !result; size *= BATCH_GROWTH) {
-		uint32_t batch = 0;
+		uint32_t batch = ++session->batch_count;
 		size_t taken = 0;
 
-		result = add_batch(session, &batch, err);
-		for (; next < plan->probe_count && taken < size && !result; next++) {
+		for (; next < plan->probe_count && taken < size; next++) {
 			if (!is_function(&plan->probes[next]) || plan->probes[next].batch)
 				continue;
 			plan->probes[next].batch = batch;
@@ -185,8 +167,7 @@ int session_attach_functions(struct probekit_session *session, struct probekit_e
 			taken++;
 			left--;
 		}
-		if (!result)
-			result = try_batch(session, batch, err);
+		result = try_batch(session, batch, err);
 	}
 	return result;
 }
@@ -212,10 +193,4 @@ int session_watch_functions(struct probekit_session *session, struct probekit_er
 	if (session->watch_every_ns < WATCH_NS_MAX)
 		session->watch_every_ns *= 2;
 	return drop_hot(session, since, err);
-}
-
-void session_detach_functions(struct probekit_session *session)
-{
-	for (size_t i = 0; i < session->batch_count; i++)
-		attach_links_close(&session->batches[i], 0);
 }

@@ -29,7 +29,7 @@ int probekit_session_attach_type(const struct probekit_session *session, struct 
 	features_detect(&features);
 	result = features_require(&features, err);
 	if (!result)
-		result = features_choose_attach(&features, session_has_pid(session), &use_multi,
+		result = features_choose_attach(&features, session_is_by_pid(session), &use_multi,
 						err);
 	if (result)
 		return result;

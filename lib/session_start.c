@@ -37,13 +37,15 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 	int result = 0;
 
 	if (session->command.argv) {
-		if (session->pid_count || session->path_count)
+		if (session->pid_count || session->path_count || session->cgroup)
 			return error_usage(err,
 					   "give either a command to start, or a path and PIDs");
 		return command_objects(&session->command, &session->objects, err);
 	}
 	if (!session->target)
 		return error_usage(err, "no target is given");
+	if (session->cgroup)
+		return session_find_cgroup(session, err);
 	session->users_at_start = session->pid_count;
 	for (size_t i = 0; i < session->path_count && !session->pid_count; i++)
 		session->users_at_start += process_count_users(session->objects.items[i]);
@@ -93,8 +95,8 @@ static int make_plan(struct probekit_session *session, struct probekit_error *er
 	if (result)
 		return result;
 	plan_number_rows(&session->plan);
-	/* What a command has not itself, it may execute or open. */
-	return session->command.argv ? 0 : require_probes(session, err);
+	/* What is not there yet may be executed or opened. */
+	return session_may_grow(session) ? 0 : require_probes(session, err);
 }
 
 static bool has_kind(const struct plan *plan, enum probekit_kind kind)
@@ -117,7 +119,7 @@ static void leave_out_programs(const struct plan *plan, bool leaves_out[static P
 static int load(struct probekit_session *session, struct probekit_error *err)
 {
 	struct plan *plan = &session->plan;
-	bool may_grow = session->command.argv != NULL;
+	bool may_grow = session_may_grow(session);
 	const char *lose_switches = getenv("PROBEKIT_LOSE_SWITCHES");
 	struct engine_options options = {
 		.key_limit = session->options.max_keys,
@@ -129,6 +131,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.slow_over_ns = session->options.slow_over_ns,
 		.lose_switches = lose_switches ? (uint32_t)strtoul(lose_switches, NULL, 10) : 0,
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
+		.follows_children = session_is_by_pid(session) &&
+				    (session->options.follow_children || session->cgroup),
 	};
 	int result;
 
@@ -141,7 +145,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	if (!may_grow || session->options.only_programs)
 		leave_out_programs(session->options.only_programs ? &(struct plan){0} : plan,
 				   options.leaves_out);
-	result = features_choose_attach(&session->features, session_has_pid(session),
+	result = features_choose_attach(&session->features, session_is_by_pid(session),
 					&options.use_multi, err);
 	if (!result)
 		result = custom_check(&session->custom, options.use_multi, err);
@@ -172,19 +176,6 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration);
 	session->attachment.point = session->calibration.point;
 	return 0;
-}
-
-bool session_has_pid(const struct probekit_session *session)
-{
-	return session->pid_count || session->command.argv;
-}
-
-int session_attach(struct probekit_session *session, uint32_t from_site, struct probekit_error *err)
-{
-	session->attachment.pids = session->pids;
-	session->attachment.pid_count = session->pid_count;
-	return attachment_add(&session->attachment, from_site, 0, from_site > 0,
-			      &session->attachment.links, err);
 }
 
 static void note_start(struct probekit_session *session)
@@ -242,28 +233,28 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 				       err);
 		if (!result)
 			result = session_watch(session, session->command.pid, err);
-		if (!result)
-			engine_watch_exec(session->engine, session->command.pid);
 	}
 	if (!result)
-		result = session_attach(session, 0, err);
+		session_prepare_following(session);
+	if (!result)
+		result = session_attach(session, 0, 0, false, err);
 	if (!result)
 		result = session_attach_functions(session, err);
 	if (!result)
-		result = custom_attach(&session->custom, &session->attachment, true, err);
-	if (!result && !session->command.argv)
+		result = session_attach_programs(session, err);
+	if (!result && !session_may_grow(session))
 		result = custom_require(&session->custom, err);
 	if (result)
 		return result;
 	note_start(session);
-	if (!session->command.argv)
-		return 0;
-	result = command_release(&session->command, err);
-	if (!result && (require_probes(session, NULL) || custom_require(&session->custom, NULL)))
+	if (session->command.argv)
+		result = command_release(&session->command, err);
+	if (!result && session_may_grow(session) && probekit_session_process_count(session) &&
+	    (require_probes(session, NULL) || custom_require(&session->custom, NULL)))
 		session_log(
 			session, PROBEKIT_LOG_WARNING,
 			"'%s' itself has not all that was asked for; what it executes and opens is watched",
-			session->command.path);
+			session->command.argv ? session->command.path : session->target);
 	return result;
 }
 
@@ -276,8 +267,7 @@ int probekit_session_start(struct probekit_session *session, struct probekit_err
 	session->state = SESSION_FAILED;
 	result = start(session, err);
 	if (result) {
-		attach_links_close(&session->attachment.links, 0);
-		session_detach_functions(session);
+		session_detach(session);
 		engine_free(session->engine);
 		session->engine = NULL;
 		command_end(&session->command);

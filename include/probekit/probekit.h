@@ -430,6 +430,8 @@ struct probekit_session_options {
 	double max_overhead;
 	enum probekit_profiling profiling;
 	bool only_programs; /* attach those of probekit_session_add_program() alone: nothing is measured */
+	/* Processes that a measured one creates are measured too, and theirs; also what they execute. */
+	bool follow_children;
 	bool command_stdout_to_stderr; /* of a command that the session starts */
 	/* One line, escaped as errors are; called from within the session's functions. */
 	void (*log)(void *arg, enum probekit_log_level level, const char *line);
@@ -450,6 +452,11 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_path(struct probekit_s
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_pid(struct probekit_session *session,
 							      pid_t pid,
 							      struct probekit_error *err);
+/* The processes of a cgroup (version 1 or 2) and of those below it, now and later; with a path added too,
+ * those of them that map it. `path` is absolute, or below a mounted hierarchy. No PIDs or command then. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_add_cgroup(struct probekit_session *session,
+								 const char *path,
+								 struct probekit_error *err);
 /* Starts `argv` (NULL-terminated, copied; searched in PATH) held before its first instruction, to
  * be released by probekit_session_start(). At most one per session. Errors, here or from the start,
  * when it cannot be found or run: kinds NOT_FOUND and CANNOT_RUN with the errno of execve(2). It
@@ -534,11 +541,11 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_start(struct probekit_sess
 							    struct probekit_error *err);
 
 enum probekit_event {
-	PROBEKIT_EVENT_TARGETS_ENDED = 1, /* the command, or every PID, has ended */
+	PROBEKIT_EVENT_TARGETS_ENDED = 1, /* the command, or every given PID, has ended */
 };
 
 /* Waits up to `timeout_ms`, sooner when a target ends or a signal arrives; attaches to what the
- * command has executed or opened since. Returns a mask of probekit_event, or a negative errno. */
+ * command, children and the cgroup's processes have executed or opened since. Returns a mask of probekit_event, or a negative errno. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_poll(struct probekit_session *session,
 							   int timeout_ms,
 							   struct probekit_error *err);

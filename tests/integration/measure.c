@@ -37,6 +37,8 @@ static int add_target(struct probekit_session *session, const struct measure *wh
 		result = probekit_session_add_path(session, what->path, err);
 	if (what->pid && !result)
 		result = probekit_session_add_pid(session, what->pid, err);
+	if (what->cgroup && !result)
+		result = probekit_session_add_cgroup(session, what->cgroup, err);
 	if (what->command && !result)
 		result = probekit_session_add_command(session, (char *const *)what->command, err);
 	if (what->pair && !result)
@@ -150,23 +152,50 @@ static void restore(const struct redirection *redirection)
 	}
 }
 
-/* A row exists once the session has attached all that it stands for. */
-static void await_row(struct probekit_session *session, const char *name)
+static bool has_row(const struct probekit_snapshot *snapshot, const void *name)
+{
+	return find_row(snapshot, name) != NULL;
+}
+
+static bool has_processes(const struct probekit_snapshot *snapshot, const void *count)
+{
+	return probekit_snapshot_info(snapshot)->pid_count == *(const size_t *)count;
+}
+
+/* False: it does not come. */
+static bool await(struct probekit_session *session,
+		  bool (*is_there)(const struct probekit_snapshot *snapshot, const void *arg),
+		  const void *arg)
 {
 	struct probekit_snapshot *snapshot;
 	struct probekit_error err;
-	bool is_there = false;
 	uint64_t since = 0;
 
-	while (!is_there) {
-		if (probekit_session_poll(session, 10, &err) != 0 ||
+	for (;;) {
+		bool found;
+
+		if (probekit_session_poll(session, 10, &err) < 0 ||
 		    probekit_session_snapshot(session, &snapshot, &err))
-			fail_msg("the command ended before '%s' was measured", name);
-		is_there = find_row(snapshot, name) != NULL;
+			fail_msg("%s", err.text);
+		found = is_there(snapshot, arg);
 		probekit_snapshot_free(snapshot);
+		if (found)
+			return true;
 		if (!keep_waiting(&since, 60))
-			fail_msg("'%s' is not found", name);
+			return false;
 	}
+}
+
+void measure_await_row(struct probekit_session *session, const char *name)
+{
+	if (!await(session, has_row, name))
+		fail_msg("'%s' is not found", name);
+}
+
+void measure_await_processes(struct probekit_session *session, size_t count)
+{
+	if (!await(session, has_processes, &count))
+		fail_msg("it does not come to %zu processes", count);
 }
 
 void measure_run(const struct measure *what, struct run *run)
@@ -183,10 +212,12 @@ void measure_run(const struct measure *what, struct run *run)
 		close(redirection.commands);
 		refuse(&err);
 	}
-	if (what->awaited) {
-		await_row(session, what->awaited);
+	if (what->awaited)
+		measure_await_row(session, what->awaited);
+	if (what->awaited_processes)
+		measure_await_processes(session, what->awaited_processes);
+	if (what->awaited || what->awaited_processes)
 		dprintf(redirection.commands, "go\n");
-	}
 	close(redirection.commands);
 	measure_wait(session);
 	run->snapshot = measure_stop(session);

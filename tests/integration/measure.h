@@ -80,14 +80,17 @@ void output_done(struct output *output);
 
 /* ---- measurements ---- */
 
-/* Whom and what: one of path, pid or command (or pid with path); NULL globs are every span. */
+/* Whom and what: one of path, pid, cgroup or command (or pid or cgroup with path); NULL globs are every
+ * span. */
 struct measure {
 	const char *path;
 	pid_t pid;
+	const char *cgroup;
 	const char *const *command;
 	const char *const *globs; /* NULL-terminated */
 	const char *pair;
 	const char *awaited; /* of measure_run(): the row upon which the command reads "go" */
+	size_t awaited_processes; /* the same, a number of processes */
 	/* Before the start; `arg` is the next. NULL: nothing. */
 	int (*prepare)(struct probekit_session *session, void *arg, struct probekit_error *err);
 	void *prepare_arg;
@@ -99,6 +102,10 @@ struct probekit_session *measure_start(const struct measure *what);
 void require_measurable(pid_t pid);
 /* Polls until every target ended. */
 void measure_wait(struct probekit_session *session);
+/* Polls until so many processes are attached to. */
+void measure_await_processes(struct probekit_session *session, size_t count);
+/* Polls until a row is there: the session has attached all that it stands for. */
+void measure_await_row(struct probekit_session *session, const char *name);
 /* Stops; the caller frees the snapshot. Every row's invariants are checked. */
 struct probekit_snapshot *measure_stop(struct probekit_session *session);
 

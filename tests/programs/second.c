@@ -23,10 +23,20 @@ static void attached(unsigned long count)
 		work();
 }
 
+/* Whoever started it lets it go by closing its standard input. */
+static void gated(unsigned long count)
+{
+	while (getchar() != EOF)
+		;
+	for (unsigned long i = 0; i < count; i++)
+		work();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct mode modes[] = {
 		{"attached", attached},
+		{"gated", gated},
 		{NULL, NULL},
 	};
 

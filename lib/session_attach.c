@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the session's links: which process has which, so that those of one that ends can go alone. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "session.h"
+
+/* Detaching keeps the kernel from attaching perf events to those that come meanwhile. */
+#define DETACH_AT_ONCE 64
+#define DETACH_AFTER_NS 1000000000ull /* since the last one came */
+
+static int add_set(struct probekit_session *session, const struct link_set *set,
+		   struct probekit_error *err)
+{
+	struct link_set *sets = reallocarray(session->link_sets, session->link_set_count + 1,
+					     sizeof(*session->link_sets));
+
+	if (!sets)
+		return error_no_memory(err);
+	session->link_sets = sets;
+	sets[session->link_set_count++] = *set;
+	return 0;
+}
+
+static int attach_one(struct probekit_session *session, uint32_t from_site, pid_t pid,
+		      uint32_t batch, bool is_late, struct probekit_error *err)
+{
+	struct link_set set = {.pid = pid, .batch = batch};
+	struct attachment *attachment = &session->attachment;
+	int result;
+
+	attachment->pids = pid ? &pid : NULL;
+	attachment->pid_count = pid != 0;
+	result = attachment_add(attachment, from_site, batch, is_late, &set.links, err);
+	attachment->pids = NULL;
+	attachment->pid_count = 0;
+	if (!result && set.links.size)
+		result = add_set(session, &set, err);
+	if (result)
+		attach_links_close(&set.links, 0);
+	return result;
+}
+
+static void move_links(struct attach_links *from, struct attach_links *to)
+{
+	if (to->size == 0) {
+		attach_links_close(to, 0);
+		*to = *from;
+		*from = (struct attach_links){0};
+		return;
+	}
+	for (size_t i = 0; i < from->size; i++)
+		if (attach_links_add(to, from->fds[i]))
+			close(from->fds[i]);
+	from->size = 0;
+	attach_links_close(from, 0);
+}
+
+/* Takes out the links of one process, of one batch, or (both NULL) all. */
+static void take_links(struct probekit_session *session, const pid_t *pid, const uint32_t *batch,
+		       struct attach_links *links)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < session->link_set_count; i++) {
+		struct link_set *set = &session->link_sets[i];
+
+		if ((pid && set->pid != *pid) || (batch && set->batch != *batch))
+			session->link_sets[kept++] = *set;
+		else
+			move_links(&set->links, links);
+	}
+	session->link_set_count = kept;
+}
+
+/* ---- attaching ---- */
+
+int session_attach(struct probekit_session *session, uint32_t from_site, uint32_t batch,
+		   bool is_late, struct probekit_error *err)
+{
+	size_t attached = 0;
+	size_t ended = 0;
+	int result = 0;
+
+	if (batch == 0) {
+		session->attachment.custom_from = session->custom.site_count;
+		result = custom_take_over(&session->custom, &session->attachment, false, err);
+	}
+	if (result)
+		return result;
+	if (!session_is_by_pid(session))
+		return attach_one(session, from_site, 0, batch, is_late, err);
+	for (size_t i = 0; i < session->pid_count && (!result || result == -ESRCH); i++) {
+		if (!session->watched[i].is_attached)
+			continue;
+		engine_hush(session->engine, session->pids[i]);
+		result = session->watched[i].has_ended
+				 ? -ESRCH
+				 : attach_one(session, from_site, session->pids[i], batch, is_late,
+					      err);
+		ended += result == -ESRCH;
+		attached += result == 0;
+	}
+	engine_hush(session->engine, 0);
+	if (result && result != -ESRCH)
+		return result;
+	if (ended && !attached)
+		return error_failed(err, -ESRCH,
+				    "every process has ended before it could be measured");
+	return 0; /* the others can still be measured */
+}
+
+int session_attach_process(struct probekit_session *session, size_t index,
+			   struct probekit_error *err)
+{
+	struct attach_links links = {0};
+	pid_t pid = session->pids[index];
+	int result = 0;
+
+	session->attachment.is_found = true;
+	session->attachment.custom_from = 0;
+	engine_hush(session->engine, pid);
+	for (uint32_t batch = 0; batch <= session->batch_count && !result; batch++)
+		result = attach_one(session, 0, pid, batch, true, err);
+	if (result) { /* what was attached goes before it is heard */
+		take_links(session, &pid, NULL, &links);
+		attach_links_close(&links, 0);
+	}
+	engine_hush(session->engine, 0);
+	session->attachment.is_found = false;
+	session->watched[index].is_attached = !result;
+	return result;
+}
+
+static int attach_programs_to(struct probekit_session *session, pid_t pid, uint32_t from,
+			      struct probekit_error *err)
+{
+	struct link_set set = {.pid = pid};
+	struct attachment *attachment = &session->attachment;
+	int result;
+
+	attachment->pids = pid ? &pid : NULL;
+	attachment->pid_count = pid != 0;
+	result = custom_attach(&session->custom, attachment, from, &set.links, err);
+	attachment->pids = NULL;
+	attachment->pid_count = 0;
+	if (!result && set.links.size)
+		result = add_set(session, &set, err);
+	if (result)
+		attach_links_close(&set.links, 0);
+	return result;
+}
+
+int session_attach_programs(struct probekit_session *session, struct probekit_error *err)
+{
+	uint32_t from = session->custom.site_count;
+	int result = custom_take_over(&session->custom, &session->attachment, true, err);
+
+	if (result || session->custom.site_count == from)
+		return result;
+	if (!session_is_by_pid(session))
+		return attach_programs_to(session, 0, from, err);
+	for (size_t i = 0; i < session->pid_count && (!result || result == -ESRCH); i++)
+		if (session->watched[i].is_attached)
+			result = attach_programs_to(session, session->pids[i], from, err);
+	return result == -ESRCH ? 0 : result; /* the others can still be measured */
+}
+
+/* ---- detaching ---- */
+
+void session_detach_batch(struct probekit_session *session, uint32_t batch)
+{
+	struct attach_links links = {0};
+
+	take_links(session, NULL, &batch, &links);
+	attach_links_close(&links, 0);
+}
+
+void session_detach_process(struct probekit_session *session, pid_t pid)
+{
+	take_links(session, &pid, NULL, &session->detaching.waiting);
+}
+
+void session_detach_waiting(struct probekit_session *session)
+{
+	if (session->detaching.waiting.size >= DETACH_AT_ONCE ||
+	    session_now_ns() - session->last_found_ns > DETACH_AFTER_NS)
+		attach_later_run(&session->detaching);
+}
+
+void session_detach(struct probekit_session *session)
+{
+	take_links(session, NULL, NULL, &session->detaching.waiting);
+	move_links(&session->attachment.links, &session->detaching.waiting);
+	attach_later_done(&session->detaching);
+	free(session->link_sets);
+	session->link_sets = NULL;
+}
