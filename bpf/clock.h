@@ -7,7 +7,7 @@
  * reader can be interrupted by the writer at any instruction, but only on its own CPU, so order within
  * the program is all that is needed.
  */
-#include "threads.h"
+#include "profile.h"
 
 /* ---- waits by cause ---- */
 
@@ -211,6 +211,10 @@ static __always_inline void clock_add(struct thread *thread, struct over *over)
 	add_total(thread, queue_class, NO_SYSCALL, 0, over->queued_ns);
 	if (thread->depth)
 		note_waits(thread, over, ns);
+	if (profile_scope && is_profiled(thread)) {
+		profile_add(over->pid, off_class, thread->off_syscall, ns);
+		profile_add(over->pid, queue_class, NO_SYSCALL, over->queued_ns);
+	}
 	thread->left_clock = 0;
 }
 
@@ -227,6 +231,8 @@ static __always_inline __u64 queued_since(struct task_struct *task, __u64 run_de
 /* A switch was not seen: the kernel skips a program now and then. */
 static __always_inline void count_repair(struct thread *thread)
 {
+	if (profile_scope)
+		COUNT(0, sched_repaired);
 	if (thread->depth && thread->depth <= MAX_DEPTH)
 		COUNT(thread->frames[(thread->depth - 1) & (MAX_DEPTH - 1)].probe, sched_repaired);
 }

@@ -12,9 +12,12 @@
 
 #define STACK_SLOTS 128		   /* a power of two */
 #define COPY_SPACING_NS 1000000	   /* on a CPU, of waits that have not been long lately */
+#define COPY_BURST_NS 50000000	   /* in a profile */
 #define HOT_COPY_SPACING_NS 200000 /* of waits that have been, without a copy */
 #define HOT_FOR_NS 10000000000ull
 #define HOT_KINDS 256 /* a power of two */
+
+WEAK const volatile __u32 stack_slot_mask = STACK_SLOTS - 1;
 
 struct stack_slot {
 	__u32 is_busy;
@@ -54,7 +57,7 @@ struct {
 /* Takes the slot of thread `tid`; NULL: it is being written. */
 static __always_inline struct stack_slot *slot_take(__u32 tid)
 {
-	__u32 index = tid & (STACK_SLOTS - 1);
+	__u32 index = tid & stack_slot_mask;
 	struct stack_slot *slot = bpf_map_lookup_elem(&stack_slots, &index);
 
 	if (!slot || __sync_val_compare_and_swap(&slot->is_busy, 0, 1) != 0)
@@ -100,6 +103,18 @@ static __always_inline __u64 *hot_kind(const struct wait_identity *wait)
 	return bpf_map_lookup_elem(&hot_kinds, &index);
 }
 
+/* The same rate, but what comes at once after a pause is copied too: a wait of a profile may be the only one
+ * of its kind. */
+static __always_inline bool may_copy_profiled(struct copying *last, __u64 now)
+{
+	__u64 due = last->last_ns > now ? last->last_ns : now;
+
+	if (due - now >= COPY_BURST_NS)
+		return false;
+	last->last_ns = due + COPY_SPACING_NS;
+	return true;
+}
+
 /* May a wait that begins at `now` have its stack copied? */
 static __always_inline bool may_copy(const struct wait_identity *wait, __u64 now)
 {
@@ -109,7 +124,9 @@ static __always_inline bool may_copy(const struct wait_identity *wait, __u64 now
 
 	if (!last)
 		return false;
-	if (now - last->last_ns >= COPY_SPACING_NS) {
+	if (profile_scope && may_copy_profiled(last, now))
+		return true;
+	if (!profile_scope && now - last->last_ns >= COPY_SPACING_NS) {
 		last->last_ns = now;
 		return true;
 	}

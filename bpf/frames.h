@@ -277,7 +277,7 @@ struct end {
 	__u8 kind;
 	__u8 is_late;
 	__u8 is_found; /* late, as all else in the process */
-	__u8 is_part; /* of a function that began before it: needs no begin of its own */
+	__u8 is_part;  /* of a function that began before it: needs no begin of its own */
 	__u8 is_exit; /* at an instruction that may leave a function: it does where the sp is the entry's */
 };
 
@@ -321,7 +321,7 @@ struct match {
 	struct thread *thread;
 	const struct end *end;
 	__u64 nearest;
-	__u32 found; /* index, or MAX_DEPTH */
+	__u32 found;	/* index, or MAX_DEPTH */
 	bool is_inside; /* of a function that has more on its stack than at its entry */
 };
 

@@ -206,6 +206,8 @@ struct task_struct {
 	struct thread_struct thread;
 	struct sched_info sched_info;
 	unsigned int flags;
+	unsigned int __state;
+	unsigned int on_cpu; /* of another size since Linux 7.0 */
 	struct sched_entity se;
 	struct files_struct *files;
 	struct uprobe_task *utask;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * What a thread runs while a span of it is open: where the kernel's tick finds it, its stack becomes
- * a record; only of spans that are on their way to be slow.
+ * a record; only of spans that are on their way to be slow. And of all that a profile is of.
  *
  * The tick comes anyway, and an idle CPU has none. A perf event is an interrupt more: on a virtual
  * machine 20 us each, also where nothing runs; bound to threads it costs 5 us a context switch. Other
  * timers than the tick's are taken as well when a sample is due: nothing tells them apart. This
  * program can interrupt the others, but not itself.
  */
+#include "profile.h"
 #include "samples.h"
-#include "threads.h"
 
 WEAK const volatile __u64 sample_period_ns; /* whole ticks */
 
@@ -98,25 +98,45 @@ static __always_inline void copy_kernel_stack(struct stack_record *record, struc
 	record->kernel_count = bytes > 0 ? bytes / sizeof(record->kernel[0]) : 0;
 }
 
+/* What else a sample is for. */
+static __always_inline void describe_profiled(struct stack_record *record)
+{
+	record->role = STACK_PROFILED;
+	record->wait = (struct wait_identity){.syscall = NO_SYSCALL, .time_class = CLASS_ONCPU};
+	record->probe = 0;
+}
+
+struct purposes {
+	const struct frame *frame; /* NULL: none */
+	bool is_evidence;
+	bool is_profile;
+};
+
 static __always_inline void sample(void *ctx, const struct thread *thread,
-				   const struct frame *frame, __u64 now)
+				   const struct purposes *purposes, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct stack_record *record = bpf_map_lookup_elem(&sample_rooms, &cpu);
+	__u32 probe = purposes->frame ? purposes->frame->probe : 0;
 
 	if (!record) {
-		COUNT(frame ? frame->probe : 0, samples_dropped);
+		COUNT(probe, samples_dropped);
 		return;
 	}
-	describe(record, thread, frame, now);
+	describe(record, thread, purposes->frame, now);
 	copy_kernel_stack(record, regs, ctx);
 	copy_registers(record, regs);
 	undo_uprobes(record, task);
 	copy_user_stack(record, thread, REGS_SP(regs));
+	if (purposes->is_evidence && send_record(record))
+		COUNT(probe, samples_dropped);
+	if (!purposes->is_profile)
+		return;
+	describe_profiled(record);
 	if (send_record(record))
-		COUNT(frame ? frame->probe : 0, samples_dropped);
+		COUNT(0, samples_dropped);
 }
 
 static __always_inline bool holds_watched(const struct thread *thread)
@@ -135,15 +155,19 @@ SEC("?tp_btf/hrtimer_expire_entry")
 int on_sample(void *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
-	const struct frame *frame;
+	struct purposes purposes;
 	struct thread *thread;
 
 	if (!is_recording || !is_due(now))
 		return 0;
 	thread = thread_of(bpf_get_current_task_btf());
-	frame = thread ? sampled_frame(thread, now) : NULL;
-	if (frame || (thread && holds_watched(thread)))
-		sample(ctx, thread, frame, now);
+	if (!thread)
+		return 0;
+	purposes.frame = sampled_frame(thread, now);
+	purposes.is_evidence = purposes.frame || holds_watched(thread);
+	purposes.is_profile = profiles_oncpu && is_profiled(thread);
+	if (purposes.is_evidence || purposes.is_profile)
+		sample(ctx, thread, &purposes, now);
 	return 0;
 }
 

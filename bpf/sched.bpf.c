@@ -11,6 +11,7 @@
 #include "wakers.h"
 
 /* include/linux/sched.h; tested as bits, as a state may carry flags such as TASK_FREEZABLE. */
+#define TASK_INTERRUPTIBLE 0x01
 #define TASK_UNINTERRUPTIBLE 0x02
 #define TASK_STOPPED_OR_TRACED 0x0c
 #define TASK_PARKED 0x40
@@ -267,6 +268,13 @@ static __always_inline void check_held(struct thread *thread, struct task_struct
 		thread->watched_lock = 0;
 }
 
+static __always_inline bool is_stack_wanted(const struct thread *thread)
+{
+	if (profile_scope && is_profiled(thread))
+		return true;
+	return (thread->depth || thread->watched_lock) && thread->off_class != CLASS_STOPPED;
+}
+
 /* The thread blocks: its stack may be wanted. */
 static __always_inline void suspect_wait(void *ctx, struct thread *thread, struct task_struct *task)
 {
@@ -275,8 +283,7 @@ static __always_inline void suspect_wait(void *ctx, struct thread *thread, struc
 
 	check_held(thread, task);
 	thread->is_sampled = false;
-	if (!(thread->depth || thread->watched_lock) || thread->off_class == CLASS_STOPPED ||
-	    !may_copy(&wait, thread->left_clock))
+	if (!is_stack_wanted(thread) || !may_copy(&wait, thread->left_clock))
 		return;
 	slot = slot_take(task->pid);
 	if (!slot)
@@ -359,15 +366,87 @@ static __always_inline void judge_wait(struct thread *thread, struct task_struct
 		*hot = thread->left_clock;
 }
 
+/* A thread's next sample of the kind stands for those without a stack too. */
+static __always_inline void miss_absence(struct thread *thread, struct task_struct *task,
+					 __u64 blocked, __u64 queued, bool is_same)
+{
+	struct wait_identity wait = identity_of(thread, task->tgid);
+	__u64 *hot = hot_kind(&wait);
+
+	COUNT(0, samples_skipped);
+	if (hot)
+		*hot = thread->left_clock;
+	thread->missed_queued_ns += queued;
+	if (!blocked)
+		return;
+	thread->missed_ns = blocked + (is_same ? thread->missed_ns : 0);
+	thread->missed_class = thread->off_class;
+	thread->missed_syscall = thread->off_syscall;
+}
+
+/* The absence that ends is a sample of the profile, where chance has it and its stack was copied. */
+static __always_inline void profile_absence(struct thread *thread, struct task_struct *task,
+					    __u64 blocked_ns, __u64 queued_ns)
+{
+	struct wait_identity wait = {.syscall = NO_SYSCALL, .time_class = thread->queue_class};
+	bool is_same = thread->missed_class == thread->off_class &&
+		       thread->missed_syscall == thread->off_syscall;
+	__u64 blocked = profile_weight(blocked_ns);
+	__u64 queued = profile_weight(queued_ns);
+	struct stack_slot *slot;
+
+	if (!(blocked | queued))
+		return;
+	slot = thread->is_sampled ? slot_take(task->pid) : NULL;
+	if (!slot || slot->left != thread->left_clock) {
+		miss_absence(thread, task, blocked, queued, is_same);
+	} else {
+		if (queued)
+			emit(slot, STACK_PROFILED, 0, &wait, queued + thread->missed_queued_ns);
+		wait = identity_of(thread, task->tgid);
+		if (blocked)
+			emit(slot, STACK_PROFILED, 0, &wait,
+			     blocked + (is_same ? thread->missed_ns : 0));
+		if (queued)
+			thread->missed_queued_ns = 0;
+		if (blocked && is_same)
+			thread->missed_ns = 0;
+	}
+	if (slot)
+		slot_give(slot);
+}
+
 /* ---- switches ---- */
+
+/* The thread comes back from an absence that had begun before it was followed. Of what it waited for
+ * all is still there, but for the state of its sleep. */
+static __always_inline void leave_unseen(struct thread *thread, struct task_struct *task)
+{
+	bool is_new = thread->is_unseen == UNSEEN_NEW;
+
+	thread->is_unseen = false;
+	thread->left_clock =
+		task->se.cfs_rq->rq->clock - (bpf_ktime_get_ns() - followed_since(thread));
+	thread->run_delay = task->sched_info.run_delay;
+	thread->queue_class = CLASS_RUNQUEUE;
+	wait_in_class(thread, CLASS_RUNQUEUE);
+	if (is_new)
+		return;
+	thread->call_number = NO_SYSCALL;
+	thread->call_class = CLASS_OTHER;
+	classify(thread, task, TASK_INTERRUPTIBLE);
+	thread->owner_tid = 0; /* read from the memory of another process, maybe */
+}
 
 static __always_inline void leave(void *ctx, struct task_struct *task, bool is_preempted,
 				  __u32 state)
 {
 	struct thread *thread = thread_if_any(task);
+	bool was_unseen;
 
 	if (!thread)
 		return;
+	was_unseen = thread->is_unseen;
 	thread->is_unseen = false;
 	if (thread->left_clock)
 		clock_repair(thread, task, bpf_ktime_get_ns());
@@ -379,9 +458,13 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 	thread->left_clock = task->se.cfs_rq->rq->clock;
 	if (!thread->clock_lag)
 		thread->clock_lag = bpf_ktime_get_ns() - thread->left_clock;
+	if (profile_scope)
+		profile_ran(thread, task, was_unseen);
 	/* A task that is preempted while it prepares to sleep is still runnable. */
 	if (is_preempted || state == 0) {
 		wait_in_class(thread, thread->queue_class);
+		if (profile_scope)
+			suspect_wait(ctx, thread, task);
 		return;
 	}
 	thread->waker_pid = 0;
@@ -433,6 +516,8 @@ static __always_inline void arrive(struct task_struct *task, struct task_struct 
 
 	if (!thread)
 		return;
+	if (profile_scope == PROFILE_WHOLE && !thread->left_clock && thread->is_unseen)
+		leave_unseen(thread, task);
 	over.arrived = task->se.cfs_rq->rq->clock;
 	is_away = thread->left_clock || leave_late(thread, task, over.arrived);
 	over.queued_ns = queued_since(task, thread->run_delay, over.arrived);
@@ -451,6 +536,9 @@ static __always_inline void arrive(struct task_struct *task, struct task_struct 
 	blocked_ns -= over.queued_ns < blocked_ns ? over.queued_ns : blocked_ns;
 	if (thread->off_syscall != NO_SYSCALL || thread->off_class == CLASS_PAGEFAULT)
 		judge_wait(thread, task, blocked_ns);
+	if (profile_scope && is_profiled(thread))
+		profile_absence(thread, task, blocked_ns,
+				over.arrived - thread->left_clock - blocked_ns);
 	clock_add(thread, &over);
 	if (thread->owner_tid)
 		lock_woken(thread->off_address, task->tgid, task->pid, over.arrived,
@@ -565,5 +653,7 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	sample_waker(ctx, thread, task, waker);
 	return 0;
 }
+
+#include "profile_list.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

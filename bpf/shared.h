@@ -97,7 +97,7 @@ struct frame {
 	__u64 begin_ns;
 	__u64 sp;
 	__u64 stack; /* struct thread.stack when it began */
-	__s64 key;   /* key, or the lock's address, or not 0 where a part of a function was entered */
+	__s64 key; /* key, or the lock's address, or not 0 where a part of a function was entered */
 	__u32 site;
 	__u16 probe;
 	__u8 kind;
@@ -162,7 +162,7 @@ struct thread {
 	__u8 off_class;	   /* what it waits for once it has left */
 	__u8 queue_class;  /* what it waits for while it is runnable: RUNQUEUE or THROTTLED */
 	__u8 is_sampled;   /* its stack was copied when it left */
-	__u8 is_unseen;	   /* created by another thread; whether it was on a CPU is not known */
+	__u8 is_unseen;	   /* enum unseen */
 	__u16 off_syscall; /* in which it has left */
 	__u16 wait_count;
 	__u64 off_address;  /* struct wait.address */
@@ -177,6 +177,11 @@ struct thread {
 	__u64 fault_address; /* of its last page fault in a span */
 	__u64 watched_lock;  /* it holds this lock and others wait; by another thread's hand */
 	__u64 sampled_ns;    /* waited since the last sample */
+	__u64 missed_ns;     /* what samples of a profile weigh whose stacks were not copied, */
+	__u64 missed_queued_ns;
+	__u16 missed_syscall; /* of waits of this kind, and in the run queue */
+	__u8 missed_class;
+	__u8 missed_padding[5];
 	struct total totals[MAX_TOTALS];
 	struct off_time off;
 	struct wait waits[MAX_WAITS];
@@ -185,6 +190,12 @@ struct thread {
 	struct off_time before[MAX_DEPTH]; /* `off` when the frame began */
 };
 #define STACK_NATIVE 1ull
+
+/* A thread that is followed before anything was seen of it; `arrived_ns` says since when. */
+enum unseen {
+	UNSEEN_OLD = 1, /* whether it was on a CPU is not known */
+	UNSEEN_NEW,	/* it has not run yet */
+};
 
 /* ---- aggregates ---- */
 
@@ -303,11 +314,12 @@ struct wait_identity {
 _Static_assert(sizeof(struct wait_identity) == 16, "no padding");
 
 enum stack_role {
-	STACK_WAITER, /* `wait` is its own */
-	STACK_HOLDER, /* owns the lock that `wait` is for, as the lock's owner word says */
-	STACK_WAKER,  /* ended `wait` */
-	STACK_ONCPU,  /* ran inside a span */
-	STACK_OPEN,   /* is inside a span when the measurement stops */
+	STACK_WAITER,	/* `wait` is its own */
+	STACK_HOLDER,	/* owns the lock that `wait` is for, as the lock's owner word says */
+	STACK_WAKER,	/* ended `wait` */
+	STACK_ONCPU,	/* ran inside a span */
+	STACK_OPEN,	/* is inside a span when the measurement stops */
+	STACK_PROFILED, /* of a profile: `wait` is what it did, or CLASS_ONCPU */
 };
 
 #define SAMPLE_KERNEL_FRAMES 24
@@ -444,6 +456,38 @@ enum follow_state {
 };
 #define MAX_FOLLOWED 16384
 
+/* ---- profiles ---- */
+
+enum profile_scope {
+	PROFILE_NONE,
+	PROFILE_SPANS, /* threads while they are inside a span */
+	PROFILE_WHOLE, /* all threads that are followed, always */
+};
+
+/* Whose time it is, and what they did; process 0: of all that found no room. */
+struct profile_key {
+	__u32 pid;
+	__u16 syscall; /* NO_SYSCALL */
+	__u8 time_class;
+	__u8 padding;
+};
+_Static_assert(sizeof(struct profile_key) == 8, "no padding");
+#define MAX_PROFILE_TIMES 16384
+
+/* What a thread of the profile is at, as the task iterator writes it. */
+struct profile_record {
+	__u64 since_ns;	       /* CLOCK_MONOTONIC */
+	__u64 queued_ns;       /* of that it was runnable without a CPU, */
+	__u64 queued_since_ns; /* and is now, since then; 0: it is not */
+	__u32 pid;
+	__u32 tid;
+	__u16 syscall;
+	__u8 time_class; /* CLASS_ONCPU: it runs */
+	__u8 queue_class;
+	__u32 padding;
+};
+_Static_assert(sizeof(struct profile_record) == 40, "no padding");
+
 /* ---- messages ---- */
 
 /* One open frame, as the task iterator writes it, and what its thread waits for. */
@@ -468,6 +512,7 @@ enum event_kind {
 	EVENT_EXEC,    /* a followed process executed another file */
 	EVENT_PROCESS, /* a process began its first span */
 	EVENT_CHILD,   /* a followed process created another, which is followed too */
+	EVENT_PROGRAM, /* a process of a profile has begun, or executed another file */
 };
 
 struct event {

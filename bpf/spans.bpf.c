@@ -101,8 +101,10 @@ static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		return 0;
 	thread = thread_current(true);
 	at = pop(thread, &end);
-	if (thread && at < MAX_DEPTH)
+	if (thread && at < MAX_DEPTH) {
 		record_span(cookie_operand(cookie), end.probe, thread, at, now);
+		profile_end(thread, now);
+	}
 	return 0;
 }
 
@@ -180,8 +182,10 @@ int function_return(struct pt_regs *ctx)
 		return 0;
 	thread = thread_current(true);
 	at = pop(thread, &end);
-	if (thread && at < MAX_DEPTH)
+	if (thread && at < MAX_DEPTH) {
 		record_span(cookie_operand(cookie), end.probe, thread, at, now);
+		profile_end(thread, now);
+	}
 	return 0;
 }
 
@@ -226,8 +230,10 @@ static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 pro
 	}
 	thread = thread_current(true);
 	at = pop(thread, &end);
-	if (thread && at < MAX_DEPTH)
+	if (thread && at < MAX_DEPTH) {
 		record_span(probe_row(probe), probe, thread, at, now);
+		profile_end(thread, now);
+	}
 	return 0;
 }
 
@@ -373,12 +379,16 @@ int value(struct pt_regs *ctx)
 #define CLONE_VM 0x100
 #define CLONE_THREAD 0x10000
 
-static __always_inline void adopt_thread(struct task_struct *task)
+static __always_inline void adopt_thread(struct task_struct *task, __u8 unseen)
 {
 	struct thread *thread = thread_create(task);
 
-	if (thread)
-		thread->is_unseen = true;
+	if (!thread) {
+		COUNT(0, state_unavailable);
+		return;
+	}
+	thread->arrived_ns = bpf_ktime_get_ns();
+	thread->is_unseen = unseen;
 }
 
 /* What the last thread of a process leaves. */
@@ -411,12 +421,22 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
-/* A thread of a process that had a span may hold what the others wait for. */
+/* A short program may have ended before its first sample comes: who it is has to be read at once. */
+static __always_inline void tell_program(const struct thread *thread, __u32 pid)
+{
+	if (profile_scope && thread)
+		tell(EVENT_PROGRAM, pid);
+}
+
+/* A thread of a process that had a span may hold what the others wait for. Children are part of a
+ * profile of whole processes. */
 SEC("?tp_btf/task_newtask")
 int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
 {
-	if (clone_flags & CLONE_THREAD && thread_current(false))
-		adopt_thread(task);
+	if ((clone_flags & CLONE_THREAD || profile_scope == PROFILE_WHOLE) && thread_current(false))
+		adopt_thread(task, UNSEEN_NEW);
+	if (!(clone_flags & CLONE_THREAD))
+		tell_program(thread_of(task), task->tgid);
 	return 0;
 }
 
@@ -447,7 +467,7 @@ int adopt(struct bpf_iter__task *ctx)
 	__u32 pid = task ? task->tgid : 0;
 
 	if (task && bpf_map_lookup_elem(&processes, &pid) && !thread_of(task))
-		adopt_thread(task);
+		adopt_thread(task, UNSEEN_OLD);
 	return 0;
 }
 
@@ -490,6 +510,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 		thread->is_fresh = true;
 		thread->fault_address = 0;
 	}
+	tell_program(thread, task->tgid);
 	return 0;
 }
 
@@ -577,7 +598,27 @@ static long copy_open_page(__u32 i, struct open_copy *open)
 	return 0;
 }
 
-/* The stacks of threads that have a span open, or may hold what one waits for. */
+static __always_inline bool is_listed(const struct thread *thread)
+{
+	return thread->depth || thread->owner_tid || profile_scope == PROFILE_WHOLE;
+}
+
+/* One that has run since has left the wait that is told of. */
+static __always_inline bool is_away(const struct thread *thread, const struct task_struct *task)
+{
+	if (!thread->left_clock)
+		return profile_scope == PROFILE_WHOLE && thread->is_unseen && !task->on_cpu;
+	return task->sched_info.last_arrival <= thread->left_clock;
+}
+
+static __always_inline void copy_open_kernel(struct stack_record *record, struct task_struct *task)
+{
+	long bytes = bpf_get_task_stack(task, record->kernel, sizeof(record->kernel), 0);
+
+	record->kernel_count = bytes > 0 ? bytes / sizeof(record->kernel[0]) : 0;
+}
+
+/* The stacks of threads that have a span open, or may hold what one waits for, or are part of a profile. */
 SEC("?iter.s/task")
 int list_stacks(struct bpf_iter__task *ctx)
 {
@@ -588,9 +629,7 @@ int list_stacks(struct bpf_iter__task *ctx)
 	struct stack_record *record = bpf_map_lookup_elem(&open_room, &zero);
 	struct pt_regs *regs;
 
-	/* One that has run since has left the wait that is told of. */
-	if (!thread || !(thread->depth || thread->owner_tid) || !thread->left_clock || !record ||
-	    task->sched_info.last_arrival > thread->left_clock)
+	if (!thread || !is_listed(thread) || !record || !is_away(thread, task))
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	record->kind = RECORD_STACK;
@@ -601,6 +640,8 @@ int list_stacks(struct bpf_iter__task *ctx)
 	record->tid = task->pid;
 	copy_registers(record, regs);
 	undo_uprobes(record, task);
+	if (profile_scope)
+		copy_open_kernel(record, task);
 	open.copy.record = record;
 	open.copy.sp = REGS_SP(regs);
 	bpf_loop(OPEN_STACK_BYTES / COPY_CHUNK + 1, copy_open_page, &open, 0);

@@ -7,5 +7,6 @@
 extern const struct command command_doctor;
 extern const struct command command_latency;
 extern const struct command command_list;
+extern const struct command command_offcpu;
 
 #endif

@@ -3,17 +3,14 @@
 #include "cmd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "format.h"
 #include "measure.h"
+#include "output_check.h"
 #include "out_text.h"
 
 struct options {
@@ -187,39 +184,6 @@ static int give_out(const struct options *options, const struct probekit_snapsho
 }
 
 /* ---- checks that come before anything is attached ---- */
-
-static int cannot_write(const char *path, const char *why, struct probekit_error *err)
-{
-	usage_error(err, "cannot write '%s': %s", path, why);
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code;
-}
-
-/* Would fail at the end, when the measurement is done and lost. Leaves no file. */
-static int check_output(const char *path, struct probekit_error *err)
-{
-	struct stat st;
-	char *copy;
-	char *folder;
-	int ret = 0;
-
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return cannot_write(
-			path, S_ISDIR(st.st_mode) ? "it is a folder" : "it is not a regular file",
-			err);
-	if (path[strlen(path) - 1] == '/')
-		return cannot_write(path, "it is not the name of a file", err);
-	copy = strdup(path);
-	if (!copy)
-		return no_memory(err);
-	folder = dirname(copy);
-	if (stat(folder, &st) == 0 && !S_ISDIR(st.st_mode))
-		ret = cannot_write(path, strerror(ENOTDIR), err);
-	else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
-		ret = cannot_write(path, strerror(errno), err);
-	free(copy);
-	return ret;
-}
 
 static int check_usage(const struct options *options, const struct opt_operands *operands,
 		       struct probekit_error *err)

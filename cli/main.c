@@ -6,8 +6,9 @@
 
 #include "cmd.h"
 
-static const struct command *const commands[] = {&command_latency, &command_list, &command_doctor,
-						 NULL};
+static const struct command *const commands[] = {
+	&command_latency, &command_offcpu, &command_list, &command_doctor, NULL,
+};
 
 static const struct command *find_command(const char *name)
 {

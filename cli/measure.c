@@ -203,7 +203,8 @@ int measure_run(const struct measure *measure, struct probekit_error *err)
 	int ret;
 
 	/* A command shares the terminal: the line would be drawn into its output. */
-	progress_init(&progress, !measure->has_command, measure->duration_ns);
+	progress_init(&progress, !measure->has_command && !measure->has_no_spans,
+		      measure->duration_ns);
 	ret = run(measure, &progress, err);
 	progress_clear(&progress);
 	stopped = probekit_session_stop(measure->session, &stop_err);

@@ -37,6 +37,7 @@ struct measure {
 	uint64_t interval_ns; /* 0: none */
 	uint64_t until_slow;  /* stop at so many slow spans; 0: do not */
 	bool has_command;
+	bool has_no_spans; /* of which progress is told */
 	/* What was added in one interval. The deltas, of which the last comes after the end, add up
 	 * to the whole. Returns 0 or a negative errno with `err` filled. */
 	int (*interval)(void *arg, const struct probekit_snapshot *delta,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "json_out.h"
 
 enum {
 	NAME_SIZE = 512,
@@ -163,26 +164,6 @@ void out_list_text(FILE *out, bool has_colour, const struct list_view *view)
 		fprintf(out,
 			"\n%s with unknown bytes (not listed) or arguments (no key, id or value)\n",
 			format_plural(view->bad_notes, "note", "notes").text);
-}
-
-/* A JSON string. Names come from foreign files: what is not UTF-8 becomes U+FFFD. */
-static void print_string(FILE *out, const char *text)
-{
-	fputc('"', out);
-	while (*text) {
-		size_t length = format_character(text);
-
-		if (length == 0)
-			fputs("\\ufffd", out);
-		else if (*text == '"' || *text == '\\')
-			fprintf(out, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			fprintf(out, "\\u%04x", (unsigned int)*text);
-		else
-			fwrite(text, 1, length, out);
-		text += length ? length : 1;
-	}
-	fputc('"', out);
 }
 
 static void print_text(FILE *out, const char *text)

@@ -86,6 +86,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->follows_children = options->follows_children;
 	bpf->rodata->futex_syscall = SYS_futex;
 	bpf->rodata->lose_switches = options->lose_switches;
+	engine_configure_profile(engine, options);
 	if (!options->has_breakdown)
 		bpf_map__set_max_entries(bpf->maps.stack_slots, 1);
 	bpf->rodata->sample_period_ns = options->has_breakdown ? sampler_period_ns() : 0;
@@ -117,6 +118,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf_program__set_autoload(bpf->progs.adopt, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_fault, options->has_fault_address);
 	bpf_program__set_autoload(bpf->progs.list_stacks, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.list_profiled, options->profile_scope != PROFILE_NONE);
 	bpf_program__set_autoload(bpf->progs.on_sample, bpf->rodata->sample_period_ns > 0);
 }
 
@@ -141,10 +143,12 @@ static int on_event(void *context, void *data, size_t size)
 		return 0;
 	if (event->kind == EVENT_PROCESS)
 		engine->has_new_process = true;
-	else
+	else if (event->kind != EVENT_PROGRAM)
 		engine->follow_events++;
 	if (event->kind == EVENT_EXEC)
 		engine->executed((pid_t)event->pid, engine->executed_arg);
+	else
+		engine_note_program(engine, (pid_t)event->pid);
 	return 0;
 }
 
@@ -277,6 +281,7 @@ void engine_free(struct engine *engine)
 		return;
 	ring_buffer__free(engine->events);
 	ring_buffer__free(engine->samples);
+	free(engine->programs);
 	if (engine->slowness)
 		munmap(engine->slowness, engine->slowness_bytes);
 	if (engine->row_memory)

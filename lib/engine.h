@@ -48,6 +48,8 @@ struct engine_options {
 	bool filter_key;
 	int64_t only_key;
 	bool follows_children; /* of processes that are followed */
+	enum profile_scope profile_scope;
+	bool profiles_oncpu;
 };
 
 /* Loads the programs and maps their aggregates; thread exit and exec are hooked from here on. */
@@ -82,6 +84,9 @@ void engine_hush(struct engine *engine, pid_t pid);
  * many events there were, those of new children too. Meanwhile the other threads of processes that had
  * their first span are adopted: what they do is followed too. */
 int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *arg), void *arg);
+/* Calls `visit` for each process that began its first span, began, or executed another file, as the last call
+ * above was told. */
+void engine_take_programs(struct engine *engine, void (*visit)(pid_t pid, void *arg), void *arg);
 /* Follows all threads of a process from now on, before its first span. */
 void engine_adopt(struct engine *engine, const pid_t *pids, size_t count);
 /* Calls `visit` for each record since the last call (struct stack_record, struct span_record). */
@@ -140,12 +145,24 @@ bool engine_find_process(const struct engine *engine, uint32_t pid, struct proce
 /* KEY_EMPTY where slot `i` is free. */
 int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i);
 
+/* Are the threads of the process followed since engine_adopt()? */
+bool engine_has_adopted(const struct engine *engine, pid_t pid);
+/* Forgets what was profiled until now, which is the calibration. -errno. */
+int engine_begin_profile(struct engine *engine);
+/* Calls `visit` for each time of the profile that has been added up. */
+int engine_visit_profile_times(const struct engine *engine,
+			       int (*visit)(const struct profile_key *key, uint64_t ns, void *arg),
+			       void *arg);
+/* Calls `visit` for each thread of the profile: what it is at was not added up yet. */
+int engine_visit_profiled(struct engine *engine,
+			  int (*visit)(const struct profile_record *record, void *arg), void *arg);
+
 /* Calls `visit` for each open span, async ones included (they have the id as key). */
 int engine_visit_open(struct engine *engine,
 		      int (*visit)(const struct open_record *record, void *arg), void *arg,
 		      struct probekit_error *err);
-/* Calls `visit` for the stack (struct stack_record) of each thread that has a span open; no error where they cannot be had.
- */
+/* Calls `visit` for the stack (struct stack_record) of each thread that is off its CPU and has a span open, or
+ * is part of a profile of whole processes; no error where they cannot be had. */
 int engine_visit_open_stacks(struct engine *engine,
 			     int (*visit)(const void *record, size_t size_bytes, void *arg),
 			     void *arg);

@@ -29,9 +29,16 @@ struct engine {
 	void (*executed)(pid_t pid, void *arg); /* while polled */
 	void *executed_arg;
 	bool has_new_process; /* that had its first span */
+	pid_t *programs;      /* of events, until they are taken */
+	size_t program_count;
 	int (*visit_sample)(const void *record, size_t size_bytes, void *arg); /* while polled */
 	void *visit_arg;
 };
+
+/* Before the load. */
+void engine_configure_profile(struct engine *engine, const struct engine_options *options);
+/* Forgotten where there is no profile, or no memory. */
+void engine_note_program(struct engine *engine, pid_t pid);
 
 /* Calls `take` for all that an iterator over tasks writes: it returns how many bytes it could use, the
  * rest comes again with what follows, or a negative errno. */

@@ -17,6 +17,7 @@ struct evidence {
 	struct wait_evidence waits;
 	struct oncpu_evidence oncpu;
 	struct slow_spans slow;
+	struct profile_evidence profile;
 };
 
 int evidence_new(struct evidence **out)
@@ -38,6 +39,7 @@ void evidence_free(struct evidence *evidence)
 	wait_evidence_done(&evidence->waits, &evidence->traces);
 	oncpu_evidence_done(&evidence->oncpu, &evidence->traces);
 	slow_spans_done(&evidence->slow);
+	profile_evidence_done(&evidence->profile, &evidence->traces);
 	traces_done(&evidence->traces);
 	free(evidence);
 }
@@ -50,11 +52,23 @@ static bool read_stack(const void *record, size_t size_bytes, struct stack_recor
 	if (size_bytes < sizeof(*header))
 		return false;
 	memcpy(header, record, sizeof(*header));
-	return header->kind == RECORD_STACK && header->role <= STACK_OPEN &&
+	return header->kind == RECORD_STACK && header->role <= STACK_PROFILED &&
 	       header->wait.time_class < CLASS_COUNT && header->probe <= MAX_PROBES &&
 	       header->pid && header->kernel_count <= SAMPLE_KERNEL_FRAMES &&
 	       header->return_count <= SAMPLE_RETURNS && header->size_bytes <= SAMPLE_BYTES_MAX &&
 	       header->size_bytes <= size_bytes - sizeof(*header);
+}
+
+static int keep_stack(struct evidence *evidence, const struct stack_record *record,
+		      struct trace *user, struct trace *kernel)
+{
+	struct traces *traces = &evidence->traces;
+
+	if (record->role == STACK_PROFILED)
+		return profile_evidence_add(&evidence->profile, traces, record, user, kernel);
+	if (record->role == STACK_ONCPU)
+		return oncpu_evidence_add(&evidence->oncpu, traces, record, user, kernel);
+	return wait_evidence_add(&evidence->waits, traces, record, user, kernel);
 }
 
 static int add_stack(struct evidence *evidence, const void *record, size_t size_bytes)
@@ -71,10 +85,7 @@ static int add_stack(struct evidence *evidence, const void *record, size_t size_
 	if (!result)
 		result = traces_add_kernel(traces, &header, &kernel);
 	if (!result)
-		result = header.role == STACK_ONCPU ? oncpu_evidence_add(&evidence->oncpu, traces,
-									 &header, user, kernel)
-						    : wait_evidence_add(&evidence->waits, traces,
-									&header, user, kernel);
+		result = keep_stack(evidence, &header, user, kernel);
 	traces_drop(traces, user);
 	traces_drop(traces, kernel);
 	return result;
@@ -189,4 +200,83 @@ int evidence_slowest(struct evidence *evidence, uint32_t probe, struct probekit_
 		     size_t *count)
 {
 	return slow_spans_list(&evidence->slow, probe, list, count);
+}
+
+/* ---- profiles ---- */
+
+int evidence_add_present(struct evidence *evidence, const struct profile_total *wait,
+			 const void *record, size_t size_bytes)
+{
+	struct traces *traces = &evidence->traces;
+	struct trace *kernel = NULL;
+	struct trace *user = NULL;
+	struct stack_record header;
+	int result = 0;
+
+	if (record && read_stack(record, size_bytes, &header)) {
+		result = traces_add_user(traces, &header, (const char *)record + sizeof(header),
+					 &user);
+		if (!result)
+			result = traces_add_kernel(traces, &header, &kernel);
+	}
+	if (!result)
+		result = profile_evidence_add_present(&evidence->profile, wait, user, kernel);
+	traces_drop(traces, user);
+	traces_drop(traces, kernel);
+	return result;
+}
+
+void evidence_forget_present(struct evidence *evidence)
+{
+	profile_evidence_forget_present(&evidence->profile, &evidence->traces);
+}
+
+int evidence_note_process(struct evidence *evidence, pid_t pid, uint64_t at_ns, const char *comm)
+{
+	int result = images_note(&evidence->traces.images, pid, at_ns);
+
+	if (!result || result == -ESRCH)
+		result = *comm ? profile_evidence_name(&evidence->profile, pid, comm) : 0;
+	return result;
+}
+
+const char *evidence_comm(const struct evidence *evidence, pid_t pid)
+{
+	return profile_evidence_comm(&evidence->profile, pid);
+}
+
+static int show(const struct profile_stack *stack, struct probekit_profile *profile)
+{
+	struct probekit_profile_entry *entry = &profile->entries[profile->size++];
+	int result = 0;
+
+	entry->time_class = (enum probekit_class)stack->key.time_class;
+	entry->pid = (pid_t)stack->key.pid;
+	entry->time_ns = stack->ns;
+	entry->samples = stack->samples;
+	if (stack->key.syscall != NO_SYSCALL)
+		result = profile_name_syscall(profile, stack->key.syscall, &entry->syscall);
+	if (!result && stack->user)
+		result = trace_show(stack->user, 1, &entry->stack);
+	if (!result && stack->kernel)
+		result = trace_show(stack->kernel, 1, &entry->kernel_stack);
+	return result;
+}
+
+int evidence_profile(struct evidence *evidence, const struct profile_total *totals,
+		     size_t total_count, bool for_oncpu, struct probekit_profile *profile)
+{
+	struct profile_stacks shared;
+	int result = profile_evidence_share(&evidence->profile, &evidence->traces, totals,
+					    total_count, for_oncpu, &shared);
+
+	if (result)
+		return result;
+	profile->entries = calloc(shared.size + 1, sizeof(*profile->entries));
+	if (!profile->entries)
+		result = -ENOMEM;
+	for (size_t i = 0; i < shared.size && !result; i++)
+		result = show(&shared.items[i], profile);
+	free(shared.items);
+	return result;
 }

@@ -9,6 +9,8 @@
 #include <probekit/probekit.h>
 
 #include "../bpf/shared.h"
+#include "profile.h"
+#include "profile_evidence.h"
 
 struct evidence;
 
@@ -50,6 +52,24 @@ int evidence_running_stack(struct evidence *evidence, uint32_t tid, uint64_t beg
 			   struct probekit_stack *stack) __attribute__((warn_unused_result));
 /* Has a lock of this kind an owner? */
 bool evidence_has_owner(const char *lock_kind);
+
+/* ---- profiles ---- */
+
+/* A wait of a profile that has not ended, with the stack (STACK_OPEN) of its thread; `record` NULL: without.
+ * -ENOMEM. */
+int evidence_add_present(struct evidence *evidence, const struct profile_total *wait,
+			 const void *record, size_t size_bytes) __attribute__((warn_unused_result));
+void evidence_forget_present(struct evidence *evidence);
+/* Reads what the process has mapped, and notes its name, as it may end soon. -ENOMEM. */
+int evidence_note_process(struct evidence *evidence, pid_t pid, uint64_t at_ns, const char *comm)
+	__attribute__((warn_unused_result));
+/* The last name that a process was seen with; NULL: none. */
+const char *evidence_comm(const struct evidence *evidence, pid_t pid);
+/* Fills the entries of `profile`, but for their `comm`, as profile_evidence_share() has it. -ENOMEM, and a part
+ * may be filled. */
+int evidence_profile(struct evidence *evidence, const struct profile_total *totals,
+		     size_t total_count, bool for_oncpu, struct probekit_profile *profile)
+	__attribute__((warn_unused_result));
 
 /* The slowest spans of the probe, slowest first: free() `*list`, which is NULL for none. -ENOMEM. */
 int evidence_slowest(struct evidence *evidence, uint32_t probe, struct probekit_slow_span **list,

@@ -12,6 +12,7 @@
 #include "process.h"
 
 #define REREAD_NS 100000000u
+#define REREAD_FOR_CODE_NS 5000000u /* where code is that was not: the program has just started */
 
 void images_init(struct images *images, struct module_cache *modules)
 {
@@ -156,13 +157,14 @@ static int add(struct images *images, pid_t pid, uint64_t at_ns, uint64_t progra
 }
 
 /* Reads the maps again, but not too often. Leaves *image where they have not changed. */
-static int refresh(struct images *images, uint64_t at_ns, uint64_t program, struct image **image)
+static int refresh(struct images *images, uint64_t at_ns, uint64_t program, uint64_t spacing_ns,
+		   struct image **image)
 {
 	struct image *old = *image;
 	struct proc_maps maps;
 	int result;
 
-	if (program == old->program && at_ns < old->read_ns + REREAD_NS)
+	if (program == old->program && at_ns < old->read_ns + spacing_ns)
 		return 0;
 	old->read_ns = at_ns;
 	result = read_maps(old->pid, &maps);
@@ -203,15 +205,29 @@ static int find_image(struct images *images, pid_t pid, uint64_t at_ns,
 		      struct image **image)
 {
 	uint64_t program = program_of(pid);
+	uint64_t spacing_ns = REREAD_NS;
 	struct image **known = find(images, pid);
 	int result = 0;
 
 	if (!known)
 		return add(images, pid, at_ns, program, image);
 	*image = *known;
+	if (!is_code(*image, registers->ip))
+		spacing_ns = REREAD_FOR_CODE_NS;
 	if ((program && program != (*image)->program) || !fits(*image, registers, stack))
-		result = refresh(images, at_ns, program ? program : (*image)->program, image);
+		result = refresh(images, at_ns, program ? program : (*image)->program, spacing_ns,
+				 image);
 	return result;
+}
+
+int images_note(struct images *images, pid_t pid, uint64_t at_ns)
+{
+	uint64_t program = program_of(pid);
+	struct image **known = find(images, pid);
+	struct image *image = known ? *known : NULL;
+
+	return image ? refresh(images, at_ns, program ? program : image->program, 0, &image)
+		     : add(images, pid, at_ns, program, &image);
 }
 
 int images_unwind(struct images *images, pid_t pid, uint64_t at_ns,
@@ -230,7 +246,7 @@ int images_unwind(struct images *images, pid_t pid, uint64_t at_ns,
 	unwind_copied(image->unwinder, registers, stack, trace);
 	newer = image;
 	if (trace->end == UNWIND_LOST || trace->end == UNWIND_NO_CFI)
-		result = refresh(images, at_ns, image->program, &newer);
+		result = refresh(images, at_ns, image->program, REREAD_NS, &newer);
 	if (result)
 		return result;
 	if (newer != image) {

@@ -37,6 +37,10 @@ void images_init(struct images *images, struct module_cache *modules);
 /* Without a call of on_release. */
 void images_done(struct images *images);
 
+/* Reads what a process has mapped, while it is there. -ESRCH, -ENOMEM. */
+int images_note(struct images *images, pid_t pid, uint64_t at_ns)
+	__attribute__((warn_unused_result));
+
 /* Walks a stack of `pid` that was taken at `at_ns`; `*image` is the one that `trace` is of.
  * -ESRCH: the process has gone and was never seen, or ran something else by then. -ENOMEM. */
 int images_unwind(struct images *images, pid_t pid, uint64_t at_ns,

@@ -270,21 +270,36 @@ int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
 	return 0;
 }
 
-size_t process_count_users(const struct object *object)
+void process_each_user(const struct object *object, void (*visit)(pid_t pid, void *arg), void *arg)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	size_t users = 0;
 
 	if (!proc)
-		return 0;
+		return;
 	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(entry->d_name);
 		bool is_mapped;
 
-		if (pid > 0 && pid != getpid() && process_maps(pid, object, &is_mapped, NULL) == 0)
-			users += is_mapped;
+		if (pid > 0 && pid != getpid() &&
+		    process_maps(pid, object, &is_mapped, NULL) == 0 && is_mapped)
+			visit(pid, arg);
 	}
 	closedir(proc);
+}
+
+static void count_one(pid_t pid, void *arg)
+{
+	size_t *users = arg;
+
+	(void)pid;
+	++*users;
+}
+
+size_t process_count_users(const struct object *object)
+{
+	size_t users = 0;
+
+	process_each_user(object, count_one, &users);
 	return users;
 }

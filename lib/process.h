@@ -29,7 +29,9 @@ bool process_has_kernel_pids(void);
 /* The name of a thread by the kernel's own numbers; "" where it has ended or cannot be told. */
 void process_thread_name(pid_t pid, pid_t tid, char name[static 16]);
 
-/* How many processes map the object as code now, as far as we may see. */
+/* Calls `visit` for each process that maps the object as code now, as far as we may see. */
+void process_each_user(const struct object *object, void (*visit)(pid_t pid, void *arg), void *arg);
+/* How many they are. */
 size_t process_count_users(const struct object *object);
 
 #endif

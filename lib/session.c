@@ -53,6 +53,8 @@ int probekit_session_new(const struct probekit_session_options *options,
 
 	if (options && options->size > sizeof(*options))
 		return error_usage(err, "the session options are of a newer library");
+	if (options && (unsigned int)options->profiling > PROBEKIT_PROFILING_WHOLE)
+		return error_usage(err, "there is no such profiling: %d", (int)options->profiling);
 	if (options && options->max_keys > KEY_SLOTS)
 		return error_usage(err, "at most %d keys can be kept apart, not %u", KEY_SLOTS,
 				   options->max_keys);
@@ -90,6 +92,7 @@ void probekit_session_free(struct probekit_session *session)
 	free(session->history);
 	free(session->seen);
 	session_forget_open(session);
+	session_forget_profile(session);
 	session_forget_names(session);
 	evidence_free(session->evidence);
 	free(session->target);
@@ -293,6 +296,8 @@ static int poll_once(struct probekit_session *session, int timeout_ms, struct pr
 		return result;
 	command_reap(&session->command);
 	result = session_follow(session, err);
+	if (!result && session->evidence && session_note_programs(session))
+		return error_no_memory(err);
 	if (!result)
 		result = session_watch_functions(session, err);
 	if (!result && session_poll_evidence(session))
@@ -339,6 +344,8 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	session->stopped_ns = session_now_ns();
 	session->state = SESSION_STOPPED;
 	result = session_note_open(session, err);
+	if (!result && session->options.profiling && session_note_profile(session))
+		result = error_no_memory(err);
 	if (!result && (session_poll_evidence(session) || session_find_names(session)))
 		result = error_no_memory(err);
 	session_tell_missed(session);

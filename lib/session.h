@@ -150,6 +150,9 @@ struct probekit_session {
 	uint64_t interval_start_ns;
 	struct open_span *open; /* noted at the stop */
 	size_t open_count;
+	struct profile_total *profile_totals; /* likewise; while it runs, noted for each profile */
+	size_t profile_total_count;
+	uint64_t profiled_until_ns;
 };
 
 uint64_t session_now_ns(void);
@@ -222,6 +225,8 @@ int session_add_waits(struct session_rows *rows);
 /* By the word that is waited for. It lives until the next call. */
 const struct named_lock *session_lock(struct probekit_session *session, pid_t pid, uint64_t word);
 const struct named_thing *session_thing(struct probekit_session *session, uint64_t id);
+/* What a process is called now; "" when it has gone. */
+void session_read_comm(pid_t pid, char comm[static 16]);
 struct named_process *session_process(struct probekit_session *session, pid_t pid);
 /* The process's cgroup and its CPU quota, "/jobs/batch (0.5 CPUs)"; NULL: it has none. */
 const char *session_cgroup(struct probekit_session *session, pid_t pid);
@@ -243,6 +248,20 @@ int session_read_histogram(const struct probekit_session *session, uint32_t row,
 			   struct probekit_probe *probe);
 /* Finds each row's tail and its causes, with all that is known of them. -ENOMEM. */
 int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot);
+
+/* ---- profiles ---- */
+
+/* Is there anything to probe? A profile of whole processes needs nothing. */
+bool session_has_probes(const struct probekit_session *session);
+/* Once the processes are followed: begins anew, and notes who they are. */
+int session_start_profile(struct probekit_session *session, struct probekit_error *err);
+/* Has the profile follow processes that run the target's files by now. */
+void session_follow_users(struct probekit_session *session);
+/* Notes who the processes are of which the kernel has told that they are new. -ENOMEM. */
+int session_note_programs(struct probekit_session *session);
+/* Notes all times, also of waits that have not ended. -ENOMEM. */
+int session_note_profile(struct probekit_session *session);
+void session_forget_profile(struct probekit_session *session);
 
 /* ---- open spans ---- */
 

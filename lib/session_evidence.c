@@ -52,6 +52,7 @@ static int look(struct probekit_session *session)
 {
 	int result = session_find_names(session);
 
+	session_follow_users(session);
 	if (evidence_wants_longer_copies(session->evidence))
 		engine_lengthen_copies(session->engine);
 	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)

@@ -125,12 +125,13 @@ const struct named_thing *session_thing(struct probekit_session *session, uint64
 
 /* ---- processes ---- */
 
-static void read_comm(pid_t pid, char comm[static 16])
+void session_read_comm(pid_t pid, char comm[static 16])
 {
 	char path[64];
 	size_t size;
 	FILE *file;
 
+	*comm = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	file = fopen(path, "re");
 	if (!file)
@@ -159,7 +160,7 @@ struct named_process *session_process(struct probekit_session *session, pid_t pi
 	if (engine_find_process(session->engine, (uint32_t)pid, &name))
 		snprintf(processes->comm, sizeof(processes->comm), "%.15s", name.comm);
 	else
-		read_comm(pid, processes->comm);
+		session_read_comm(pid, processes->comm);
 	return processes;
 }
 

@@ -351,7 +351,8 @@ static int require_started(const struct probekit_session *session, struct probek
 {
 	if (session->state == SESSION_NEW)
 		return error_usage(err, "the session has not started");
-	if (session->state == SESSION_STOPPED && session->plan.probe_count == 0)
+	if (session->state == SESSION_STOPPED && session->plan.probe_count == 0 &&
+	    session_has_probes(session))
 		return plan_require(&session->plan, &session->objects, &session->selection, err);
 	return 0;
 }

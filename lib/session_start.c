@@ -80,6 +80,8 @@ static int require_probes(const struct probekit_session *session, struct probeki
 {
 	const struct selection *selection = &session->selection;
 
+	if (!session_has_probes(session))
+		return 0;
 	if (custom_has_events(&session->custom) && !selection->glob_count &&
 	    !selection->pair_count && !selection->function_count)
 		return 0;
@@ -90,6 +92,8 @@ static int make_plan(struct probekit_session *session, struct probekit_error *er
 {
 	int result = 0;
 
+	if (!session_has_probes(session))
+		return 0;
 	for (uint32_t i = 0; i < session->objects.size && !result; i++)
 		result = session_plan_object(session, i, err);
 	if (result)
@@ -130,6 +134,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.has_fault_address = session->features.has[FEATURE_FAULT_ADDRESS],
 		.slow_over_ns = session->options.slow_over_ns,
 		.lose_switches = lose_switches ? (uint32_t)strtoul(lose_switches, NULL, 10) : 0,
+		.profile_scope = (enum profile_scope)session->options.profiling,
+		.profiles_oncpu = session->options.profiling_oncpu,
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
 		.follows_children = session_is_by_pid(session) &&
 				    (session->options.follow_children || session->cgroup),
@@ -172,17 +178,23 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.custom = &session->custom,
 		.is_custom_only = session->options.only_programs,
 	};
+	if (!session_has_probes(session))
+		return 0;
 	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
 		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration);
 	session->attachment.point = session->calibration.point;
 	return 0;
 }
 
-static void note_start(struct probekit_session *session)
+static int note_start(struct probekit_session *session, struct probekit_error *err)
 {
 	struct timespec wall;
+	int result;
 
 	engine_adopt(session->engine, session->pids, session->pid_count);
+	result = session_start_profile(session, err);
+	if (result)
+		return result;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	session->started_ns = session_now_ns();
@@ -193,6 +205,7 @@ static void note_start(struct probekit_session *session)
 		    session->plan.probe_count, session->plan.site_count,
 		    session->attachment.use_multi ? "uprobe_multi" : "perf events",
 		    point_name(session->attachment.point));
+	return 0;
 }
 
 /* On which locks of BPF maps sleep, up to Linux 6.12, which programs in the scheduler must not. */
@@ -204,6 +217,14 @@ static bool is_real_time_kernel(void)
 	if (file)
 		fclose(file);
 	return is_real_time;
+}
+
+static int no_profile(struct probekit_error *err)
+{
+	const struct feature_info *info = features_info(FEATURE_BREAKDOWN);
+
+	error_unavailable(err, -EOPNOTSUPP, "no profile can be taken: %s", info->missing);
+	return error_hint(err, -EOPNOTSUPP, "%s", info->advice);
 }
 
 static int start(struct probekit_session *session, struct probekit_error *err)
@@ -225,6 +246,9 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 				    "a real-time kernel: it is not told where the time went");
 		}
 		result = features_require(&session->features, err);
+		if (!result && session->options.profiling &&
+		    !session->features.has[FEATURE_BREAKDOWN])
+			result = no_profile(err);
 	}
 	if (!result)
 		result = load(session, err);
@@ -244,10 +268,9 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		result = session_attach_programs(session, err);
 	if (!result && !session_may_grow(session))
 		result = custom_require(&session->custom, err);
-	if (result)
-		return result;
-	note_start(session);
-	if (session->command.argv)
+	if (!result)
+		result = note_start(session, err);
+	if (!result && session->command.argv)
 		result = command_release(&session->command, err);
 	if (!result && session_may_grow(session) && probekit_session_process_count(session) &&
 	    (require_probes(session, NULL) || custom_require(&session->custom, NULL)))

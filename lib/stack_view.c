@@ -97,14 +97,28 @@ size_t stack_view_hidden(const struct symbol_frame *frames, size_t size)
 	return runtime < size ? runtime - 1 : 0;
 }
 
+/* How many innermost frames are of an interrupt, through which a thread was sampled or lost its CPU. */
+static size_t interrupt_frames(const struct symbol_frame *frames, size_t size)
+{
+	static const char *const entries[] = {"asm_sysvec_", "asm_common_interrupt", "el1h_64_irq"};
+
+	for (size_t i = 0; i < size; i++)
+		if (frames[i].function &&
+		    starts_with_any(frames[i].function, entries, LENGTH(entries)))
+			return i + 1;
+	return 0;
+}
+
 size_t stack_view_hidden_kernel(const struct symbol_frame *frames, size_t size)
 {
 	static const char *const prefixes[] = {"schedule",	   "__schedule",    "io_schedule",
 					       "preempt_schedule", "bpf_",	    "__bpf_",
 					       "__traceiter",	   "trace_",	    "__probestub",
 					       "perf_trace",	   "trace_call_bpf"};
-	size_t hidden = 0;
+	size_t hidden = interrupt_frames(frames, size);
 
+	if (hidden == size)
+		hidden = 0;
 	while (hidden < size &&
 	       ((frames[hidden].module && strcmp(frames[hidden].module, "[bpf]") == 0) ||
 		(frames[hidden].function &&

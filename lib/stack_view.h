@@ -11,7 +11,7 @@ bool stack_view_is_runtime(const char *module);
 /* How many innermost frames are inside of the run-time environment: the function that the
  * application called is the first that is not hidden. */
 size_t stack_view_hidden(const struct symbol_frame *frames, size_t size);
-/* The same of a kernel stack: the scheduler, and what a tracer added. */
+/* The same of a kernel stack: the scheduler, an interrupt, and what a tracer added. */
 size_t stack_view_hidden_kernel(const struct symbol_frame *frames, size_t size);
 
 /* What a thread that blocks there waits for, "mutex", by the frames up to the function that the

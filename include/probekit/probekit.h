@@ -429,6 +429,7 @@ struct probekit_session_options {
 	 * which is logged. 0: 0.05; negative: no limit. */
 	double max_overhead;
 	enum probekit_profiling profiling;
+	bool profiling_oncpu;	       /* also sample where threads run */
 	bool only_programs; /* attach those of probekit_session_add_program() alone: nothing is measured */
 	/* Processes that a measured one creates are measured too, and theirs; also what they execute. */
 	bool follow_children;
@@ -591,6 +592,8 @@ struct probekit_profile_info {
 	uint64_t samples_dropped;		/* as in struct probekit_lost */
 	uint64_t samples_skipped;
 	uint64_t unknown_stacks;
+	uint64_t threads_missed; /* for want of room: their time is not there */
+	uint64_t switches_missed; /* that the kernel did not tell: what they began or ended is not known */
 };
 
 struct probekit_profile;

@@ -77,6 +77,26 @@ static void show(struct evidence *evidence, uint32_t probe)
 	free(wait.holder);
 }
 
+/* Whatever was sampled, no time is lost. */
+static void share_out(struct evidence *evidence)
+{
+	const struct profile_total totals[] = {
+		{{.pid = (uint32_t)getpid(), .syscall = NO_SYSCALL, .time_class = CLASS_ONCPU},
+		 12345},
+		{{.pid = (uint32_t)getpid(), .syscall = 0, .time_class = CLASS_ONCPU}, 54321},
+	};
+	struct probekit_profile *profile = calloc(1, sizeof(*profile));
+	uint64_t ns = 0;
+
+	if (!profile || evidence_profile(evidence, totals, 2, true, profile))
+		abort();
+	for (size_t i = 0; i < probekit_profile_size(profile); i++)
+		ns += probekit_profile_entry(profile, i)->time_ns;
+	if (ns != totals[0].ns + totals[1].ns)
+		abort();
+	probekit_profile_free(profile);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct evidence *evidence;
@@ -96,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (uint32_t probe = 0; probe < 4; probe++)
 		show(evidence, probe);
+	share_out(evidence);
 	evidence_free(evidence);
 	return 0;
 }

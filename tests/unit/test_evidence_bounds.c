@@ -110,7 +110,7 @@ static void records_that_contradict_themselves_are_refused(void **state)
 	for (size_t i = 0; i < LENGTH(bad); i++)
 		bad[i] = good;
 	bad[0].kind = 17;
-	bad[1].role = STACK_OPEN + 1;
+	bad[1].role = STACK_PROFILED + 1;
 	bad[2].role = STACK_OPEN;
 	bad[3].kernel_count = SAMPLE_KERNEL_FRAMES + 1;
 	bad[4].size_bytes = 1;
@@ -337,10 +337,10 @@ static void maps_are_read_again_for_new_code_but_not_too_often(void **state)
 	assert_true(code != MAP_FAILED);
 	record.registers[SAMPLE_REGISTERS - 1] = (uintptr_t)code;
 	record.wait_ns = 100;
-	record.at_ns += 50000000;
+	record.at_ns += 4000000;
 	record_add(evidence, &record);
 	assert_int_equal(evidence_unknown_stacks(evidence), 1);
-	record.at_ns += 50000000;
+	record.at_ns += 1000000;
 	record_add(evidence, &record);
 	assert_int_equal(evidence_unknown_stacks(evidence), 1);
 	cause = cause_of_lock(evidence);

@@ -76,6 +76,21 @@ static void a_static_program_hides_by_name(void **state)
 	assert_int_equal(stack_view_hidden(all, 2), 0);
 }
 
+static void an_interrupt_is_hidden_in_the_kernel_where_it_came_into_something(void **state)
+{
+	const struct symbol_frame frames[] = {
+		KERNEL("__hrtimer_run_queues"),
+		KERNEL("sysvec_apic_timer_interrupt"),
+		KERNEL("asm_sysvec_apic_timer_interrupt"),
+		KERNEL("tcp_sendmsg"),
+		KERNEL("do_syscall_64"),
+	};
+
+	(void)state;
+	assert_int_equal(stack_view_hidden_kernel(frames, LENGTH(frames)), 3);
+	assert_int_equal(stack_view_hidden_kernel(frames, 3), 0);
+}
+
 static void the_scheduler_and_tracers_are_hidden_in_the_kernel(void **state)
 {
 	static const struct symbol_frame frames[] = {
@@ -157,6 +172,7 @@ int main(void)
 		cmocka_unit_test(run_time_environments_are_known_by_file_name),
 		cmocka_unit_test(only_the_innermost_run_of_the_library_is_hidden),
 		cmocka_unit_test(a_static_program_hides_by_name),
+		cmocka_unit_test(an_interrupt_is_hidden_in_the_kernel_where_it_came_into_something),
 		cmocka_unit_test(the_scheduler_and_tracers_are_hidden_in_the_kernel),
 		cmocka_unit_test(lock_kinds_are_known_by_the_librarys_inner_names),
 		cmocka_unit_test(the_mutex_that_a_condition_variable_takes_again_is_a_mutex),
