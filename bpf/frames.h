@@ -249,7 +249,7 @@ static __always_inline void push(struct thread *thread, struct frame *begin)
 		COUNT(begin->probe, depth_overflow);
 		if (!has_sp(begin->kind)) {
 			thread->pair_overflow++;
-		} else if (thread->overflow++ == 0) {
+		} else if (thread->overflow++ == 0 || begin->sp > thread->overflow_sp) {
 			thread->overflow_sp = begin->sp;
 		}
 		return;
@@ -398,7 +398,9 @@ static __always_inline bool is_of_overflow(struct thread *thread, const struct e
 {
 	if (has_sp(end->kind) && thread->overflow) {
 		if (end->sp <= thread->overflow_sp) {
-			thread->overflow--;
+			/* an exit may be passed within, and a part need not have begun by itself */
+			if (!end->is_exit && !end->is_part)
+				thread->overflow--;
 			return true;
 		}
 		thread->overflow = 0; /* an outer span ends: they are gone */
@@ -435,10 +437,11 @@ __noinline __u32 pop(struct thread *thread, struct end *end)
 		clock_catch_up(thread); /* while the frames that were open still are */
 	frame = frame_at(thread, thread->depth - 1);
 	is_plain = frame && is_plain_end(frame, end) && !thread->holes;
-	/* A tail call may be too deep at the sp of one that is not. */
+	/* A tail call may be too deep at the sp of one that is not. What is recorded is found by its sp. */
 	if (is_plain && end->kind == FRAME_FUNCTION)
 		return --thread->depth;
-	if ((thread->overflow || thread->pair_overflow) && is_of_overflow(thread, end))
+	if (end->kind != FRAME_FUNCTION && (thread->overflow || thread->pair_overflow) &&
+	    is_of_overflow(thread, end))
 		return MAX_DEPTH;
 	if (is_plain)
 		return --thread->depth;
@@ -448,6 +451,8 @@ __noinline __u32 pop(struct thread *thread, struct end *end)
 	bpf_loop(MAX_DEPTH, match_one, &match, 0);
 	frame = frame_at(thread, match.found);
 	if (!frame) {
+		if (end->kind == FRAME_FUNCTION && thread->overflow && is_of_overflow(thread, end))
+			return MAX_DEPTH;
 		if (!end->is_part && !(end->is_exit && match.is_inside))
 			count_unmatched(end, thread);
 		return MAX_DEPTH;

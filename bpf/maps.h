@@ -40,6 +40,7 @@ WEAK __u64 missed_children;  /* that ended before they were known, or found no r
 WEAK __u64 hits;	     /* of count_hit */
 WEAK bool has_spare_threads; /* some thread's state is in spare_threads */
 WEAK __u64 slow_spans;	     /* over slow_over_ns */
+WEAK __u64 renewed_ns;	     /* the latest of all counters' */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -237,7 +237,8 @@ struct probe_counters {
 	__u64 samples_dropped;
 	__u64 samples_skipped;
 	__u64 trial_calls; /* of a function, while it was attached and not recorded */
-	__u64 padding[5];
+	__u64 renewed_ns;  /* of a function: it was detached for a while until then; 0: never */
+	__u64 padding[4];
 };
 _Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
 

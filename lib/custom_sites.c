@@ -188,7 +188,7 @@ static int take_over_functions(struct custom *custom, const struct attachment *a
 	     custom->planned_functions++) {
 		const struct plan_site *site = &plan->sites[custom->planned_functions];
 
-		if (is_function(plan, site) && !plan->probes[site->probe].dropped_ns)
+		if (is_function(plan, site) && plan->probes[site->probe].batch != UINT32_MAX)
 			result = add_function_site(custom, attachment, site);
 	}
 	return result;

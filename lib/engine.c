@@ -22,6 +22,7 @@
 #define MEMORY_BUDGET_BYTES (64ull << 20)
 #define MIN_SCALE 2
 #define MAX_ASYNC_SPANS 65536
+#define SAMPLES_AT_ONCE 1024 /* they may come as fast as they are read */
 
 static uint32_t shard_count(void)
 {
@@ -155,8 +156,9 @@ static int on_event(void *context, void *data, size_t size)
 static int on_sample(void *context, void *data, size_t size)
 {
 	struct engine *engine = context;
+	int result = engine->visit_sample(data, size, engine->visit_arg);
 
-	return engine->visit_sample(data, size, engine->visit_arg);
+	return result || --engine->samples_left ? result : -ECANCELED;
 }
 
 static int map_aggregates(struct engine *engine)
@@ -377,8 +379,9 @@ int engine_poll_samples(struct engine *engine,
 
 	engine->visit_sample = visit;
 	engine->visit_arg = arg;
+	engine->samples_left = SAMPLES_AT_ONCE;
 	result = ring_buffer__consume(engine->samples);
-	return result < 0 ? result : 0;
+	return result == -ECANCELED ? 1 : result < 0 ? result : 0;
 }
 
 void engine_lengthen_copies(struct engine *engine)
@@ -392,6 +395,12 @@ void engine_lengthen_copies(struct engine *engine)
 void engine_set_slow(struct engine *engine, uint32_t probe, uint64_t from_ns)
 {
 	__atomic_store_n(&engine->slowness[probe].from_ns, from_ns, __ATOMIC_RELAXED);
+}
+
+void engine_skip_before(struct engine *engine, uint32_t probe, uint64_t ns)
+{
+	__atomic_store_n(&engine->counters[probe].renewed_ns, ns, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&engine->bpf->bss->renewed_ns, ns, __ATOMIC_SEQ_CST);
 }
 
 uint64_t engine_slow_spans(const struct engine *engine)

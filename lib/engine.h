@@ -89,7 +89,8 @@ int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *
 void engine_take_programs(struct engine *engine, void (*visit)(pid_t pid, void *arg), void *arg);
 /* Follows all threads of a process from now on, before its first span. */
 void engine_adopt(struct engine *engine, const pid_t *pids, size_t count);
-/* Calls `visit` for each record since the last call (struct stack_record, struct span_record). */
+/* Calls `visit` for each record since the last call (struct stack_record, struct span_record), up to a number
+ * that bounds how long it takes. 1: there may be more; -ENOMEM. */
 int engine_poll_samples(struct engine *engine,
 			int (*visit)(const void *record, size_t size_bytes, void *arg), void *arg);
 /* Copies twice as much of each stack from now on, up to a limit. */
@@ -100,6 +101,9 @@ void engine_set_slow(struct engine *engine, uint32_t probe, uint64_t from_ns);
 uint64_t engine_slow_spans(const struct engine *engine);
 int engine_event_fd(const struct engine *engine);
 uint64_t engine_hits(const struct engine *engine);
+
+/* Calls of the function that began before are not recorded; UINT64_MAX: none, from now on. */
+void engine_skip_before(struct engine *engine, uint32_t probe, uint64_t ns);
 
 /* Sums of a row's shards since the row was created. `slots` has engine_slots() counts. */
 struct row_sums {

@@ -33,6 +33,7 @@ struct engine {
 	size_t program_count;
 	int (*visit_sample)(const void *record, size_t size_bytes, void *arg); /* while polled */
 	void *visit_arg;
+	uint32_t samples_left; /* until the poll ends */
 };
 
 /* Before the load. */

@@ -28,7 +28,6 @@ void plan_done(struct plan *plan)
 	}
 	free(plan->probes);
 	free(plan->sites);
-	free(plan->first_refused);
 	plan_init(plan);
 }
 

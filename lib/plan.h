@@ -17,6 +17,8 @@ struct selection {
 		const char *glob;
 		char library[256]; /* "": the program itself */
 		size_t found;
+		size_t refused;	     /* that match and cannot be probed */
+		char *first_refused; /* one of them, and why; NULL */
 	} * functions;
 	size_t function_count;
 	struct pair {
@@ -48,8 +50,10 @@ struct plan_probe {
 	/* Of functions. */
 	enum probekit_cost cost; /* of its dearest entry */
 	bool is_by_exits;
-	uint32_t batch; /* they are attached in batches, from 1 on; 0: not yet, or of another kind */
+	uint32_t batch; /* they are attached in batches, from 1 on; 0: not yet, or of another kind;
+			   UINT32_MAX: it was dropped or refused */
 	uint64_t dropped_ns; /* when it was detached for what it cost, CLOCK_MONOTONIC; 0: it was not */
+	bool is_refused;     /* by the kernel */
 };
 
 struct plan_site {
@@ -74,8 +78,6 @@ struct plan {
 	uint32_t max_sites;
 	uint32_t max_rows;
 	size_t left_out;
-	size_t refused;	     /* functions that match and cannot be probed */
-	char *first_refused; /* one of them, and why; NULL */
 };
 
 void plan_init(struct plan *plan);

@@ -41,13 +41,26 @@ static int add_exits(struct plan *plan, struct plan_site site, const struct func
 	return result;
 }
 
+/* A function is planned whole or not at all: entries without their exits would be open for ever. */
+static bool has_room(const struct plan *plan, const struct function *function, bool by_exits)
+{
+	uint64_t sites = plan->site_count + function->entry_count;
+
+	for (size_t i = 0; i < function->entry_count; i++)
+		sites += by_exits ? function->entries[i].exit_count : 1;
+	return sites <= plan->max_sites && sites <= MAX_SITES;
+}
+
 static int add_function(struct plan *plan, const struct objects *objects, uint32_t index,
 			const struct function *function, bool by_exits)
 {
 	struct plan_site site = {.object = index};
 	struct plan_probe *probe;
-	int result = plan_find_probe(plan, function->name, PROBEKIT_KIND_FUNCTION, &site.probe);
+	int result;
 
+	if (!has_room(plan, function, by_exits))
+		return -ENOSPC;
+	result = plan_find_probe(plan, function->name, PROBEKIT_KIND_FUNCTION, &site.probe);
 	if (result)
 		return result;
 	probe = &plan->probes[site.probe];
@@ -68,11 +81,11 @@ static int add_function(struct plan *plan, const struct objects *objects, uint32
 	return result ? result : plan_note_object(probe, objects->items[index]);
 }
 
-static int note_refused(struct plan *plan, const struct function *function)
+static int note_refused(struct function_pattern *pattern, const struct function *function)
 {
-	if (plan->refused++ == 0 &&
-	    asprintf(&plan->first_refused, "'%s': %s", function->name, function->refused) < 0) {
-		plan->first_refused = NULL;
+	if (pattern->refused++ == 0 &&
+	    asprintf(&pattern->first_refused, "'%s': %s", function->name, function->refused) < 0) {
+		pattern->first_refused = NULL;
 		return -ENOMEM;
 	}
 	return 0;
@@ -107,18 +120,19 @@ static int add_pattern(struct plan *plan, const struct objects *objects, uint32_
 		const struct function *function = &functions.items[i];
 
 		if (function->refused) {
-			result = note_refused(plan, function);
+			result = note_refused(pattern, function);
 			continue;
 		}
-		if (function->entry_count == 0 ||
-		    is_planned(plan, index, function->entries[0].offset))
+		if (function->entry_count == 0)
+			continue;
+		pattern->found++;
+		if (is_planned(plan, index, function->entries[0].offset))
 			continue;
 		result = add_function(plan, objects, index, function, functions.are_left_by_exits);
 		if (result == -ENOSPC) {
 			plan->left_out++;
 			result = 0;
 		}
-		pattern->found++;
 	}
 	functions_done(&functions);
 	if (!result && pattern->found > MAX_FUNCTIONS) {

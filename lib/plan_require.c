@@ -102,15 +102,15 @@ static int nothing_found(const struct objects *objects, const char *what, const 
 			  "add PROBEKIT_SPAN() of <probekit/probe.h> to its hot paths");
 }
 
-static int no_function(const struct plan *plan, const struct objects *objects,
-		       const struct function_pattern *pattern, struct probekit_error *err)
+static int no_function(const struct objects *objects, const struct function_pattern *pattern,
+		       struct probekit_error *err)
 {
 	char near[400] = "";
 
-	if (plan->refused) {
+	if (pattern->refused) {
 		error_failed(err, -ENOENT, "no function that matches '%s' can be probed",
 			     pattern->text);
-		return error_hint(err, -ENOENT, "%s", plan->first_refused);
+		return error_hint(err, -ENOENT, "%s", pattern->first_refused);
 	}
 	error_failed(err, -ENOENT, "no function matches '%s' in '%s'", pattern->text,
 		     objects->size ? objects->items[0]->path : "");
@@ -164,7 +164,7 @@ int plan_require(const struct plan *plan, const struct objects *objects,
 	}
 	for (size_t i = 0; i < selection->function_count; i++)
 		if (!selection->functions[i].found)
-			return no_function(plan, objects, &selection->functions[i], err);
+			return no_function(objects, &selection->functions[i], err);
 	if (plan->probe_count == 0)
 		return nothing_found(objects, "no probekit span", "", err);
 	return 0;

@@ -131,8 +131,10 @@ void selection_done(struct selection *selection)
 		pair_done(&selection->pairs[i]);
 	free(selection->globs);
 	free(selection->pairs);
-	for (size_t i = 0; i < selection->function_count; i++)
+	for (size_t i = 0; i < selection->function_count; i++) {
 		free(selection->functions[i].text);
+		free(selection->functions[i].first_refused);
+	}
 	free(selection->functions);
 	*selection = (struct selection){0};
 }

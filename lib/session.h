@@ -176,8 +176,9 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 int session_attach_process(struct probekit_session *session, size_t index,
 			   struct probekit_error *err);
 void session_detach_batch(struct probekit_session *session, uint32_t batch);
-/* What a process that has ended or left has goes later: session_detach_waiting(), to be called often. */
 void session_detach_process(struct probekit_session *session, pid_t pid);
+/* What a process that has ended leaves goes later: session_detach_waiting(), to be called often. */
+void session_detach_ended(struct probekit_session *session, pid_t pid);
 void session_detach_waiting(struct probekit_session *session);
 void session_detach(struct probekit_session *session);
 

@@ -74,6 +74,43 @@ static void take_links(struct probekit_session *session, const pid_t *pid, const
 	session->link_set_count = kept;
 }
 
+void session_detach_batch(struct probekit_session *session, uint32_t batch)
+{
+	struct attach_links links = {0};
+
+	take_links(session, NULL, &batch, &links);
+	attach_links_close(&links, 0);
+}
+
+void session_detach_process(struct probekit_session *session, pid_t pid)
+{
+	struct attach_links links = {0};
+
+	take_links(session, &pid, NULL, &links);
+	attach_links_close(&links, 0);
+}
+
+void session_detach_ended(struct probekit_session *session, pid_t pid)
+{
+	take_links(session, &pid, NULL, &session->detaching.waiting);
+}
+
+void session_detach_waiting(struct probekit_session *session)
+{
+	if (session->detaching.waiting.size >= DETACH_AT_ONCE ||
+	    session_now_ns() - session->last_found_ns > DETACH_AFTER_NS)
+		attach_later_run(&session->detaching);
+}
+
+void session_detach(struct probekit_session *session)
+{
+	take_links(session, NULL, NULL, &session->detaching.waiting);
+	move_links(&session->attachment.links, &session->detaching.waiting);
+	attach_later_done(&session->detaching);
+	free(session->link_sets);
+	session->link_sets = NULL;
+}
+
 /* ---- attaching ---- */
 
 int session_attach(struct probekit_session *session, uint32_t from_site, uint32_t batch,
@@ -114,7 +151,6 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 int session_attach_process(struct probekit_session *session, size_t index,
 			   struct probekit_error *err)
 {
-	struct attach_links links = {0};
 	pid_t pid = session->pids[index];
 	int result = 0;
 
@@ -123,10 +159,8 @@ int session_attach_process(struct probekit_session *session, size_t index,
 	engine_hush(session->engine, pid);
 	for (uint32_t batch = 0; batch <= session->batch_count && !result; batch++)
 		result = attach_one(session, 0, pid, batch, true, err);
-	if (result) { /* what was attached goes before it is heard */
-		take_links(session, &pid, NULL, &links);
-		attach_links_close(&links, 0);
-	}
+	if (result) /* what was attached goes before it is heard */
+		session_detach_process(session, pid);
 	engine_hush(session->engine, 0);
 	session->attachment.is_found = false;
 	session->watched[index].is_attached = !result;
@@ -165,35 +199,4 @@ int session_attach_programs(struct probekit_session *session, struct probekit_er
 		if (session->watched[i].is_attached)
 			result = attach_programs_to(session, session->pids[i], from, err);
 	return result == -ESRCH ? 0 : result; /* the others can still be measured */
-}
-
-/* ---- detaching ---- */
-
-void session_detach_batch(struct probekit_session *session, uint32_t batch)
-{
-	struct attach_links links = {0};
-
-	take_links(session, NULL, &batch, &links);
-	attach_links_close(&links, 0);
-}
-
-void session_detach_process(struct probekit_session *session, pid_t pid)
-{
-	take_links(session, &pid, NULL, &session->detaching.waiting);
-}
-
-void session_detach_waiting(struct probekit_session *session)
-{
-	if (session->detaching.waiting.size >= DETACH_AT_ONCE ||
-	    session_now_ns() - session->last_found_ns > DETACH_AFTER_NS)
-		attach_later_run(&session->detaching);
-}
-
-void session_detach(struct probekit_session *session)
-{
-	take_links(session, NULL, NULL, &session->detaching.waiting);
-	move_links(&session->attachment.links, &session->detaching.waiting);
-	attach_later_done(&session->detaching);
-	free(session->link_sets);
-	session->link_sets = NULL;
 }

@@ -70,7 +70,11 @@ int session_poll_evidence(struct probekit_session *session)
 
 	if (!session->evidence)
 		return 0;
-	result = engine_poll_samples(session->engine, add_record, session->evidence);
+	do {
+		result = engine_poll_samples(session->engine, add_record, session->evidence);
+	} while (result > 0 && session->state == SESSION_STOPPED);
+	if (result > 0)
+		result = 0;
 	if (!result && session_now_ns() - session->last_look_ns >= LOOK_INTERVAL_NS)
 		result = look(session);
 	return result;

@@ -104,10 +104,14 @@ static int add_objects(struct probekit_session *session, pid_t pid, struct probe
 
 	if (process_objects(pid, &session->objects, &skipped, NULL))
 		return 0; /* it may just have ended */
-	for (size_t i = known; i < session->objects.size && !result; i++)
-		result = session_plan_object(session, (uint32_t)i, err);
-	if (result)
-		return result;
+	for (size_t i = known; i < session->objects.size; i++) {
+		result = session_plan_object(session, (uint32_t)i, &problem);
+		if (result == -ENOMEM)
+			return error_no_memory(err);
+		if (result) /* what is measured already goes on */
+			session_log(session, PROBEKIT_LOG_WARNING, "not measured: %s",
+				    problem.text);
+	}
 	plan_number_rows(&session->plan);
 	if (session->plan.left_out > left_out)
 		session_log(session, PROBEKIT_LOG_WARNING,
@@ -195,7 +199,10 @@ static void forget(struct probekit_session *session, size_t index)
 	size_t last = --session->pid_count;
 
 	engine_unfollow(session->engine, session->pids[index]);
-	session_detach_process(session, session->pids[index]);
+	if (session->watched[index].has_ended)
+		session_detach_ended(session, session->pids[index]);
+	else
+		session_detach_process(session, session->pids[index]);
 	close(session->watched[index].pidfd);
 	session->pids[index] = session->pids[last];
 	session->watched[index] = session->watched[last];

@@ -47,14 +47,102 @@ static uint64_t count_calls(const struct probekit_session *session, uint32_t pro
 
 /* ---- batches ---- */
 
-/* Detaches the batch, and attaches what of it has not been dropped. */
+static size_t batch_size(const struct probekit_session *session, uint32_t batch)
+{
+	size_t size = 0;
+
+	for (uint32_t i = 0; i < session->plan.probe_count; i++)
+		size += session->plan.probes[i].batch == batch;
+	return size;
+}
+
+/* Moves half of the batch to a new one. */
+static void split_batch(struct probekit_session *session, uint32_t batch, uint32_t *half)
+{
+	size_t left = batch_size(session, batch) / 2;
+
+	*half = ++session->batch_count;
+	for (uint32_t i = session->plan.probe_count; i-- > 0 && left;) {
+		if (session->plan.probes[i].batch != batch)
+			continue;
+		session->plan.probes[i].batch = *half;
+		left--;
+	}
+}
+
+static void leave_out(struct probekit_session *session, uint32_t batch)
+{
+	for (uint32_t i = 0; i < session->plan.probe_count; i++) {
+		struct plan_probe *probe = &session->plan.probes[i];
+
+		if (probe->batch != batch)
+			continue;
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"'%s' is not measured: the kernel refuses to probe an instruction at which "
+			"it begins or is left",
+			probe->name);
+		probe->batch = UINT32_MAX;
+		probe->is_refused = true;
+	}
+}
+
+/* What the kernel says of an instruction; the first has no name in user space (ENOTSUPP). */
+static bool is_refusal(int code)
+{
+	return code == -524 || code == -EOPNOTSUPP || code == -EINVAL || code == -ENOEXEC ||
+	       code == -EIO;
+}
+
+/* The kernel takes all sites at once or none: the batch is halved until what it refuses stands alone. */
+static int attach_batch(struct probekit_session *session, uint32_t batch, bool is_late,
+			struct probekit_error *err)
+{
+	struct probekit_error problem;
+	uint32_t half = 0;
+	int result = session_attach(session, 0, batch, is_late, &problem);
+
+	if (!result)
+		return 0;
+	session_detach_batch(session, batch);
+	if (!is_refusal(result)) {
+		if (err)
+			*err = problem;
+		return result;
+	}
+	if (batch_size(session, batch) == 1) {
+		leave_out(session, batch);
+		return 0;
+	}
+	split_batch(session, batch, &half);
+	result = attach_batch(session, batch, is_late, err);
+	return result ? result : attach_batch(session, half, is_late, err);
+}
+
+static void skip_before(struct probekit_session *session, uint32_t batch, uint64_t ns)
+{
+	for (uint32_t i = 0; i < session->plan.probe_count; i++)
+		if (session->plan.probes[i].batch == batch)
+			engine_skip_before(session->engine, ENGINE_PROBE(i), ns);
+}
+
+/* Detaches the batch, and attaches what of it has not been dropped. Returns are missed meanwhile, and a call
+ * that was entered unseen may return where one before it had the same stack. */
 static int renew_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
 {
+	size_t batches = session->batch_count;
+	uint64_t now;
 	int result;
 
+	skip_before(session, batch, UINT64_MAX);
 	session_detach_batch(session, batch);
-	result = session_attach(session, 0, batch, false, err);
-	return result == -ESRCH ? 0 : result; /* all have ended */
+	result = attach_batch(session, batch, false, err);
+	now = session_now_ns();
+	skip_before(session, batch, now);
+	while (batches < session->batch_count) /* it was split */
+		skip_before(session, (uint32_t)++batches, now);
+	return result == -ESRCH ? 0
+				: result; /* all have ended: what was measured until now stays */
 }
 
 static void drop(struct probekit_session *session, uint32_t index, const struct guard_load *load,
@@ -79,8 +167,9 @@ static int drop_hot(struct probekit_session *session, uint64_t window_ns,
 		    struct probekit_error *err)
 {
 	uint32_t probes = session->plan.probe_count;
+	size_t batches = session->batch_count;
 	struct guard_load *loads = calloc(probes + 1, sizeof(*loads));
-	bool *is_changed = calloc(session->batch_count + 1, sizeof(*is_changed));
+	bool *is_changed = calloc(batches + 1, sizeof(*is_changed));
 	int result = loads && is_changed ? 0 : error_no_memory(err);
 
 	for (uint32_t i = 0; i < probes && !result; i++) {
@@ -108,7 +197,7 @@ static int drop_hot(struct probekit_session *session, uint64_t window_ns,
 			drop(session, i, &loads[i], window_ns);
 		}
 	}
-	for (uint32_t batch = 1; batch <= session->batch_count && !result; batch++)
+	for (uint32_t batch = 1; batch <= batches && !result; batch++)
 		if (is_changed[batch])
 			result = renew_batch(session, batch, err);
 	free(loads);
@@ -128,7 +217,7 @@ static void wait_ns(uint64_t ns)
 static int try_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
 {
 	uint64_t start;
-	int result = session_attach(session, 0, batch, session->state == SESSION_RUNNING, err);
+	int result = attach_batch(session, batch, session->state == SESSION_RUNNING, err);
 
 	if (result || limit_of(session) < 0 || session->command.argv)
 		return result;
@@ -138,6 +227,14 @@ static int try_batch(struct probekit_session *session, uint32_t batch, struct pr
 	start = session_now_ns();
 	wait_ns(TRIAL_NS);
 	return drop_hot(session, session_now_ns() - start, err);
+}
+
+static bool are_all_refused(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->probe_count; i++)
+		if (!plan->probes[i].is_refused)
+			return false;
+	return true;
 }
 
 int session_attach_functions(struct probekit_session *session, struct probekit_error *err)
@@ -169,6 +266,9 @@ int session_attach_functions(struct probekit_session *session, struct probekit_e
 		}
 		result = try_batch(session, batch, err);
 	}
+	if (!result && are_all_refused(plan))
+		return error_failed(err, -ENOEXEC,
+				    "the kernel refuses to probe all that was asked for");
 	return result;
 }
 

@@ -27,6 +27,9 @@ static int note_one(const struct open_record *record, void *arg)
 	if (record->probe > session->plan.probe_count ||
 	    (record->probe && record->begin_ns >= session->stopped_ns))
 		return 0;
+	/* It may have returned since: nobody was there to see. */
+	if (record->probe && session->plan.probes[record->probe - 1].dropped_ns)
+		return 0;
 	open = reallocarray(session->open, session->open_count + 1, sizeof(*open));
 	if (!open)
 		return -ENOMEM;

@@ -322,7 +322,8 @@ static int read_snapshot(struct probekit_session *session, bool is_interval,
 		result = fill_info(session, snapshot);
 	}
 	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)
-		result = read_probe(&reader, i, snapshot);
+		if (!session->plan.probes[i].is_refused)
+			result = read_probe(&reader, i, snapshot);
 	if (!result)
 		result = engine_visit_relations(session->engine, add_relation, &rows);
 	if (!result)

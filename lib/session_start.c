@@ -14,6 +14,7 @@
 #define SPARE_PROBES 62
 #define SPARE_ROWS (KEYED_ROWS + SPARE_PROBES)
 #define SPARE_SITES 4096
+#define MAX_PERF_SITES 512
 
 static int check_maps_path(const struct probekit_session *session, pid_t pid,
 			   struct probekit_error *err)
@@ -38,8 +39,8 @@ static int find_objects(struct probekit_session *session, struct probekit_error 
 
 	if (session->command.argv) {
 		if (session->pid_count || session->path_count || session->cgroup)
-			return error_usage(err,
-					   "give either a command to start, or a path and PIDs");
+			return error_usage(
+				err, "give either a command to start, or a path, PIDs or a cgroup");
 		return command_objects(&session->command, &session->objects, err);
 	}
 	if (!session->target)
@@ -88,6 +89,18 @@ static int require_probes(const struct probekit_session *session, struct probeki
 	return plan_require(&session->plan, &session->objects, selection, err);
 }
 
+static void tell_refused(const struct probekit_session *session)
+{
+	for (size_t i = 0; i < session->selection.function_count; i++) {
+		const struct function_pattern *pattern = &session->selection.functions[i];
+
+		if (pattern->found && pattern->refused)
+			session_log(session, PROBEKIT_LOG_WARNING,
+				    "%zu of the functions that match '%s' cannot be probed; %s",
+				    pattern->refused, pattern->text, pattern->first_refused);
+	}
+}
+
 static int make_plan(struct probekit_session *session, struct probekit_error *err)
 {
 	int result = 0;
@@ -99,6 +112,7 @@ static int make_plan(struct probekit_session *session, struct probekit_error *er
 	if (result)
 		return result;
 	plan_number_rows(&session->plan);
+	tell_refused(session);
 	/* What is not there yet may be executed or opened. */
 	return session_may_grow(session) ? 0 : require_probes(session, err);
 }
@@ -118,6 +132,25 @@ static void leave_out_programs(const struct plan *plan, bool leaves_out[static P
 		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END;
 	for (uint32_t i = 0; i < plan->site_count; i++)
 		leaves_out[plan->sites[i].program] = false;
+}
+
+/* Perf events are detached one at a time, for 50 ms and more each, by a process that cannot be killed. */
+static int check_perf_sites(const struct probekit_session *session, struct probekit_error *err)
+{
+	const struct plan *plan = &session->plan;
+	size_t rounds = session->pid_count ? session->pid_count : 1;
+	size_t sites = 0;
+
+	for (uint32_t i = 0; i < plan->site_count; i++)
+		sites += plan->probes[plan->sites[i].probe].kind == PROBEKIT_KIND_FUNCTION;
+	if (sites * rounds <= MAX_PERF_SITES)
+		return 0;
+	error_usage(err,
+		    "%zu sites of functions in %zu processes are too many without uprobe_multi",
+		    sites, rounds);
+	return error_hint(err, -E2BIG,
+			  "narrow the pattern to %d sites, or measure on Linux 6.6 or newer",
+			  MAX_PERF_SITES);
 }
 
 static int load(struct probekit_session *session, struct probekit_error *err)
@@ -153,6 +186,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 				   options.leaves_out);
 	result = features_choose_attach(&session->features, session_is_by_pid(session),
 					&options.use_multi, err);
+	if (!result && !options.use_multi)
+		result = check_perf_sites(session, err);
 	if (!result)
 		result = custom_check(&session->custom, options.use_multi, err);
 	if (result)

@@ -429,7 +429,7 @@ struct probekit_session_options {
 	 * which is logged. 0: 0.05; negative: no limit. */
 	double max_overhead;
 	enum probekit_profiling profiling;
-	bool profiling_oncpu;	       /* also sample where threads run */
+	bool profiling_oncpu; /* also sample where threads run */
 	bool only_programs; /* attach those of probekit_session_add_program() alone: nothing is measured */
 	/* Processes that a measured one creates are measured too, and theirs; also what they execute. */
 	bool follow_children;

@@ -27,9 +27,8 @@ static const struct bench_metric metrics[] = {
 };
 
 static const struct service *const services[] = {
-	&service_redis,
-	&service_postgresql,
-	&service_logger,
+	&service_redis, &service_postgresql, &service_postgresql_function,
+	&service_nginx, &service_logger,
 };
 #define SERVICES (sizeof(services) / sizeof(services[0]))
 
@@ -187,36 +186,21 @@ static double snapshot_count(const char *path, const char *name)
 	return count;
 }
 
-/* Does its help name this option? */
-static bool is_built(struct bench_run *run, const char *option)
-{
-	const char *const argv[] = {bench_path("probekit"), "latency", "--help", NULL};
-	struct bench_child help = {0};
-	char line_start[16];
-	bool has_option;
-
-	snprintf(line_start, sizeof(line_start), "\n  %s, ", option);
-	bench_child_run(run, &help, argv, TOOL_TIMEOUT_MS);
-	has_option = help.text && strstr(help.text, line_start);
-	bench_child_done(&help);
-	return has_option;
-}
-
 static int start_probekit(struct bench_run *run, const struct server *server, const char *snapshot,
 			  struct bench_child *tool)
 {
 	const struct service *service = server->service;
-	const char *const *options = service->probekit_options;
+	const char *arguments[10] = {"latency", "-o", snapshot};
+	size_t count = 3;
 	char pid[16];
-	const char *const by_pid[] = {"latency",  "-o", snapshot, options[0],
-				      options[1], "-p", pid,	  NULL};
-	const char *const by_path[] = {"latency",  "-o",	   snapshot, options[0],
-				       options[1], server->object, NULL};
 
 	snprintf(pid, sizeof(pid), "%d", server->child.pid);
-	if (!is_built(run, options[0]))
-		return bench_missing(run, "not built yet: probekit has no option %s", options[0]);
-	return bench_probekit_start(run, tool, service->is_traced_by_path ? by_path : by_pid);
+	for (size_t i = 0; i < 4 && service->probekit_options[i]; i++)
+		arguments[count++] = service->probekit_options[i];
+	if (!service->is_traced_by_path)
+		arguments[count++] = "-p";
+	arguments[count++] = service->is_traced_by_path ? server->object : pid;
+	return bench_probekit_start(run, tool, arguments);
 }
 
 static int measure_probekit(struct bench_run *run, struct server *server, double *values)
@@ -305,6 +289,8 @@ static int measure(struct bench_run *run, const struct bench_side *side, double 
 static const struct bench_side sides[] = {
 	SIDES("redis", service_redis),
 	SIDES("PostgreSQL", service_postgresql),
+	SIDES("PostgreSQL -f", service_postgresql_function),
+	SIDES("nginx", service_nginx),
 	SIDES("logger", service_logger),
 	{0},
 };
@@ -314,6 +300,10 @@ static const struct bench_ratio ratios[] = {
 	RATIOS("redis", "CPU of the server"),
 	RATIOS("PostgreSQL", "throughput"),
 	RATIOS("PostgreSQL", "CPU of the server"),
+	RATIOS("PostgreSQL -f", "throughput"),
+	RATIOS("PostgreSQL -f", "CPU of the server"),
+	RATIOS("nginx", "throughput"),
+	RATIOS("nginx", "CPU of the server"),
 	RATIOS("logger", "throughput"),
 	RATIOS("logger", "CPU of the server"),
 	{0},

@@ -36,12 +36,14 @@ struct service {
 	bool is_traced_by_path; /* it forks; all its processes are traced */
 	/* The first is the request; its count is checked. Ends with a NULL name. */
 	const struct traced_span *spans;
-	const char *probekit_options[2]; /* what selects the spans */
+	const char *probekit_options[4]; /* what selects the spans */
 	const char *probekit_name;	 /* what it calls the first */
 };
 
 extern const struct service service_redis;
 extern const struct service service_postgresql;
+extern const struct service service_postgresql_function;
+extern const struct service service_nginx;
 extern const struct service service_logger;
 
 /* A program that only counts its runs, on all begins and ends of these spans. */

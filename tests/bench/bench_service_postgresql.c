@@ -178,7 +178,7 @@ static int make_place(struct bench_run *run, struct server *server)
 		return -1;
 	if (!user)
 		return bench_missing(run, "there is no user " USER);
-	snprintf(server->place, sizeof(server->place), "%s/postgresql", scratch);
+	snprintf(server->place, sizeof(server->place), "%s/%s", scratch, server->service->name);
 	if ((mkdir(server->place, 0755) && errno != EEXIST) ||
 	    chown(server->place, user->pw_uid, user->pw_gid))
 		return bench_fail(run, "cannot create '%s'", server->place);
@@ -268,4 +268,21 @@ const struct service service_postgresql = {
 	.spans = spans,
 	.probekit_options = {"-u", "postgresql:query__start,query__done"},
 	.probekit_name = "postgresql:query__start,query__done",
+};
+
+/* The same by a function, as services without probes are measured. */
+static const struct traced_span functions[] = {
+	{.name = "query", .begin = "pg_parse_query"},
+	{0},
+};
+
+const struct service service_postgresql_function = {
+	.name = "PostgreSQL-f",
+	.start = start,
+	.stop = stop,
+	.load = load,
+	.is_traced_by_path = true,
+	.spans = functions,
+	.probekit_options = {"-f", "pg_parse_query", "--force"},
+	.probekit_name = "pg_parse_query",
 };

@@ -78,6 +78,6 @@ const struct service service_redis = {
 	.stop = stop,
 	.load = load,
 	.spans = spans,
-	.probekit_options = {"-f", "processCommand"},
+	.probekit_options = {"-f", "processCommand", "--force"},
 	.probekit_name = "processCommand",
 };

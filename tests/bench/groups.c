@@ -7,11 +7,13 @@ extern const struct bench_group bench_floor;
 extern const struct bench_group bench_switch;
 extern const struct bench_group bench_start;
 extern const struct bench_group bench_attach;
+extern const struct bench_group bench_attach_functions;
 extern const struct bench_group bench_memory;
 extern const struct bench_group bench_service;
 extern const struct bench_group bench_profile;
 
 const struct bench_group *const bench_groups[] = {
-	&bench_span,   &bench_function, &bench_floor,	&bench_switch,	&bench_start,
-	&bench_attach, &bench_memory,	&bench_service, &bench_profile, NULL,
+	&bench_span,   &bench_function,		&bench_floor,  &bench_switch,  &bench_start,
+	&bench_attach, &bench_attach_functions, &bench_memory, &bench_service, &bench_profile,
+	NULL,
 };

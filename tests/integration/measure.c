@@ -45,6 +45,8 @@ static int add_target(struct probekit_session *session, const struct measure *wh
 		result = probekit_session_add_pair(session, what->pair, err);
 	for (size_t i = 0; what->globs && what->globs[i] && !result; i++)
 		result = probekit_session_add_span(session, what->globs[i], err);
+	for (size_t i = 0; what->functions && what->functions[i] && !result; i++)
+		result = probekit_session_add_function(session, what->functions[i], err);
 	return result;
 }
 
@@ -56,6 +58,8 @@ static struct probekit_session *try_start(const struct measure *what, struct pro
 	options.size = sizeof(options);
 	if (!options.log)
 		options.log = note_line;
+	if (what->functions && options.max_overhead == 0)
+		options.max_overhead = -1;
 	if (probekit_session_new(&options, &session, err))
 		return NULL;
 	if (add_target(session, what, err) ||

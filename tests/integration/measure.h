@@ -89,7 +89,8 @@ struct measure {
 	const char *const *command;
 	const char *const *globs; /* NULL-terminated */
 	const char *pair;
-	const char *awaited; /* of measure_run(): the row upon which the command reads "go" */
+	const char *const *functions; /* patterns, NULL-terminated; without limit of overhead */
+	const char *awaited;	  /* of measure_run(): the row upon which the command reads "go" */
 	size_t awaited_processes; /* the same, a number of processes */
 	/* Before the start; `arg` is the next. NULL: nothing. */
 	int (*prepare)(struct probekit_session *session, void *arg, struct probekit_error *err);

@@ -366,6 +366,30 @@ static void sites_of_a_library_opened_later_are_seen(void **state)
 	run_done(&run);
 }
 
+static int add_plugin_run(struct probekit_session *session, void *arg, struct probekit_error *err)
+{
+	return probekit_session_add_function(session, "plugin_spans:plugin_run", err) ||
+	       probekit_session_add_span(session, "*", err) || add(session, arg, err);
+}
+
+static void functions_of_a_library_opened_later_are_seen(void **state)
+{
+	const char *const command[] = {program_path("processes"), "open_library", "10", NULL};
+	struct custom_run custom = {.roles = PROBEKIT_AT_BEGIN, .probes = "plugin_run"};
+	struct run run;
+
+	(void)state;
+	measure_run(&(struct measure){.command = command,
+				      .awaited = "plugin_run",
+				      .prepare = add_plugin_run,
+				      .prepare_arg = &custom},
+		    &run);
+	assert_row(run.snapshot, "plugin_run", .count = 1);
+	assert_int_equal(all_hits(custom.bpf), 1);
+	tally_bpf__destroy(custom.bpf);
+	run_done(&run);
+}
+
 static void sites_have_names_and_places(void **state)
 {
 	struct custom_run run = {.roles = EVERY_ROLE, .events = "arguments:sent"};
@@ -519,6 +543,7 @@ int main(void)
 		cmocka_unit_test(floating_point_is_no_argument_that_can_be_read),
 		cmocka_unit_test(events_of_other_projects_need_no_span),
 		cmocka_unit_test(sites_of_a_library_opened_later_are_seen),
+		cmocka_unit_test(functions_of_a_library_opened_later_are_seen),
 		cmocka_unit_test(sites_have_names_and_places),
 		cmocka_unit_test(nothing_runs_after_the_stop),
 		cmocka_unit_test(a_program_without_arguments_needs_no_map),

@@ -179,11 +179,7 @@ static int is_traced(void)
 int main(int argc, char **argv)
 {
 	static const struct mode modes[] = {
-		{"all", all},
-		{"locks", locks},
-		{"floats", floats},
-		{"calls", calls},
-		{NULL, NULL},
+		{"all", all}, {"locks", locks}, {"floats", floats}, {"calls", calls}, {NULL, NULL},
 	};
 
 	return program_main(argc, argv, modes, is_traced);

@@ -25,27 +25,27 @@ struct example {
 static void probes_are_placed_where_they_are_cheap(void **state)
 {
 	static const struct example examples[] = {
-		{CODE("\x55\x48\x89\xe5"), 0, EMULATED},	      /* push %rbp */
-		{CODE("\x41\x57\x41\x56"), 0, EMULATED},	      /* push %r15 */
-		{CODE("\x40\x55\xc3"), 0, STEPPED},		      /* rex push %rbp */
-		{CODE("\x90\xc3"), 0, EMULATED},		      /* nop */
-		{CODE("\xf3\x90\xc3"), 0, STEPPED},		      /* pause */
-		{CODE("\xe9\x00\x00\x00\x00"), 0, EMULATED},	      /* jmp */
-		{CODE("\xeb\x00"), 0, EMULATED},		      /* jmp */
-		{CODE("\xe8\x00\x00\x00\x00"), 0, EMULATED},	      /* call */
-		{CODE("\x74\x00\xc3"), 0, EMULATED},		      /* je */
-		{CODE("\x0f\x85\x00\x00\x00\x00"), 0, EMULATED},      /* jne */
-		{CODE("\x0f\x1f\x44\x00\x00\x55"), 5, EMULATED},      /* nop of 5 bytes, push */
-		{CODE("\x0f\x1f\x44\x00\x00\x31\xc0"), 5, STEPPED},   /* the same, xor */
-		{CODE("\x0f\x1f\x40\x00\x55"), 4, EMULATED},	      /* nop of 4 bytes, push */
+		{CODE("\x55\x48\x89\xe5"), 0, EMULATED},	    /* push %rbp */
+		{CODE("\x41\x57\x41\x56"), 0, EMULATED},	    /* push %r15 */
+		{CODE("\x40\x55\xc3"), 0, STEPPED},		    /* rex push %rbp */
+		{CODE("\x90\xc3"), 0, EMULATED},		    /* nop */
+		{CODE("\xf3\x90\xc3"), 0, STEPPED},		    /* pause */
+		{CODE("\xe9\x00\x00\x00\x00"), 0, EMULATED},	    /* jmp */
+		{CODE("\xeb\x00"), 0, EMULATED},		    /* jmp */
+		{CODE("\xe8\x00\x00\x00\x00"), 0, EMULATED},	    /* call */
+		{CODE("\x74\x00\xc3"), 0, EMULATED},		    /* je */
+		{CODE("\x0f\x85\x00\x00\x00\x00"), 0, EMULATED},    /* jne */
+		{CODE("\x0f\x1f\x44\x00\x00\x55"), 5, EMULATED},    /* nop of 5 bytes, push */
+		{CODE("\x0f\x1f\x44\x00\x00\x31\xc0"), 5, STEPPED}, /* the same, xor */
+		{CODE("\x0f\x1f\x40\x00\x55"), 4, EMULATED},	    /* nop of 4 bytes, push */
 		{CODE("\x66\x2e\x0f\x1f\x84\x00\x00\x00\x00\x00\x55"), 10, EMULATED},
-		{CODE("\x48\x83\xec\x08"), 0, STEPPED},		      /* sub $8, %rsp */
-		{CODE("\x31\xc0\xc3"), 0, STEPPED},		      /* xor %eax, %eax */
-		{CODE("\xc3"), 0, STEPPED},			      /* ret */
-		{CODE(ENDBR64 "\x55"), 4, EMULATED},		      /* endbr64, push */
-		{CODE(ENDBR64 "\x41\x54"), 4, EMULATED},	      /* endbr64, push %r12 */
+		{CODE("\x48\x83\xec\x08"), 0, STEPPED},			 /* sub $8, %rsp */
+		{CODE("\x31\xc0\xc3"), 0, STEPPED},			 /* xor %eax, %eax */
+		{CODE("\xc3"), 0, STEPPED},				 /* ret */
+		{CODE(ENDBR64 "\x55"), 4, EMULATED},			 /* endbr64, push */
+		{CODE(ENDBR64 "\x41\x54"), 4, EMULATED},		 /* endbr64, push %r12 */
 		{CODE(ENDBR64 "\x0f\x1f\x44\x00\x00\x55"), 9, EMULATED}, /* endbr64, nop, push */
-		{CODE(ENDBR64 "\x48\x83\xec\x08"), 0, STEPPED},	      /* endbr64, sub */
+		{CODE(ENDBR64 "\x48\x83\xec\x08"), 0, STEPPED},		 /* endbr64, sub */
 		{CODE(ENDBR64), 0, STEPPED},
 		{CODE("\x0f\x0b"), 0, STEPPED}, /* ud2 */
 	};
@@ -71,8 +71,8 @@ static void what_the_kernel_does_not_probe_is_refused(void **state)
 		{CODE("\xf4"), 0, STEPPED},			/* hlt */
 		{CODE("\x9c\x58\xc3"), 0, STEPPED},		/* pushf */
 		{CODE("\x0f\x1f\x44\x00\x00\x9c"), 0, STEPPED},
-		{CODE("\x0f\x30"), 0, STEPPED},			/* wrmsr */
-		{CODE("\x62\xf1\x7c\x48\x28"), 0, STEPPED},	/* an AVX-512 one */
+		{CODE("\x0f\x30"), 0, STEPPED},		    /* wrmsr */
+		{CODE("\x62\xf1\x7c\x48\x28"), 0, STEPPED}, /* an AVX-512 one */
 		{CODE("\x66"), 0, STEPPED},
 		{CODE(""), 0, STEPPED},
 	};
