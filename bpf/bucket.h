@@ -47,30 +47,26 @@ static const unsigned char bucket_guess[128] = {
 	57, 57, 58, 58, 58, 59, 59, 59, 60, 60, 61, 61, 61, 62, 62, 62, 63, 63,
 };
 
+/* Is v not 0: 1 or 0. 0 - v has its top bit set unless v is 0; the compiler is kept from knowing that,
+ * as it would make it a branch, and each of those doubles what the verifier walks from there on. */
+static inline __attribute__((always_inline)) unsigned int bucket_is_set(unsigned long long v)
+{
+	unsigned long long negated = 0 - v;
+
+	__asm__("" : "+r"(negated));
+	return (unsigned int)((v | negated) >> 63);
+}
+
 /* floor(log2(v)), v > 0. BPF has no count-leading-zeros instruction. */
 static inline __attribute__((always_inline)) unsigned int bucket_log2(unsigned long long v)
 {
 	unsigned int r = 0;
 
-	if (v >> 32) {
-		v >>= 32;
-		r += 32;
-	}
-	if (v >> 16) {
-		v >>= 16;
-		r += 16;
-	}
-	if (v >> 8) {
-		v >>= 8;
-		r += 8;
-	}
-	if (v >> 4) {
-		v >>= 4;
-		r += 4;
-	}
-	if (v >> 2) {
-		v >>= 2;
-		r += 2;
+	for (unsigned int bits = 32; bits > 1; bits /= 2) {
+		unsigned int shift = bucket_is_set(v >> bits) * bits;
+
+		v >>= shift;
+		r += shift;
 	}
 	return r + (unsigned int)(v >> 1);
 }
@@ -82,12 +78,14 @@ static inline __attribute__((always_inline)) unsigned int bucket_slot(unsigned l
 {
 	unsigned int guess = bucket_guess[mantissa >> 56 & 127];
 	int index = (int)(octave << BUCKET_SCALE) + (int)guess;
+	unsigned long long below = bucket_bounds[guess & 63] - mantissa;
 	unsigned int slot;
 
-	if (mantissa > bucket_bounds[guess & 63])
-		index++;
-	else if (mantissa == 1ull << 63) /* a power of two is its octave's upper end */
-		index--;
+	/* Above the bound: the top bits of both are set, so that of the difference tells. A power of
+	 * two, of which nothing else is set, is its octave's upper end. */
+	__asm__("" : "+r"(below));
+	index += (int)(below >> 63);
+	index -= 1 - (int)bucket_is_set(mantissa << 1);
 	slot = (unsigned int)((index >> (BUCKET_SCALE - scale)) - BUCKET_SLOT_BASE);
 	return slot < BUCKET_SLOTS(scale) ? slot : BUCKET_SLOTS(scale) - 1;
 }
@@ -110,14 +108,13 @@ static inline __attribute__((always_inline)) unsigned int bucket_slot_of_ns(unsi
 									    unsigned int scale)
 {
 	unsigned int octave = bucket_log2(ns);
-	unsigned long long m = octave > 31 ? ns >> (octave - 31) : ns << (31 - octave);
+	unsigned long long m = ns << (63 - octave) >> 32;
 	/* 2^61 / 10^9 = 2305843009 + 917808535 / 2^32, rounded down */
 	unsigned long long product = m * 2305843009ull + (m * 917808535ull >> 32);
+	unsigned int carry = (unsigned int)(product >> 63);
 
-	if (product >> 63)
-		octave++;
-	else
-		product <<= 1;
+	octave += carry;
+	product <<= 1 - carry;
 	return bucket_slot(product, octave, scale);
 }
 

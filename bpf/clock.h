@@ -11,12 +11,31 @@
 
 /* ---- waits by cause ---- */
 
-/* The oldest moment whose waits may be joined: they are in all spans that are open, or in none. */
 static __always_inline __u64 innermost_begin(const struct thread *thread)
 {
 	__u32 top = thread->depth - 1;
 
 	return top < MAX_DEPTH ? thread->frames[top].begin_ns : 0;
+}
+
+/* Waits that ended after this arrival may be joined: they are in all spans that are open. */
+static __always_inline __u64 innermost_arrival(const struct thread *thread)
+{
+	__u32 top = thread->depth - 1;
+
+	return top < MAX_DEPTH ? thread->before[top].ns[OFF_ARRIVALS] : 0;
+}
+
+static __always_inline bool is_same_cause(const struct wait *a, const struct wait *b)
+{
+	return a->time_class == b->time_class && a->syscall == b->syscall &&
+	       a->address == b->address && a->pid == b->pid;
+}
+
+static __always_inline void extend_wait(struct wait *known, const struct wait *wait)
+{
+	known->ns += wait->ns;
+	known->count++;
 }
 
 struct joining {
@@ -30,33 +49,30 @@ struct joining {
 static long join_wait(__u32 i, struct joining *joining)
 {
 	__u32 at = joining->thread->wait_count - 1 - i;
-	const struct wait *wait = joining->wait;
 	struct wait *known;
 
 	if (at >= MAX_WAITS)
 		return 1;
 	barrier_var(at);
 	known = &joining->thread->waits[at & (MAX_WAITS - 1)];
-	if (known->first_ns < joining->since)
+	if (known->arrival <= joining->since)
 		return 1;
-	if (known->time_class != wait->time_class || known->syscall != wait->syscall ||
-	    known->address != wait->address || known->pid != wait->pid)
+	if (!is_same_cause(known, joining->wait))
 		return 0;
-	known->ns += wait->ns;
-	known->count++;
+	extend_wait(known, joining->wait);
 	joining->is_done = true;
 	return 1;
 }
 
 /* Adds a wait that is over now to the thread's list. Without room it is in the clock alone. */
-WEAK __noinline int note_wait(struct thread *thread, const struct wait *wait)
+WEAK __noinline int note_other_wait(struct thread *thread, const struct wait *wait)
 {
 	struct joining joining = {.thread = thread, .wait = wait};
 	__u32 count;
 
-	if (!thread || !wait || !wait->ns)
+	if (!thread || !wait)
 		return 0;
-	joining.since = innermost_begin(thread);
+	joining.since = innermost_arrival(thread);
 	count = thread->wait_count;
 	bpf_loop(MAX_WAITS, join_wait, &joining, 0);
 	if (joining.is_done || count >= MAX_WAITS)
@@ -66,7 +82,35 @@ WEAK __noinline int note_wait(struct thread *thread, const struct wait *wait)
 	return 0;
 }
 
+/* The same. Most are for what the last was for. */
+static __always_inline void note_wait(struct thread *thread, const struct wait *wait)
+{
+	__u32 newest = (thread->wait_count - 1) & (MAX_WAITS - 1);
+	struct wait *known = &thread->waits[newest];
+
+	if (!wait->ns)
+		return;
+	if (thread->wait_count && known->arrival > innermost_arrival(thread) &&
+	    is_same_cause(known, wait))
+		extend_wait(known, wait);
+	else
+		note_other_wait(thread, wait);
+}
+
 /* ---- totals ---- */
+
+static __always_inline bool is_total_of(const struct total *total, __u32 time_class, __u32 syscall)
+{
+	return total->is_used && total->time_class == time_class && total->syscall == syscall;
+}
+
+/* Where the total of a class and system call is looked for first. */
+static __always_inline __u32 first_total(__u32 time_class, __u32 syscall)
+{
+	__u32 hash = (syscall * 5 + time_class) * 0x9e3779b1u;
+
+	return (hash >> 16) * TOTAL_REST >> 16; /* a division would take longer */
+}
 
 struct totalling {
 	struct thread *thread;
@@ -89,8 +133,7 @@ static long try_total(__u32 i, struct totalling *totalling)
 	barrier_var(at);
 	total = &totalling->thread->totals[at & (MAX_TOTALS - 1)];
 
-	if (total->is_used &&
-	    (total->syscall != totalling->syscall || total->time_class != totalling->time_class))
+	if (total->is_used && !is_total_of(total, totalling->time_class, totalling->syscall))
 		return 0;
 	if (!total->is_used && !totalling->is_own)
 		return 1;
@@ -103,19 +146,20 @@ static long try_total(__u32 i, struct totalling *totalling)
 	return 1;
 }
 
-/* The index of the total of a class and system call; that of the rest when there is no room for it. */
-static __always_inline __u32 find_total(struct thread *thread, __u32 time_class, __u32 syscall,
-					bool is_own)
+WEAK __noinline __u32 search_total(struct thread *thread, __u32 time_class, __u32 syscall,
+				   bool is_own)
 {
 	struct totalling totalling = {
 		.thread = thread,
-		.first = (syscall * 5 + time_class) % TOTAL_REST,
+		.first = first_total(time_class, syscall),
 		.found = TOTAL_REST,
 		.syscall = syscall,
 		.time_class = time_class,
 		.is_own = is_own,
 	};
 
+	if (!thread)
+		return TOTAL_REST;
 	bpf_loop(TOTAL_REST, try_total, &totalling, 0);
 	if (is_own && totalling.found == TOTAL_REST) {
 		thread->totals[TOTAL_REST].syscall = NO_SYSCALL;
@@ -123,6 +167,17 @@ static __always_inline __u32 find_total(struct thread *thread, __u32 time_class,
 		thread->totals[TOTAL_REST].is_used = true;
 	}
 	return totalling.found;
+}
+
+/* The index of the total of a class and system call; that of the rest when there is no room for it. */
+static __always_inline __u32 find_total(struct thread *thread, __u32 time_class, __u32 syscall,
+					bool is_own)
+{
+	__u32 first = first_total(time_class, syscall);
+
+	if (is_total_of(&thread->totals[first & (MAX_TOTALS - 1)], time_class, syscall))
+		return first;
+	return search_total(thread, time_class, syscall, is_own);
 }
 
 /* Does it wait for a lock of its own memory? Behind another task in the kernel it waits for a file. */
@@ -140,26 +195,26 @@ static __always_inline __u64 told_address(const struct thread *thread)
 	return is_told ? thread->off_address : 0;
 }
 
-WEAK __noinline int add_total(struct thread *thread, __u32 time_class, __u32 syscall, __u64 address,
-			      __u64 ns)
+static __always_inline void add_total(struct thread *thread, __u32 time_class, __u32 syscall,
+				      __u64 address, __u64 ns)
 {
+	struct total *total;
 	__u32 at;
 
-	if (!thread || !ns)
-		return 0;
+	if (!ns)
+		return;
 	at = find_total(thread, time_class, syscall, true);
 	barrier_var(at);
-	thread->totals[at & (MAX_TOTALS - 1)].ns += ns;
+	total = &thread->totals[at & (MAX_TOTALS - 1)];
+	total->ns += ns;
 	if (address)
-		thread->totals[at & (MAX_TOTALS - 1)].address = address;
-	return 0;
+		total->address = address;
 }
 
 /* ---- the clock ---- */
 
 /* An absence that is over, of which the thread was runnable for the last `queued_ns`. */
 struct over {
-	__u64 now; /* CLOCK_MONOTONIC */
 	__u64 arrived;
 	__u64 queued_ns;
 	__u32 pid;   /* of the thread */
@@ -169,7 +224,7 @@ struct over {
 static __always_inline void note_waits(struct thread *thread, const struct over *over, __u64 ns)
 {
 	struct wait wait = {
-		.first_ns = over->now,
+		.arrival = thread->off.ns[OFF_ARRIVALS],
 		.ns = ns,
 		.address = thread->off_address,
 		.count = 1,
@@ -189,8 +244,8 @@ static __always_inline void note_waits(struct thread *thread, const struct over 
 	wait.syscall = NO_SYSCALL;
 	wait.time_class = thread->queue_class;
 	wait.pid = wait.time_class == CLASS_THROTTLED ? over->pid : over->thief;
-	if (wait.pid)
-		note_wait(thread, &wait);
+	if (wait.pid && wait.ns)
+		note_other_wait(thread, &wait);
 }
 
 static __always_inline void clock_add(struct thread *thread, struct over *over)
@@ -203,6 +258,7 @@ static __always_inline void clock_add(struct thread *thread, struct over *over)
 	if (over->queued_ns > absent_ns)
 		over->queued_ns = absent_ns;
 	ns = absent_ns - over->queued_ns;
+	thread->off.ns[OFF_ARRIVALS]++;
 	if (queue_class < CLASS_COUNT)
 		thread->off.ns[queue_class] += over->queued_ns;
 	if (off_class < CLASS_COUNT)
@@ -238,18 +294,17 @@ static __always_inline void count_repair(struct thread *thread)
 }
 
 /* The thread was not seen to come back. When it did stands in its scheduler statistics. */
-static __always_inline void clock_repair(struct thread *thread, struct task_struct *task, __u64 now)
+WEAK __noinline int clock_repair(struct thread *thread, __u64 arrived, __u64 run_delay, __u32 pid)
 {
-	struct over over = {
-		.now = now,
-		.arrived = task->sched_info.last_arrival,
-		.queued_ns = task->sched_info.run_delay - thread->run_delay,
-		.pid = task->tgid,
-	};
+	struct over over = {.arrived = arrived, .pid = pid};
 
+	if (!thread)
+		return 0;
+	over.queued_ns = run_delay - thread->run_delay;
 	clock_add(thread, &over);
 	thread->run_ns = 0;
 	count_repair(thread);
+	return 0;
 }
 
 #endif

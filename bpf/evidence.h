@@ -10,12 +10,13 @@
 #include "clock.h"
 #include "samples.h"
 
-#define STACK_SLOTS 128		   /* a power of two */
-#define COPY_SPACING_NS 1000000	   /* on a CPU, of waits that have not been long lately */
-#define COPY_BURST_NS 50000000	   /* in a profile */
-#define HOT_COPY_SPACING_NS 200000 /* of waits that have been, without a copy */
+#define STACK_SLOTS 128		/* a power of two */
+#define COPY_SPACING_NS 1000000 /* on a CPU; each takes 3 us */
+#define COPY_BURST_NS 50000000	/* in a profile */
 #define HOT_FOR_NS 10000000000ull
-#define HOT_KINDS 256 /* a power of two */
+#define HOT_KINDS 256	   /* a power of two */
+#define LONG_WAIT_NS 20000 /* until it is known what is slow, and of holders without a span */
+#define LEAST_TOLD_NS 5000 /* less is not worth the question */
 
 WEAK const volatile __u32 stack_slot_mask = STACK_SLOTS - 1;
 
@@ -35,7 +36,7 @@ struct {
 
 struct copying {
 	__u64 last_ns;
-	__u64 last_hot_ns;
+	__u64 last_hot_ns; /* of a wait whose kind has been long without a copy */
 };
 
 struct {
@@ -70,73 +71,120 @@ static __always_inline void slot_give(struct stack_slot *slot)
 	__sync_fetch_and_and(&slot->is_busy, 0);
 }
 
-/* Copies the user stack of a task of the current address space; `ctx`: and the kernel's, of the
- * current task. */
+/* Copies the user stack of a task of the current address space. */
 static __always_inline bool copy_stack(struct stack_slot *slot, const struct thread *thread,
-				       struct task_struct *task, __u64 left, void *ctx)
+				       struct task_struct *task, __u64 left)
 {
 	struct stack_record *record = (struct stack_record *)slot->data;
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	long kernel_bytes = 0;
 
 	slot->left = left;
 	copy_registers(record, regs);
 	undo_uprobes(record, task);
 	copy_user_stack(record, thread, REGS_SP(regs));
-	if (ctx)
-		kernel_bytes = bpf_get_stack(ctx, record->kernel, sizeof(record->kernel), 0);
-	record->kernel_count = kernel_bytes > 0 ? kernel_bytes / sizeof(record->kernel[0]) : 0;
+	record->kernel_count = 0;
 	record->pid = task->tgid;
 	record->tid = task->pid;
 	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), task->comm);
 	return record->size_bytes > 0;
 }
 
-/* ---- at what rate ---- */
-
-static __always_inline __u64 *hot_kind(const struct wait_identity *wait)
+/* The same of the current task, of whose stack nothing may be known (NULL). A function of its own, so
+ * that the verifier walks it once. */
+__noinline int copy_own_stack(struct stack_slot *slot, const struct thread *thread, __u64 left)
 {
-	__u64 hash = (wait->address ^ (__u64)wait->syscall << 48 ^ wait->time_class) *
+	if (!slot)
+		return false;
+	return copy_stack(slot, thread, bpf_get_current_task_btf(), left);
+}
+
+static __always_inline void copy_kernel_stack(struct stack_slot *slot, void *ctx)
+{
+	struct stack_record *record = (struct stack_record *)slot->data;
+	long bytes = bpf_get_stack(ctx, record->kernel, sizeof(record->kernel), 0);
+
+	record->kernel_count = bytes > 0 ? bytes / sizeof(record->kernel[0]) : 0;
+}
+
+/* ---- whose, and at what rate ---- */
+
+/* What the thread waits for. */
+static __always_inline struct wait_identity identity_of(const struct thread *thread, __u32 pid)
+{
+	struct wait_identity wait = {
+		.address = thread->off_address,
+		.syscall = thread->off_syscall,
+		.time_class = thread->off_class,
+	};
+
+	if (waits_for_futex(thread))
+		wait.pid = pid;
+	else if (wait.time_class == CLASS_IPC)
+		wait.pid = thread->waker_pid;
+	return wait;
+}
+
+/* Does it matter what the thread waits for? In a span, or while it holds what others wait for. */
+static __always_inline bool is_of_interest(const struct thread *thread)
+{
+	return (thread->depth || thread->watched_lock) && thread->off_class != CLASS_STOPPED;
+}
+
+static __always_inline __u64 *hot_kind(const struct thread *thread)
+{
+	__u64 hash = (thread->off_address ^ (__u64)thread->off_syscall << 48 ^ thread->off_class) *
 		     0x9e3779b97f4a7c15ull;
 	__u32 index = hash >> 56;
 
 	return bpf_map_lookup_elem(&hot_kinds, &index);
 }
 
-/* The same rate, but what comes at once after a pause is copied too: a wait of a profile may be the only one
- * of its kind. */
-static __always_inline bool may_copy_profiled(struct copying *last, __u64 now)
-{
-	__u64 due = last->last_ns > now ? last->last_ns : now;
-
-	if (due - now >= COPY_BURST_NS)
-		return false;
-	last->last_ns = due + COPY_SPACING_NS;
-	return true;
-}
-
-/* May a wait that begins at `now` have its stack copied? */
-static __always_inline bool may_copy(const struct wait_identity *wait, __u64 now)
+/* Where it stands when a stack was last copied, for waits such as the thread's; NULL: so lately that
+ * none may be at `now`. To be set when one is. */
+static __always_inline __u64 *copy_allowance(const struct thread *thread, __u64 now)
 {
 	__u32 zero = 0;
 	struct copying *last = bpf_map_lookup_elem(&copying, &zero);
 	__u64 *hot;
 
 	if (!last)
+		return NULL;
+	if (!profile_scope && now - last->last_ns >= COPY_SPACING_NS)
+		return &last->last_ns;
+	if (now - last->last_hot_ns < COPY_SPACING_NS)
+		return NULL;
+	hot = hot_kind(thread);
+	return hot && *hot && now - *hot <= HOT_FOR_NS ? &last->last_hot_ns : NULL;
+}
+
+/* In a profile: at the same rate, but what comes at once after a pause is copied too, as a wait may be the only
+ * one of its kind. */
+static __always_inline bool may_copy_profiled(__u64 now)
+{
+	__u32 zero = 0;
+	struct copying *last = bpf_map_lookup_elem(&copying, &zero);
+	__u64 due;
+
+	if (!last)
 		return false;
-	if (profile_scope && may_copy_profiled(last, now))
-		return true;
-	if (!profile_scope && now - last->last_ns >= COPY_SPACING_NS) {
-		last->last_ns = now;
-		return true;
-	}
-	if (now - last->last_hot_ns < HOT_COPY_SPACING_NS)
+	due = last->last_ns > now ? last->last_ns : now;
+	if (due - now >= COPY_BURST_NS)
 		return false;
-	hot = hot_kind(wait);
-	if (!hot || !*hot || now - *hot > HOT_FOR_NS)
-		return false;
-	last->last_hot_ns = now;
+	last->last_ns = due + COPY_SPACING_NS;
 	return true;
+}
+
+/* May a wait such as the thread's, which begins at `now`, have its stack copied? */
+static __always_inline bool may_copy(const struct thread *thread, __u64 now)
+{
+	__u64 *last;
+
+	if (profile_scope && may_copy_profiled(now))
+		return true;
+	last = copy_allowance(thread, now);
+	if (last)
+		*last = now;
+	return last != NULL;
 }
 
 /* ---- what leaves the kernel ---- */
@@ -149,10 +197,12 @@ static __always_inline __u64 long_wait_ns(const struct thread *thread)
 	__u64 inner, outer;
 
 	if (top >= MAX_DEPTH)
-		return 0;
+		return LONG_WAIT_NS;
 	inner = slow_from(thread->frames[top].probe);
-	outer = slow_from(thread->frames[0].probe);
-	return (inner < outer ? inner : outer) / 4;
+	outer = top ? slow_from(thread->frames[0].probe) : inner;
+	if (outer < inner)
+		inner = outer;
+	return inner ? inner / 4 : LONG_WAIT_NS;
 }
 
 static __always_inline __u32 innermost_probe(const struct thread *thread)

@@ -53,10 +53,12 @@ static long note_stack(struct task_struct *task, struct vm_area_struct *vma, voi
 }
 
 /* The stack that `sp` is on; 0 when it cannot be told (the address space was locked). */
-static __always_inline __u64 find_stack(struct thread *thread, __u64 sp)
+__noinline __u64 find_stack(struct thread *thread, __u64 sp)
 {
 	struct stack stack = {.sp = sp};
 
+	if (!thread)
+		return 0;
 	bpf_find_vma(bpf_get_current_task_btf(), sp, note_stack, &stack, 0);
 	thread->stack_start = stack.start;
 	thread->stack_end = stack.end;
@@ -185,36 +187,31 @@ __noinline int drop_dead(struct thread *thread, struct frame *begin)
 	return 0;
 }
 
-struct compaction {
-	struct thread *thread;
-	__u32 to;
-};
-
-static long move_down(__u32 i, struct compaction *compaction)
+/* Where the next goes stands in the thread: of a local the verifier would walk each value. */
+static long move_down(__u32 i, struct thread **context)
 {
-	struct frame *from = frame_at(compaction->thread, i);
-	struct frame *to = frame_at(compaction->thread, compaction->to);
+	struct thread *thread = *context;
+	struct frame *from = frame_at(thread, i);
+	struct frame *to = frame_at(thread, thread->moved);
 
 	if (!from || !to)
 		return 1;
 	if (from->kind == FRAME_HOLE)
 		return 0;
 	*to = *from;
-	compaction->thread->before[compaction->to & (MAX_DEPTH - 1)] =
-		compaction->thread->before[i & (MAX_DEPTH - 1)];
-	compaction->to++;
+	thread->before[thread->moved & (MAX_DEPTH - 1)] = thread->before[i & (MAX_DEPTH - 1)];
+	thread->moved++;
 	return 0;
 }
 
 /* Takes the holes out from below frames that are still open, in their order. */
 __noinline int compact(struct thread *thread)
 {
-	struct compaction compaction = {.thread = thread};
-
 	if (!thread)
 		return 0;
-	bpf_loop(MAX_DEPTH, move_down, &compaction, 0);
-	thread->depth = compaction.to;
+	thread->moved = 0;
+	bpf_loop(MAX_DEPTH, move_down, &thread, 0);
+	thread->depth = thread->moved;
 	thread->holes = 0;
 	return 0;
 }
@@ -299,15 +296,19 @@ static __always_inline bool was_open(const struct end *end, struct thread *threa
 	return !(thread->seen >> (end->probe & 63) & 1);
 }
 
-static __always_inline void count_unmatched(const struct end *end, struct thread *thread)
+__noinline int count_unmatched(const struct end *end, struct thread *thread)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	bool is_older = !thread->is_fresh && BPF_CORE_READ(task, start_time) < measure_start_ns;
+	bool is_older;
 
+	if (!end || !thread)
+		return 0;
+	is_older = !thread->is_fresh && BPF_CORE_READ(task, start_time) < measure_start_ns;
 	if ((is_older || end->is_late) && was_open(end, thread))
 		COUNT(end->probe, in_flight_at_start);
 	else
 		COUNT(end->probe, unmatched_end);
+	return 0;
 }
 
 /* A function may jump to a part of itself, and both return at once: the first return is that of the part,

@@ -16,6 +16,7 @@
 #define FUTEX_LOCK_PI 6
 #define FUTEX_LOCK_PI2 13
 #define FUTEX_COMMAND_MASK 127
+#define FUTEX_PRIVATE_FLAG 128
 #define FUTEX_TID_MASK 0x3fffffff
 #define MUTEX_CONTENDED 2
 #define RWLOCK_CONTENDED 3
@@ -26,22 +27,28 @@
 #define LEAST_HOLD_NS 5000 /* shorter holds are not looked at */
 
 /* The owner as the lock that the current thread is about to wait for has it; 0: none. Whether this is
- * a lock at all, and of which kind, user space tells from the thread's stack. */
+ * a lock at all, and of which kind, user space tells from the thread's stack. What is waited for tells
+ * most other uses of futexes without a look at their words. */
 static __always_inline __u32 read_owner(__u64 address, __u32 operation, __u32 value)
 {
+	__u32 command = operation & FUTEX_COMMAND_MASK;
+	bool is_pi = command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2;
+	/* pthread_join(): the kernel wakes it, by the thread's own number */
+	bool is_join = !(operation & FUTEX_PRIVATE_FLAG);
 	__u32 words[LOCK_WORDS] = {0};
 
-	operation &= FUTEX_COMMAND_MASK;
+	if (!is_pi && !is_join && value != MUTEX_CONTENDED && value != RWLOCK_CONTENDED)
+		return 0;
 	if (bpf_probe_read_user(words, sizeof(words), (void *)address) &&
 	    bpf_probe_read_user(words, sizeof(words[0]), (void *)address))
 		return 0;
-	if (operation == FUTEX_LOCK_PI || operation == FUTEX_LOCK_PI2)
+	if (is_pi)
 		return words[0] & FUTEX_TID_MASK;
 	if (value == MUTEX_CONTENDED)
 		return words[MUTEX_OWNER];
 	if (value == RWLOCK_CONTENDED)
 		return words[WRITER_OF_WRITERS] ? words[WRITER_OF_WRITERS] : words[WRITER_OF_PHASE];
-	return words[0] == value ? value : 0; /* pthread_join(): the thread's own number */
+	return words[0] == value ? value : 0;
 }
 
 /* ---- locks of the kernel ---- */
@@ -49,9 +56,9 @@ static __always_inline __u32 read_owner(__u64 address, __u32 operation, __u32 va
 #define OWNER_IS_READERS 1 /* bits of rw_semaphore.owner below the address of a task */
 #define OWNER_FLAGS 7
 
-/* Who holds the semaphore that `waiter` waits for: pid << 32 | tid. 0: readers, or nobody any more, or
- * itself, as it waits for something else then. */
-static __always_inline __u64 semaphore_owner(__u64 owner, struct task_struct *waiter)
+/* Who holds the semaphore that the current task waits for: pid << 32 | tid. 0: readers, or nobody any more,
+ * or itself, as it waits for something else then. */
+static __always_inline __u64 semaphore_owner(__u64 owner)
 {
 	struct task_struct *task = (struct task_struct *)(owner & ~(__u64)OWNER_FLAGS);
 	__u32 tid;
@@ -59,24 +66,28 @@ static __always_inline __u64 semaphore_owner(__u64 owner, struct task_struct *wa
 	if (!task || owner & OWNER_IS_READERS)
 		return 0;
 	tid = BPF_CORE_READ(task, pid);
-	return tid == (__u32)waiter->pid ? 0 : (__u64)BPF_CORE_READ(task, tgid) << 32 | tid;
+	return tid == (__u32)bpf_get_current_pid_tgid()
+		       ? 0
+		       : (__u64)BPF_CORE_READ(task, tgid) << 32 | tid;
 }
 
-static __always_inline __u64 file_owner(struct file *file, struct task_struct *waiter)
+static __always_inline __u64 file_owner(struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 
 	if (!bpf_core_field_exists(inode->i_rwsem.owner.counter))
 		return 0;
-	return semaphore_owner(BPF_CORE_READ(inode, i_rwsem.owner.counter), waiter);
+	return semaphore_owner(BPF_CORE_READ(inode, i_rwsem.owner.counter));
 }
 
 /* Of its address space. */
-static __always_inline __u64 memory_owner(struct task_struct *waiter)
+static __always_inline __u64 memory_owner(void)
 {
-	if (!bpf_core_field_exists(waiter->mm->mmap_lock.owner.counter))
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!bpf_core_field_exists(task->mm->mmap_lock.owner.counter))
 		return 0;
-	return semaphore_owner(BPF_CORE_READ(waiter, mm, mmap_lock.owner.counter), waiter);
+	return semaphore_owner(BPF_CORE_READ(task, mm, mmap_lock.owner.counter));
 }
 
 /* ---- holds ---- */
@@ -133,24 +144,27 @@ static __always_inline void charge_present(struct hold *hold, __u64 from, __u64 
 	charge_hold(hold, holder->off_class, holder->off_syscall, told_address(holder), to - left);
 }
 
-/* Charges what the lock's holder did from `from` to `to`, for each of those who waited. */
-static __always_inline void charge_holder(const struct lock_key *lock, struct lock_state *state,
-					  __u64 from, __u64 to)
+/* Charges what the lock's holder did from `from` to `to`, for each of those who waited. A function of its
+ * own, so that the verifier walks it once. */
+__noinline int charge_holder(const struct lock_key *lock, struct lock_state *state, __u64 from,
+			     __u64 to)
 {
-	struct hold hold = {.state = state, .weight = (__u32)state->waiters};
+	struct hold hold = {.state = state};
 
-	if (to - from < LEAST_HOLD_NS)
-		return;
+	if (!lock || !state)
+		return 0;
+	hold.weight = (__u32)state->waiters;
 	hold.key.lock = lock->address;
 	hold.key.pid = lock->pid;
 	hold.key.band = bucket_log2(to - from);
 	hold.holder = thread_by_tid(lock->pid, state->holder_tid);
 	if (!hold.holder || hold.holder->is_unseen)
-		return;
+		return 0;
 	charge_present(&hold, from, to);
 	bpf_loop(MAX_TOTALS, charge_total, &hold, 0);
 	if (hold.explained_ns < to - from)
 		charge_hold(&hold, CLASS_ONCPU, NO_SYSCALL, 0, to - from - hold.explained_ns);
+	return 0;
 }
 
 /* ---- what waiters see ---- */
@@ -163,7 +177,7 @@ static __always_inline void end_hold(const struct lock_key *key, struct lock_sta
 
 	if (since >= now || __sync_val_compare_and_swap(&state->since, since, now) != since)
 		return;
-	if (state->holder_tid && state->waiters > 0)
+	if (state->holder_tid && state->waiters > 0 && now - since >= LEAST_HOLD_NS)
 		charge_holder(key, state, since, now);
 }
 
@@ -180,10 +194,8 @@ static __always_inline void shift_total(struct lock_state *state, struct thread 
 /* Thread `tid` holds the lock from now on, or has done so for the last `queued_ns`, in which it was
  * runnable. */
 static __always_inline void begin_hold(const struct lock_key *key, struct lock_state *state,
-				       __u32 tid, __u64 now, __u64 queued_ns)
+				       __u32 tid, struct thread *holder, __u64 now, __u64 queued_ns)
 {
-	struct thread *holder = thread_by_tid(key->pid, tid);
-
 	state->holder_tid = tid;
 	if (!holder)
 		return;
@@ -198,27 +210,31 @@ static __always_inline void begin_hold(const struct lock_key *key, struct lock_s
 	holder->watched_lock = state->waiters > 0 ? key->address : 0;
 }
 
-/* The current thread blocks on a lock of `owner`. */
-__noinline int lock_blocked(__u64 address, __u32 owner, __u64 now)
+/* `waiter` of process `pid` blocks on a lock of its `owner_tid`, which is `holder`, if that is known. */
+__noinline int lock_blocked(const struct thread *waiter, struct thread *holder, __u32 pid)
 {
-	struct lock_key key = {.address = address, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct lock_key key = {.pid = pid};
 	const struct lock_state none = {0};
-	struct lock_state *state = find_or_add(&locks, &key, &none);
-	__s32 waiters;
+	struct lock_state *state;
+	__u64 now;
 
+	if (!waiter)
+		return 0;
+	key.address = waiter->off_address;
+	now = waiter->left_clock;
+	state = find_or_add(&locks, &key, &none);
 	if (!state)
 		return 0;
-	waiters = state->waiters;
-	if (waiters > 0 && state->holder_tid == owner) {
+	if (state->waiters > 0 && state->holder_tid == waiter->owner_tid) {
 		__sync_fetch_and_add(&state->waiters, 1);
 		return 0;
 	}
-	if (waiters > 0)
+	if (state->waiters > 0)
 		end_hold(&key, state, now);
 	else
 		state->since = now;
 	__sync_fetch_and_add(&state->waiters, 1);
-	begin_hold(&key, state, owner, now, 0);
+	begin_hold(&key, state, waiter->owner_tid, holder, now, 0);
 	return 0;
 }
 
@@ -235,16 +251,20 @@ __noinline int lock_ended(__u64 address, __u32 pid, __u64 now)
 
 /* Thread `tid` is back from its wait for a lock at `now`, having been runnable for `queued_ns`: it
  * has it next. */
-__noinline int lock_woken(__u64 address, __u32 pid, __u32 tid, __u64 now, __u64 queued_ns)
+__noinline int lock_woken(struct thread *thread, __u32 pid, __u32 tid, __u64 now, __u64 queued_ns)
 {
-	struct lock_key key = {.address = address, .pid = pid};
-	struct lock_state *state = bpf_map_lookup_elem(&locks, &key);
+	struct lock_key key = {.pid = pid};
+	struct lock_state *state;
 
+	if (!thread)
+		return 0;
+	key.address = thread->off_address;
+	state = bpf_map_lookup_elem(&locks, &key);
 	if (!state)
 		return 0;
 	end_hold(&key, state, now - queued_ns);
 	__sync_fetch_and_add(&state->waiters, -1);
-	begin_hold(&key, state, tid, now, queued_ns);
+	begin_hold(&key, state, tid, thread, now, queued_ns);
 	return 0;
 }
 

@@ -205,7 +205,7 @@ static __always_inline void charge(const struct cause_key *key, const struct wai
 
 struct charging {
 	const struct thread *thread;
-	__u64 begin_ns;
+	__u64 arrival; /* the last before the span */
 	struct cause_key key;
 };
 
@@ -215,7 +215,7 @@ static long charge_one(__u32 i, struct charging *charging)
 
 	if (i >= charging->thread->wait_count)
 		return 1;
-	if (wait->first_ns <= charging->begin_ns)
+	if (wait->arrival <= charging->arrival)
 		return 0;
 	charging->key.address = wait->address;
 	charging->key.pid = wait->pid;
@@ -225,19 +225,23 @@ static long charge_one(__u32 i, struct charging *charging)
 	return 0;
 }
 
-/* Charges the waits since `begin_ns` to the probe. */
-static __always_inline void charge_waits(const struct thread *thread, __u64 begin_ns, __u32 probe,
-					 __u32 band, bool of_slow)
+/* Charges the waits that ended after an arrival to the probe. A function of its own, so that the verifier
+ * walks it once. */
+__noinline int charge_waits(const struct thread *thread, __u64 arrival, __u32 probe, __u32 band,
+			    bool of_slow)
 {
-	struct charging charging = {.thread = thread, .begin_ns = begin_ns};
+	struct charging charging = {.thread = thread, .arrival = arrival};
 
+	if (!thread)
+		return 0;
 	charging.key.probe = probe;
 	charging.key.band = band;
 	charging.key.is_slow = of_slow;
 	bpf_loop(MAX_WAITS, charge_one, &charging, 0);
+	return 0;
 }
 
-static __always_inline void relate(__u32 parent, __u32 child, __u64 ns)
+__noinline int relate(__u32 parent, __u32 child, __u64 ns)
 {
 	struct relation_key key = {.parent = parent, .child = child};
 	const struct relation none = {0};
@@ -245,10 +249,11 @@ static __always_inline void relate(__u32 parent, __u32 child, __u64 ns)
 
 	if (!relation) {
 		COUNT(child, map_full);
-		return;
+		return 0;
 	}
 	__sync_fetch_and_add(&relation->count, 1);
 	__sync_fetch_and_add(&relation->ns, ns);
+	return 0;
 }
 
 /* Tells the span that the ended one, frame `at`, was directly in. A span inside one of its own name
@@ -266,11 +271,11 @@ static __always_inline void relate_to_parent(const struct thread *thread, __u32 
 
 /* What of the span that began with `before` was off-CPU; its end may move on from `now` while we
  * look. Without a switch in between there is nothing to read. */
-static __always_inline bool was_off(struct thread *thread, __u64 begin_ns,
-				    const struct off_time *before, __u64 *now, struct off_time *off)
+static __always_inline bool was_off(struct thread *thread, const struct off_time *before,
+				    __u64 *now, struct off_time *off)
 {
 	if (!has_breakdown ||
-	    (*(volatile __u64 *)&thread->arrived_ns < begin_ns && !thread->left_clock))
+	    (arrivals_of(thread) == before->ns[OFF_ARRIVALS] && !thread->left_clock))
 		return false;
 	*now = clock_read(thread, *now, off);
 	for (int i = CLASS_ONCPU + 1; i < CLASS_COUNT; i++)
@@ -319,15 +324,19 @@ __noinline int take_place(__u32 probe, __u64 ns)
 	return 1;
 }
 
-static __always_inline void emit_span(const struct frame *frame, __u32 probe, __u64 ns,
-				      const struct off_time *off)
+/* A function of its own, as the others. */
+__noinline int emit_span(const struct frame *frame, __u32 probe, __u64 ns,
+			 const struct off_time *off)
 {
-	struct span_record *record = bpf_ringbuf_reserve(&samples, sizeof(*record), 0);
+	struct span_record *record;
 	__u64 task = bpf_get_current_pid_tgid();
 
+	if (!frame)
+		return 0;
+	record = bpf_ringbuf_reserve(&samples, sizeof(*record), 0);
 	if (!record) {
 		COUNT(probe, samples_dropped);
-		return;
+		return 0;
 	}
 	record->kind = RECORD_SPAN;
 	record->probe = probe;
@@ -344,6 +353,7 @@ static __always_inline void emit_span(const struct frame *frame, __u32 probe, __
 	else
 		__builtin_memset(&record->off, 0, sizeof(record->off));
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
 /* Records the span of frame `at`, which has been closed but not yet overwritten. */
@@ -351,6 +361,7 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 					__u64 now)
 {
 	const struct frame *frame = &thread->frames[at & (MAX_DEPTH - 1)];
+	const struct off_time *before = &thread->before[at & (MAX_DEPTH - 1)];
 	struct off_time off;
 	__u64 ns;
 	__u32 band;
@@ -358,15 +369,14 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 
 	if (filter_key && !(frame->has_key && frame->key == only_key))
 		return;
-	is_off =
-		was_off(thread, frame->begin_ns, &thread->before[at & (MAX_DEPTH - 1)], &now, &off);
+	is_off = was_off(thread, before, &now, &off);
 	if (frame->has_key)
 		row += key_row(probe, frame->key);
 	ns = now - frame->begin_ns;
 	band = row_add_ns(row, ns, is_off ? &off : NULL, true);
 	relate_to_parent(thread, at, probe, ns);
 	if (is_off)
-		charge_waits(thread, frame->begin_ns, probe, band, is_slow(ns));
+		charge_waits(thread, before->ns[OFF_ARRIVALS], probe, band, is_slow(ns));
 	if (has_breakdown && take_place(probe, ns))
 		emit_span(frame, probe, ns, is_off ? &off : NULL);
 }

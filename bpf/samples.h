@@ -132,7 +132,7 @@ static __always_inline void copy_user_stack(struct stack_record *record,
 
 	if (copy.limit > SAMPLE_BYTES_MAX)
 		copy.limit = SAMPLE_BYTES_MAX;
-	if (sp >= thread->stack_start && sp < thread->stack_end &&
+	if (thread && sp >= thread->stack_start && sp < thread->stack_end &&
 	    thread->stack_end - sp < copy.limit)
 		copy.limit = thread->stack_end - sp;
 	bpf_loop(SAMPLE_BYTES_MAX / COPY_CHUNK + 1, copy_page, &copy, 0);

@@ -79,6 +79,7 @@ enum syscall_kind {
 	SYSCALL_FCNTL,	    /* a lock when it waits */
 	SYSCALL_RESTART,    /* goes on with what the signal interrupted */
 };
+#define SYSCALL_KINDS 16 /* or fewer; a power of two */
 #define MAX_SYSCALLS 1024
 
 /* ---- per-thread state ---- */
@@ -105,14 +106,15 @@ struct frame {
 };
 _Static_assert(sizeof(struct frame) == 40, "no padding");
 
-/* Off-CPU time by class, cumulative; [CLASS_ONCPU] is not used. */
+/* Off-CPU time by class, cumulative. In the place of CLASS_ONCPU: how often the thread came back. */
 struct off_time {
 	__u64 ns[CLASS_COUNT];
 };
+#define OFF_ARRIVALS CLASS_ONCPU
 
 /* Waits of one cause, within the spans that were open at the first of them. */
 struct wait {
-	__u64 first_ns; /* when it was over, for the first time */
+	__u64 arrival; /* the one that ended it, for the first time */
 	__u64 ns;
 	__u64 address; /* of a lock, or the id of a thing in `things`; 0: none, or not known */
 	__u32 pid; /* whose address it is; of ipc: who ended it; of a run queue: who had the CPU */
@@ -154,9 +156,10 @@ struct thread {
 	__u16 is_fresh; /* the program has been recorded from its first instruction */
 
 	/* The clock. It runs in every thread of a process that had a span. */
-	__u64 arrived_ns;  /* when it last came back to a CPU */
+	__u64 arrived_ns;  /* when it last came back after it was preempted, about */
 	__u64 left_clock;  /* when it left its CPU, by the run queue's clock; 0: it is on one */
 	__s64 clock_lag;   /* CLOCK_MONOTONIC less the run queue's clock, as last seen; 0: never */
+	__u64 lag_seen;	   /* when that was, by the run queue's clock */
 	__u64 run_delay;   /* sched_info.run_delay when it left, or as it was to be when it came */
 	__u64 run_ns;	   /* se.sum_exec_runtime when it last came back; 0: not known */
 	__u8 off_class;	   /* what it waits for once it has left */
@@ -166,14 +169,14 @@ struct thread {
 	__u16 off_syscall; /* in which it has left */
 	__u16 wait_count;
 	__u64 off_address;  /* struct wait.address */
-	__u64 call_address; /* the same three of the system call it last blocked in */
+	__u64 call_address; /* the same three of the system call it last blocked in, below */
+	__u64 kernel_owner; /* of the kernel's lock that it last waited for: pid << 32 | tid; 0 */
 	__u16 call_number;
 	__u8 call_class;
-	__u8 call_padding;
-	__u64 kernel_owner; /* of the kernel's lock that it last waited for: pid << 32 | tid; 0 */
-	__u32 owner_tid;    /* of the lock it waits for, as the lock's word says; 0 */
-	__u32 waker_pid;    /* who ended the wait, by another thread's hand; 0: not known */
-	__u32 waker_tid;
+	__u8 moved;	     /* frames that are in their place, while holes are taken out */
+	__u32 owner_tid;     /* of the lock it waits for, as the lock's word says; 0 */
+	__u32 waker_pid;     /* who ended the wait, by another thread's hand; 0: not known */
+	__u32 named_pid;     /* the last of them whose name was noted */
 	__u64 fault_address; /* of its last page fault in a span */
 	__u64 watched_lock;  /* it holds this lock and others wait; by another thread's hand */
 	__u64 sampled_ns;    /* waited since the last sample */

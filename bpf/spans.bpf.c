@@ -324,19 +324,23 @@ int async_begin(struct pt_regs *ctx)
 }
 
 /* What a span waited for is known where it ends on the thread that began it. */
-static __noinline int record_async(__u32 probe, struct async_span *span, __u64 now)
+static __noinline int record_async(const struct async_key *key, struct async_span *span, __u64 now)
 {
 	struct thread *thread = NULL;
+	__u64 begin_ns = span->begin_ns;
 	struct off_time off;
 	bool is_off = false;
 
-	if (!span)
-		return 0;
 	if (span->is_timed && span->tid == (__u32)bpf_get_current_pid_tgid())
 		thread = thread_current(false);
 	if (thread)
-		is_off = was_off(thread, span->begin_ns, &span->before, &now, &off);
-	row_add_ns(probe_row(probe), now - span->begin_ns, is_off ? &off : NULL, thread != NULL);
+		is_off = was_off(thread, &span->before, &now, &off);
+	/* Of two ends at once only the one that deletes counts. */
+	if (bpf_map_delete_elem(&async_spans, key))
+		COUNT(key->probe, unmatched_end);
+	else
+		row_add_ns(probe_row(key->probe), now - begin_ns, is_off ? &off : NULL,
+			   thread != NULL);
 	return 0;
 }
 
@@ -349,8 +353,7 @@ int async_end(struct pt_regs *ctx)
 		.pid = bpf_get_current_pid_tgid() >> 32,
 		.probe = cookie_probe(cookie),
 	};
-	struct async_span *found;
-	struct async_span span;
+	struct async_span *span;
 
 	keep_own_stack(ctx);
 	if (is_silent(cookie))
@@ -359,15 +362,11 @@ int async_end(struct pt_regs *ctx)
 		COUNT(key.probe, unreadable_argument);
 		return 0;
 	}
-	found = bpf_map_lookup_elem(&async_spans, &key);
-	if (found)
-		span = *found;
-	/* Of two ends at once only the one that deletes counts. */
-	if (!found || bpf_map_delete_elem(&async_spans, &key)) {
+	span = bpf_map_lookup_elem(&async_spans, &key);
+	if (span)
+		record_async(&key, span, now);
+	else
 		COUNT(key.probe, unmatched_end);
-		return 0;
-	}
-	record_async(key.probe, &span, now);
 	return 0;
 }
 

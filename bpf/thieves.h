@@ -2,14 +2,20 @@
 #ifndef PROBEKIT_THIEVES_H
 #define PROBEKIT_THIEVES_H
 /* Who had the CPU while a thread waited for it: the last processes that ran, for each CPU. */
-#include "maps.h"
+#include "wakers.h"
 
 #define MAX_RUNS 64	     /* a CPU; a power of two */
 #define THIEF_LEAST_NS 20000 /* shorter waits for a CPU have no culprit worth the search */
-#define MAX_SUSPECTS 4
+#define MAX_SUSPECTS 4	     /* a power of two */
 
 struct run {
 	__u64 since; /* by the run queue's clock */
+	__u32 pid;
+	__u32 padding;
+};
+
+struct suspect {
+	__u64 ns;
 	__u32 pid;
 	__u32 padding;
 };
@@ -18,6 +24,7 @@ struct runs {
 	__u32 count;
 	__u32 padding;
 	struct run runs[MAX_RUNS];
+	struct suspect suspects[MAX_SUSPECTS]; /* while a thief is looked for */
 };
 
 struct {
@@ -26,6 +33,12 @@ struct {
 	__type(key, __u32);
 	__type(value, struct runs);
 } cpu_runs SEC(".maps");
+
+/* Runs of one process that follow each other are one. */
+static __always_inline bool is_same_run(const struct runs *runs, __u32 pid)
+{
+	return runs->runs[(runs->count - 1) & (MAX_RUNS - 1)].pid == pid;
+}
 
 static __always_inline void note_run(struct runs *runs, __u64 clock, __u32 pid)
 {
@@ -36,57 +49,66 @@ static __always_inline void note_run(struct runs *runs, __u64 clock, __u32 pid)
 	runs->count++;
 }
 
-struct suspects {
+struct search {
 	struct runs *runs;
 	__u64 from;
 	__u64 to; /* of the run that is looked at */
-	__u32 pid[MAX_SUSPECTS];
+	__u32 pid;
 	__u32 padding;
-	__u64 ns[MAX_SUSPECTS];
+	__u64 ns;
 };
 
-static __always_inline void suspect(struct suspects *s, __u32 pid, __u64 ns)
+/* Adds the run to its process, if there is room for it. */
+static long suspect(__u32 i, struct search *search)
 {
-	for (int i = 0; i < MAX_SUSPECTS; i++) {
-		if (s->ns[i] == 0)
-			s->pid[i] = pid;
-		if (s->pid[i] == pid) {
-			s->ns[i] += ns;
-			return;
-		}
-	}
+	struct suspect *suspect = &search->runs->suspects[i & (MAX_SUSPECTS - 1)];
+
+	if (suspect->ns && suspect->pid != search->pid)
+		return 0;
+	suspect->pid = search->pid;
+	suspect->ns += search->ns;
+	return 1;
 }
 
 /* The newest first. */
-static long look_at_run(__u32 i, struct suspects *s)
+static long look_at_run(__u32 i, struct search *search)
 {
-	__u32 at = s->runs->count - 1 - i;
-	const struct run *run = &s->runs->runs[at & (MAX_RUNS - 1)];
-	__u64 since = run->since > s->from ? run->since : s->from;
+	__u32 at = search->runs->count - 1 - i;
+	const struct run *run = &search->runs->runs[at & (MAX_RUNS - 1)];
+	__u64 since = run->since > search->from ? run->since : search->from;
 
-	if (at >= s->runs->count) /* before the first */
+	if (at >= search->runs->count) /* before the first */
 		return 1;
-	if (since < s->to)
-		suspect(s, run->pid, s->to - since);
-	s->to = run->since;
-	return run->since <= s->from;
+	search->pid = run->pid;
+	search->ns = since < search->to ? search->to - since : 0;
+	if (search->ns)
+		bpf_loop(MAX_SUSPECTS, suspect, search, 0);
+	search->to = run->since;
+	return run->since <= search->from;
 }
 
-/* The process that ran most on this CPU between the two; 0: none, or not known. */
+/* The process that ran most on this CPU between the two; 0: none, or not known. Its name is noted when
+ * it is the one that leaves. */
 __noinline __u32 find_thief(__u64 from, __u64 to)
 {
 	__u32 zero = 0;
-	struct suspects s = {.from = from, .to = to};
-	__u32 best = 0;
+	struct search search = {.from = from, .to = to};
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct suspect *best;
 
-	s.runs = bpf_map_lookup_elem(&cpu_runs, &zero);
-	if (!s.runs)
+	search.runs = bpf_map_lookup_elem(&cpu_runs, &zero);
+	if (!search.runs)
 		return 0;
-	bpf_loop(MAX_RUNS, look_at_run, &s, 0);
+	for (int i = 0; i < MAX_SUSPECTS; i++)
+		search.runs->suspects[i] = (struct suspect){0};
+	bpf_loop(MAX_RUNS, look_at_run, &search, 0);
+	best = &search.runs->suspects[0];
 	for (int i = 1; i < MAX_SUSPECTS; i++)
-		if (s.ns[i] > s.ns[best & (MAX_SUSPECTS - 1)])
-			best = i;
-	return s.pid[best & (MAX_SUSPECTS - 1)];
+		if (search.runs->suspects[i].ns > best->ns)
+			best = &search.runs->suspects[i];
+	if (best->pid == (__u32)task->tgid)
+		note_name(best->pid, task);
+	return best->pid;
 }
 
 #endif

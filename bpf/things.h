@@ -30,6 +30,17 @@ static __always_inline struct file *open_file(struct task_struct *task, __u64 fd
 	return file;
 }
 
+/* The same of a task that is known by its address alone. */
+static __always_inline struct file *open_file_of(struct task_struct *task, __u64 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file *file = NULL;
+
+	if (table && fd < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd);
+	return file;
+}
+
 static __always_inline __u64 mix(__u64 hash, __u64 value)
 {
 	return (hash ^ value) * 0x9e3779b97f4a7c15ull;

@@ -74,22 +74,6 @@ static __always_inline struct thread *thread_by_tid(__u32 pid, __u32 tid)
 	return thread;
 }
 
-/* Is there such a thread in the process, whether or not anything is known of it? */
-static __always_inline bool is_thread_of(__u32 pid, __u32 tid)
-{
-	struct task_struct *task;
-	bool is_one;
-
-	if (!has_task_from_pid)
-		return thread_by_tid(pid, tid) != NULL;
-	task = bpf_task_from_pid((__s32)tid);
-	if (!task)
-		return false;
-	is_one = (__u32)task->tgid == pid;
-	bpf_task_release(task);
-	return is_one;
-}
-
 static __always_inline void tell(__u32 kind, __u32 pid)
 {
 	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);

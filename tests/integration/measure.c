@@ -86,6 +86,22 @@ void require_measurable(pid_t pid)
 	probekit_snapshot_free(measure_stop(measure_start(&(struct measure){.pid = pid})));
 }
 
+void require_tracing(void)
+{
+	struct probekit_support *support;
+	struct probekit_error err;
+	bool can_measure;
+
+	if (probekit_support_new(NULL, &support, &err))
+		fail_msg("%s", err.text);
+	can_measure = probekit_support_can_measure(support);
+	if (!can_measure)
+		print_message("skipped: needs tracing: %s\n", probekit_support_verdict(support));
+	probekit_support_free(support);
+	if (!can_measure)
+		skip();
+}
+
 void measure_wait(struct probekit_session *session)
 {
 	struct probekit_error err;

@@ -101,6 +101,8 @@ struct measure {
 struct probekit_session *measure_start(const struct measure *what);
 /* Skips the test where nothing can be measured, as measure_start() does. */
 void require_measurable(pid_t pid);
+/* The same without a process to try it on. */
+void require_tracing(void);
 /* Polls until every target ended. */
 void measure_wait(struct probekit_session *session);
 /* Polls until so many processes are attached to. */

@@ -338,7 +338,7 @@ static void make_cgroup(const char *type, struct cgroup *cgroup)
 		endmntent(mounts);
 	if (is_made)
 		return;
-	print_message("skipped: no cgroup can be made in a file system of type %s\n",
+	print_message("skipped: needs %s: no cgroup can be made in a file system of that type\n",
 		      type ? type : "cgroup or cgroup2");
 	skip();
 }
