@@ -221,29 +221,13 @@ static int check_usage(const struct options *options, const struct opt_operands 
 
 /* ---- live ---- */
 
-static void log_line(void *arg, enum probekit_log_level level, const char *line)
-{
-	const struct options *options = arg;
-
-	if (level == PROBEKIT_LOG_WARNING || options->is_verbose)
-		fprintf(stderr, "probekit: %s\n", line);
-}
-
 static int add_all(struct probekit_session *session, const struct options *options,
 		   const struct opt_operands *operands, struct probekit_error *err)
 {
-	int ret = 0;
+	const struct measure_what what = {&options->spans, &options->pairs, &options->functions,
+					  &options->pids};
+	int ret = measure_add_what(session, &what, operands, err);
 
-	for (size_t i = 0; ret == 0 && i < options->spans.count; i++)
-		ret = probekit_session_add_span(session, options->spans.items[i], err);
-	for (size_t i = 0; ret == 0 && i < options->pairs.count; i++)
-		ret = probekit_session_add_pair(session, options->pairs.items[i], err);
-	for (size_t i = 0; ret == 0 && i < options->functions.count; i++)
-		ret = probekit_session_add_function(session, options->functions.items[i], err);
-	if (ret == 0 && operands->target)
-		ret = probekit_session_add_path(session, operands->target, err);
-	for (size_t i = 0; ret == 0 && i < options->pids.count; i++)
-		ret = probekit_session_add_pid(session, options->pids.items[i], err);
 	if (ret == 0)
 		ret = measure_add_whom(session, &options->whom, operands, err);
 	return ret;
@@ -289,8 +273,8 @@ static int run_live(struct options *options, const struct opt_operands *operands
 		.max_overhead = options->is_forced ? -1 : options->max_overhead,
 		.follow_children = options->whom.has_children,
 		.command_stdout_to_stderr = options->is_json,
-		.log = log_line,
-		.log_arg = options,
+		.log = measure_log,
+		.log_arg = &options->is_verbose,
 	};
 	struct probekit_session *session;
 	struct probekit_error err;

@@ -31,6 +31,14 @@ struct measure_whom {
 			"them that run it."                                                         \
 	}
 
+/* What is measured, and of which processes, as options name them. */
+struct measure_what {
+	const struct opt_texts *spans;
+	const struct opt_texts *pairs;
+	const struct opt_texts *functions;
+	const struct opt_pids *pids;
+};
+
 struct measure {
 	struct probekit_session *session;
 	uint64_t duration_ns; /* 0: no limit */
@@ -45,6 +53,11 @@ struct measure {
 	void *arg;
 };
 
+/* All that `what` names, and the TARGET. */
+int measure_add_what(struct probekit_session *session, const struct measure_what *what,
+		     const struct opt_operands *operands, struct probekit_error *err);
+/* For a session's `log`; `log_arg` is a bool: tell what is no warning too. */
+void measure_log(void *is_verbose, enum probekit_log_level level, const char *line);
 int measure_check_whom(const struct measure_whom *whom, const struct opt_operands *operands,
 		       const struct opt_pids *pids, struct probekit_error *err);
 int measure_add_whom(struct probekit_session *session, const struct measure_whom *whom,

@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine_state.h"
 #include "quiet.h"
@@ -93,26 +92,18 @@ bool engine_has_adopted(const struct engine *engine, pid_t pid)
 	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.processes), &key, &value) == 0;
 }
 
+_Static_assert(sizeof(struct profile_record) <= ENGINE_RECORD_BYTES, "fits");
+
 struct profiled_visit {
 	int (*visit)(const struct profile_record *record, void *arg);
 	void *arg;
 };
 
-static ssize_t take_records(const uint8_t *bytes, size_t size, void *arg)
+static int visit_profiled(const void *record, void *arg)
 {
-	const struct profiled_visit *visit = arg;
-	struct profile_record record;
-	size_t used = 0;
+	const struct profiled_visit *profiled = arg;
 
-	for (; used + sizeof(record) <= size; used += sizeof(record)) {
-		int result;
-
-		memcpy(&record, bytes + used, sizeof(record));
-		result = visit->visit(&record, visit->arg);
-		if (result)
-			return result;
-	}
-	return (ssize_t)used;
+	return profiled->visit(record, profiled->arg);
 }
 
 int engine_visit_profiled(struct engine *engine,
@@ -120,7 +111,9 @@ int engine_visit_profiled(struct engine *engine,
 {
 	struct profiled_visit profiled = {.visit = visit, .arg = arg};
 	libbpf_print_fn_t print = quiet_begin();
-	int result = engine_iterate(engine->bpf->progs.list_profiled, take_records, &profiled);
+	int result =
+		engine_iterate_records(engine->bpf->progs.list_profiled,
+				       sizeof(struct profile_record), visit_profiled, &profiled);
 
 	libbpf_set_print(print);
 	return result;

@@ -212,26 +212,49 @@ int engine_iterate(const struct bpf_program *program,
 	return (int)result;
 }
 
+_Static_assert(sizeof(struct open_record) <= ENGINE_RECORD_BYTES, "fits");
+
+struct record_visit {
+	size_t record_bytes;
+	int (*visit)(const void *record, void *arg);
+	void *arg;
+};
+
+static ssize_t take_records(const uint8_t *bytes, size_t size, void *arg)
+{
+	const struct record_visit *visit = arg;
+	_Alignas(uint64_t) uint8_t record[ENGINE_RECORD_BYTES];
+	size_t used = 0;
+
+	for (; used + visit->record_bytes <= size; used += visit->record_bytes) {
+		int result;
+
+		memcpy(record, bytes + used, visit->record_bytes);
+		result = visit->visit(record, visit->arg);
+		if (result)
+			return result;
+	}
+	return (ssize_t)used;
+}
+
+int engine_iterate_records(const struct bpf_program *program, size_t record_bytes,
+			   int (*visit)(const void *record, void *arg), void *arg)
+{
+	struct record_visit record_visit = {record_bytes, visit, arg};
+
+	return engine_iterate(program, take_records, &record_visit);
+}
+
 struct open_visit {
 	int (*visit)(const struct open_record *record, void *arg);
 	void *arg;
 };
 
-static ssize_t take_frames(const uint8_t *bytes, size_t size, void *arg)
+static int visit_open(const void *record, void *arg)
 {
-	const struct open_visit *visit = arg;
-	struct open_record record;
-	size_t used = 0;
+	const struct open_visit *open = arg;
 
-	for (; used + sizeof(record) <= size; used += sizeof(record)) {
-		int result;
-
-		memcpy(&record, bytes + used, sizeof(record));
-		result = visit->visit(&record, visit->arg);
-		if (result)
-			return result;
-	}
-	return (ssize_t)used;
+	return open->visit(record, open->arg);
 }
 
 struct stack_visit {
@@ -303,7 +326,8 @@ int engine_visit_open(struct engine *engine,
 {
 	libbpf_print_fn_t print = quiet_begin();
 	struct open_visit open_visit = {.visit = visit, .arg = arg};
-	int result = engine_iterate(engine->bpf->progs.list_open, take_frames, &open_visit);
+	int result = engine_iterate_records(engine->bpf->progs.list_open,
+					    sizeof(struct open_record), visit_open, &open_visit);
 
 	libbpf_set_print(print);
 	if (!result)

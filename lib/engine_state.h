@@ -46,4 +46,10 @@ void engine_note_program(struct engine *engine, pid_t pid);
 int engine_iterate(const struct bpf_program *program,
 		   ssize_t (*take)(const uint8_t *bytes, size_t size, void *arg), void *arg);
 
+/* The same for records of one size, up to ENGINE_RECORD_BYTES: calls `visit` for each, until it returns other
+ * than 0, which is returned. */
+#define ENGINE_RECORD_BYTES 128
+int engine_iterate_records(const struct bpf_program *program, size_t record_bytes,
+			   int (*visit)(const void *record, void *arg), void *arg);
+
 #endif

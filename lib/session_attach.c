@@ -23,23 +23,35 @@ static int add_set(struct probekit_session *session, const struct link_set *set,
 	return 0;
 }
 
+/* What is attached until the set is kept is for its process. */
+static void begin_set(struct probekit_session *session, const struct link_set *set)
+{
+	session->attachment.pids = set->pid ? &set->pid : NULL;
+	session->attachment.pid_count = set->pid != 0;
+}
+
+/* Unless attaching has failed with `result`. */
+static int keep_set(struct probekit_session *session, struct link_set *set, int result,
+		    struct probekit_error *err)
+{
+	session->attachment.pids = NULL;
+	session->attachment.pid_count = 0;
+	if (!result && set->links.size)
+		result = add_set(session, set, err);
+	if (result)
+		attach_links_close(&set->links, 0);
+	return result;
+}
+
 static int attach_one(struct probekit_session *session, uint32_t from_site, pid_t pid,
 		      uint32_t batch, bool is_late, struct probekit_error *err)
 {
 	struct link_set set = {.pid = pid, .batch = batch};
-	struct attachment *attachment = &session->attachment;
 	int result;
 
-	attachment->pids = pid ? &pid : NULL;
-	attachment->pid_count = pid != 0;
-	result = attachment_add(attachment, from_site, batch, is_late, &set.links, err);
-	attachment->pids = NULL;
-	attachment->pid_count = 0;
-	if (!result && set.links.size)
-		result = add_set(session, &set, err);
-	if (result)
-		attach_links_close(&set.links, 0);
-	return result;
+	begin_set(session, &set);
+	result = attachment_add(&session->attachment, from_site, batch, is_late, &set.links, err);
+	return keep_set(session, &set, result, err);
 }
 
 static void move_links(struct attach_links *from, struct attach_links *to)
@@ -171,19 +183,11 @@ static int attach_programs_to(struct probekit_session *session, pid_t pid, uint3
 			      struct probekit_error *err)
 {
 	struct link_set set = {.pid = pid};
-	struct attachment *attachment = &session->attachment;
 	int result;
 
-	attachment->pids = pid ? &pid : NULL;
-	attachment->pid_count = pid != 0;
-	result = custom_attach(&session->custom, attachment, from, &set.links, err);
-	attachment->pids = NULL;
-	attachment->pid_count = 0;
-	if (!result && set.links.size)
-		result = add_set(session, &set, err);
-	if (result)
-		attach_links_close(&set.links, 0);
-	return result;
+	begin_set(session, &set);
+	result = custom_attach(&session->custom, &session->attachment, from, &set.links, err);
+	return keep_set(session, &set, result, err);
 }
 
 int session_attach_programs(struct probekit_session *session, struct probekit_error *err)
