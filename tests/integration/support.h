@@ -78,6 +78,9 @@ json_t *support_json(const char *text);
 /* The row of a snapshot with this name and without key; fails when there is none. */
 json_t *support_row(json_t *snapshot, const char *name);
 int64_t support_integer(const json_t *object, const char *key);
+/* No span and none of its time is lost. Samples beyond a rate are counted without that; so are switches
+ * that the kernel did not report, some a second here, whose time is taken from its own statistics. */
+void support_check_nothing_lost(const json_t *lost);
 
 /* A new folder that everybody may read, and its end with all that is in it. */
 char *support_new_folder(void);

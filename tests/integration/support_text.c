@@ -95,6 +95,17 @@ int64_t support_integer(const json_t *object, const char *key)
 	return json_integer_value(value);
 }
 
+void support_check_nothing_lost(const json_t *lost)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)lost, name, value)
+		if (json_integer_value(value) && strncmp(name, "samples_", 8) != 0 &&
+		    strcmp(name, "sched_repaired") != 0)
+			fail_msg("lost: %s %lld", name, (long long)json_integer_value(value));
+}
+
 char *support_new_folder(void)
 {
 	char *folder = strdup("/tmp/probekit-test-XXXXXX");

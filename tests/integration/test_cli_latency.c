@@ -78,21 +78,12 @@ static void check_row(const json_t *row)
 		    count * (uint64_t)support_integer(row, "max_ns"));
 }
 
-static void check_lost_nothing(const json_t *lost)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)lost, key, value)
-		if (!json_is_null(value) && json_integer_value(value) != 0)
-			fail_msg("lost: %s", key);
-}
-
 static void check_snapshot(json_t *snapshot)
 {
 	static const char *const keys[] = {"schema",  "tool",	     "environment",  "target",
 					   "started", "duration_ns", "child_status", "probe_cost",
 					   "probes",  "locks",	     "runs",	     "lost"};
+	json_t *lost = json_object_get(snapshot, "lost");
 	json_t *row;
 	size_t i;
 
@@ -102,7 +93,8 @@ static void check_snapshot(json_t *snapshot)
 	assert_string_equal(json_string_value(json_object_get(snapshot, "schema")),
 			    "probekit.snapshot/1");
 	assert_true(support_integer(snapshot, "duration_ns") > 0);
-	check_lost_nothing(json_object_get(snapshot, "lost"));
+	support_check_nothing_lost(lost);
+	assert_int_equal(support_integer(lost, "samples_dropped"), 0);
 	json_array_foreach (json_object_get(snapshot, "probes"), i, row)
 		check_row(row);
 }

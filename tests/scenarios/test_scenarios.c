@@ -72,25 +72,12 @@ static void check_row(const json_t *row)
 	check_causes(name, row);
 }
 
-/* Samples beyond a rate, and switches that the kernel does not report, are counted without that a
- * span is lost. */
-static void check_nothing_lost(const json_t *snapshot)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach (json_object_get(snapshot, "lost"), name, value)
-		if (json_integer_value(value) && strncmp(name, "samples_", 8) != 0 &&
-		    strcmp(name, "sched_repaired") != 0)
-			fail_msg("lost: %s %lld", name, (long long)json_integer_value(value));
-}
-
 static void check_snapshot(const json_t *snapshot)
 {
 	json_t *row;
 	size_t i;
 
-	check_nothing_lost(snapshot);
+	support_check_nothing_lost(json_object_get(snapshot, "lost"));
 	json_array_foreach (json_object_get(snapshot, "probes"), i, row)
 		check_row(row);
 }
