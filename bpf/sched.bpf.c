@@ -11,6 +11,23 @@
 
 /* ---- switches ---- */
 
+void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+/* The same task, no more to be trusted by the verifier: for each pointer that is read out of one that is,
+ * it looks through all types of the kernel by name (btf_nested_type_is_trusted()), more than once. */
+static __always_inline struct task_struct *plain(struct task_struct *task)
+{
+	return has_task_from_pid
+		       ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct))
+		       : task;
+}
+
+/* The clock of the run queue that the task is on, or was last. */
+static __always_inline __u64 clock_of(struct task_struct *task)
+{
+	return plain(task)->se.cfs_rq->rq->clock;
+}
+
 /* Since Linux 6.18 a throttled task is parked when it would return to user space, and says so
  * itself; before, its queue is throttled as a whole. */
 static __always_inline bool is_throttled(struct task_struct *task)
@@ -18,7 +35,7 @@ static __always_inline bool is_throttled(struct task_struct *task)
 	if (bpf_core_field_exists(task->throttled))
 		return task->throttled;
 	if (bpf_core_field_exists(task->se.cfs_rq->throttle_count))
-		return task->se.cfs_rq->throttle_count > 0;
+		return plain(task)->se.cfs_rq->throttle_count > 0;
 	return false;
 }
 
@@ -258,7 +275,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 	thread->owner_tid = 0;
 	thread->run_delay = task->sched_info.run_delay;
 	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
-	thread->left_clock = task->se.cfs_rq->rq->clock;
+	thread->left_clock = clock_of(task);
 	see_lag(thread, thread->left_clock);
 	if (profile_scope)
 		profile_ran(thread, task, was_unseen);
@@ -296,8 +313,7 @@ static __always_inline void leave_unseen(struct thread *thread, struct task_stru
 	bool is_new = thread->is_unseen == UNSEEN_NEW;
 
 	thread->is_unseen = false;
-	thread->left_clock =
-		task->se.cfs_rq->rq->clock - (bpf_ktime_get_ns() - followed_since(thread));
+	thread->left_clock = clock_of(task) - (bpf_ktime_get_ns() - followed_since(thread));
 	thread->run_delay = task->sched_info.run_delay;
 	thread->queue_class = CLASS_RUNQUEUE;
 	wait_in_class(thread, CLASS_RUNQUEUE);
@@ -382,7 +398,7 @@ static __always_inline void come_back(struct task_struct *task)
 		return;
 	if (profile_scope == PROFILE_WHOLE && !thread->left_clock && thread->is_unseen)
 		leave_unseen(thread, task);
-	clock = task->se.cfs_rq->rq->clock;
+	clock = clock_of(task);
 	is_away = thread->left_clock || leave_late(thread, task, clock);
 	queued_ns = queued_since(task, thread->run_delay, clock);
 	thread->run_delay += queued_ns;
@@ -410,7 +426,7 @@ int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task
 	come_back(next);
 	runs = bpf_map_lookup_elem(&cpu_runs, &zero);
 	if (runs && !is_same_run(runs, next->tgid))
-		note_run(runs, next->se.cfs_rq->rq->clock, next->tgid);
+		note_run(runs, clock_of(next), next->tgid);
 	return 0;
 }
 
@@ -459,7 +475,7 @@ static __always_inline void copy_woken(struct thread *thread, struct task_struct
 static __always_inline void sample_waker(void *ctx, struct thread *thread, struct task_struct *task,
 					 struct task_struct *waker)
 {
-	__u64 now = waker->se.cfs_rq->rq->clock;
+	__u64 now = clock_of(waker);
 	__u64 *last = copy_allowance(thread, now);
 	struct wait_identity wait;
 	struct stack_slot *slot;
@@ -489,7 +505,7 @@ static __always_inline void note_end(const struct thread *thread, __u32 pid,
 				     struct task_struct *waker)
 {
 	if ((waker->flags & PF_EXITING) && thread->owner_tid == (__u32)waker->pid)
-		lock_ended(thread->off_address, pid, waker->se.cfs_rq->rq->clock);
+		lock_ended(thread->off_address, pid, clock_of(waker));
 }
 
 /* Who ends the thread's wait. */

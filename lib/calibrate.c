@@ -19,8 +19,8 @@
 #define SPANS_PER_ROUND 300
 #define INT3 0xcc
 
-/* Two spans, as one stays attached while the other is measured: detaching takes the kernel 30 to
- * 100 ms, so nothing is detached before the session is. */
+/* Two spans, one at the fast point and one at the plain, as detaching takes the kernel 30 to 100 ms: nothing
+ * waits for it. */
 static __attribute__((noinline)) void empty_spans(int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -208,60 +208,79 @@ uint64_t calibrate_added_ns(void (*spans)(int), double untraced)
 	return traced > untraced ? (uint64_t)(traced - untraced) : 0;
 }
 
-/* Attaches the library's own span at the best point and measures; false when no point works. */
-static bool measure_span(struct attachment *attachment, const struct features *features,
-			 const struct self *self, double untraced, struct calibration *calibration)
+/* Is a point better than the plain one? Then it stays attached; what the kernel's fork check refuses is
+ * moved to `refused`. */
+static bool attach_fast(struct attachment *attachment, const struct features *features,
+			const struct self *self, const struct sites *sites, struct row_sums *sums,
+			enum point *point, struct attach_links *refused)
 {
-	static const enum point order[] = {POINT_NOP5, POINT_NOP10, POINT_NOP};
+	static const enum point order[] = {POINT_NOP5, POINT_NOP10};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		bool is_attached;
+
+		*point = order[i];
+		if (!features->has[order[i] == POINT_NOP5 ? FEATURE_NOP5 : FEATURE_NOP10])
+			continue;
+		is_attached = attach(attachment, self, sites, order[i]) == 0;
+		if (is_attached && is_optimised(attachment->engine, self, sites, order[i], sums)) {
+			if (!features->has[FEATURE_FORK_CHECK] || survives_fork())
+				return true;
+			*refused = attachment->links;
+			attachment->links = (struct attach_links){0};
+			break; /* a kernel optimises one of the two */
+		}
+		attach_links_close(&attachment->links, 0);
+	}
+	*point = POINT_NOP;
+	return false;
+}
+
+static uint64_t measure_plain(struct attachment *attachment, const struct self *self,
+			      const struct sites *sites, double untraced)
+{
+	return attach(attachment, self, sites, POINT_NOP)
+		       ? 0
+		       : calibrate_added_ns(empty_plain_spans, untraced);
+}
+
+static void measure_spans(struct attachment *attachment, const struct features *features,
+			  const struct self *self, bool with_usdt, struct calibration *calibration,
+			  struct attach_links *refused)
+{
 	struct engine *engine = attachment->engine;
 	struct row_sums sums = {.slots = calloc(engine_slots(engine), sizeof(uint64_t))};
-	struct sites sites;
-	bool may_be_nop10 = true;
-	bool done = false;
+	double untraced = calibrate_time(empty_spans);
+	struct sites fast;
+	struct sites plain;
+	bool is_fast;
 
-	if (!sums.slots || !find_sites(self, "calibrate__begin", "calibrate__end", &sites)) {
-		free(sums.slots);
-		return false;
-	}
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order) && !done; i++) {
-		if ((order[i] == POINT_NOP5 && !features->has[FEATURE_NOP5]) ||
-		    (order[i] == POINT_NOP10 && (!features->has[FEATURE_NOP10] || !may_be_nop10)))
-			continue;
-		done = attach(attachment, self, &sites, order[i]) == 0;
-		if (done && order[i] != POINT_NOP) {
-			done = is_optimised(engine, self, &sites, order[i], &sums);
-			/* A kernel optimises one of the two, and a refusal costs 50 to 90 ms. */
-			may_be_nop10 = !done;
-			done = done && (!features->has[FEATURE_FORK_CHECK] || survives_fork());
-		}
-		calibration->point = order[i];
-		if (!done)
-			attach_links_close(&attachment->links, 0);
-	}
-	if (done) {
-		calibration->span_ns = calibrate_added_ns(empty_spans, untraced);
+	if (sums.slots && find_sites(self, "calibrate__begin", "calibrate__end", &fast) &&
+	    find_sites(self, "calibrate_plain__begin", "calibrate_plain__end", &plain)) {
+		is_fast = attach_fast(attachment, features, self, &fast, &sums, &calibration->point,
+				      refused);
+		calibration->span_ns = is_fast ? calibrate_added_ns(empty_spans, untraced)
+					       : measure_plain(attachment, self, &plain, untraced);
 		count_spans(engine, &sums);
 		calibration->floor_ns = median_ns(engine, &sums);
+		if (with_usdt)
+			calibration->usdt_ns =
+				is_fast ? measure_plain(attachment, self, &plain, untraced)
+					: calibration->span_ns;
 	}
 	free(sums.slots);
-	return done;
 }
 
 void calibrate(struct attachment *attachment, const struct features *features, bool with_usdt,
-	       bool with_functions, struct calibration *calibration)
+	       bool with_functions, struct calibration *calibration, struct attach_links *refused)
 {
 	struct self self = {0};
-	struct sites plain;
-	double untraced;
 
 	*calibration = (struct calibration){.point = POINT_NOP};
+	*refused = (struct attach_links){0};
 	engine_record(attachment->engine, 0);
 	if (find_self(&self) == 0) {
-		untraced = calibrate_time(empty_spans);
-		if (measure_span(attachment, features, &self, untraced, calibration) && with_usdt &&
-		    find_sites(&self, "calibrate_plain__begin", "calibrate_plain__end", &plain) &&
-		    attach(attachment, &self, &plain, POINT_NOP) == 0)
-			calibration->usdt_ns = calibrate_added_ns(empty_plain_spans, untraced);
+		measure_spans(attachment, features, &self, with_usdt, calibration, refused);
 		if (with_functions)
 			calibrate_calls(attachment, &self, calibration);
 	}

@@ -19,10 +19,11 @@ struct calibration {
 
 /* Uses `attachment`, whose links must be empty, and leaves the links of the library's spans in it:
  * they are of this process alone, and closing them takes long. `with_usdt` measures the plain nop
- * as well, `with_functions` calls. Never fails: what could not be measured stays 0, and the point is POINT_NOP, which
- * always works. */
+ * as well, `with_functions` calls. `refused` are links to what this kernel kills forked children with: the
+ * caller closes them, soon, and need not wait for it. Never fails: what could not be measured stays 0, and the
+ * point is POINT_NOP, which always works. */
 void calibrate(struct attachment *attachment, const struct features *features, bool with_usdt,
-	       bool with_functions, struct calibration *calibration);
+	       bool with_functions, struct calibration *calibration, struct attach_links *refused);
 
 /* ---- for its own sources ---- */
 

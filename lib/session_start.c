@@ -125,12 +125,42 @@ static bool has_kind(const struct plan *plan, enum probekit_kind kind)
 	return false;
 }
 
-/* What a command executes and opens later may need any of them; calibration needs those of spans. */
-static void leave_out_programs(const struct plan *plan, bool leaves_out[static PROGRAM_COUNT])
+/* May the objects that are not known yet have sites for it? */
+static bool may_need(const struct probekit_session_options *options,
+		     const struct selection *selection, enum program program)
 {
+	bool has_spans =
+		selection->glob_count || (!selection->pair_count && !selection->function_count);
+
+	if (options->only_programs)
+		return false;
+	switch (program) {
+	case PROGRAM_FUNCTION_RETURN:
+	case PROGRAM_FUNCTION_EXIT:
+	case PROGRAM_FUNCTION_ENTRY:
+		return selection->function_count > 0;
+	case PROGRAM_PAIR_BEGIN:
+	case PROGRAM_PAIR_END:
+		return has_spans || selection->pair_count;
+	case PROGRAM_COUNT_HIT:
+		return false;
+	default:
+		return has_spans;
+	}
+}
+
+/* To verify a program takes the kernel milliseconds. Calibration needs those of spans. */
+static void leave_out_programs(const struct probekit_session *session,
+			       bool leaves_out[static PROGRAM_COUNT])
+{
+	const struct plan *plan = &session->plan;
+	bool may_grow = session_may_grow(session);
+
 	for (int i = 0; i < PROGRAM_COUNT; i++)
-		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END;
-	for (uint32_t i = 0; i < plan->site_count; i++)
+		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END &&
+				!(may_grow && may_need(&session->options, &session->selection,
+						       (enum program)i));
+	for (uint32_t i = 0; i < plan->site_count && !session->options.only_programs; i++)
 		leaves_out[plan->sites[i].program] = false;
 }
 
@@ -181,9 +211,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	options.probes = ENGINE_PROBE(plan->max_probes);
 	options.rows = ENGINE_ROW(plan->max_rows);
 	options.sites = ENGINE_SITE(plan->max_sites);
-	if (!may_grow || session->options.only_programs)
-		leave_out_programs(session->options.only_programs ? &(struct plan){0} : plan,
-				   options.leaves_out);
+	leave_out_programs(session, options.leaves_out);
 	result = features_choose_attach(&session->features, session_is_by_pid(session),
 					&options.use_multi, err);
 	if (!result && !options.use_multi)
@@ -216,7 +244,9 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	if (!session_has_probes(session))
 		return 0;
 	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
-		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration);
+		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration,
+		  &session->detaching.waiting);
+	attach_later_run(&session->detaching);
 	session->attachment.point = session->calibration.point;
 	return 0;
 }
@@ -285,14 +315,14 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		    !session->features.has[FEATURE_BREAKDOWN])
 			result = no_profile(err);
 	}
-	if (!result)
-		result = load(session, err);
-	if (!result && session->command.argv) {
+	/* Before there are links, which it would inherit, and could have to detach as it executes. */
+	if (!result && session->command.argv)
 		result = command_start(&session->command, session->options.command_stdout_to_stderr,
 				       err);
-		if (!result)
-			result = session_watch(session, session->command.pid, err);
-	}
+	if (!result)
+		result = load(session, err);
+	if (!result && session->command.argv)
+		result = session_watch(session, session->command.pid, err);
 	if (!result)
 		session_prepare_following(session);
 	if (!result)

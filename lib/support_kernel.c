@@ -164,11 +164,13 @@ static int measure(const struct features *features, struct measured *measured,
 		.key_limit = KEY_SLOTS,
 	};
 	struct attachment attachment = {.use_multi = measured->use_multi};
+	struct attach_links refused;
 	int result = engine_new(&options, &attachment.engine, err);
 
 	if (result)
 		return result;
-	calibrate(&attachment, features, false, false, &measured->calibration);
+	calibrate(&attachment, features, false, false, &measured->calibration, &refused);
+	attach_links_close(&refused, 0);
 	attach_links_close(&attachment.links, 0);
 	engine_free(attachment.engine);
 	return 0;
