@@ -31,6 +31,14 @@
 #define COOKIE_CONDITION_SHIFT 48
 #define COOKIE_CONDITION_MASK 0x1full
 
+/* bits 53-55: what a site of a pair, or of a lock, does. */
+#define COOKIE_NAMED_SHIFT 53
+#define NAMED_BEGINS 1u
+#define NAMED_ENDS 2u
+#define NAMED_LOCK 4u
+#define NAMED_ACQUIRED (NAMED_LOCK | NAMED_ENDS | NAMED_BEGINS)
+#define NAMED_RELEASED (NAMED_LOCK | NAMED_ENDS)
+
 #define MAX_PROBES 0xffffu
 #define MAX_SITES COOKIE_OPERAND_MASK
 #define SITE_SP_SHIFT_BYTES 128

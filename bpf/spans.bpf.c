@@ -67,8 +67,7 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		COUNT(frame.probe, state_unavailable);
 		return 0;
 	}
-	if (has_sp(kind))
-		frame.stack = stack_of(thread, frame.sp);
+	frame.stack = stack_of(thread, frame.sp);
 	if (kind == FRAME_FUNCTION && is_inside_part(thread, cookie))
 		return 0;
 	if (kind == FRAME_FUNCTION)
@@ -84,30 +83,6 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 	return 0;
 }
 
-static __always_inline int end(struct pt_regs *ctx, __u64 cookie, __u8 kind)
-{
-	__u64 now = bpf_ktime_get_ns();
-	struct end end = {
-		.sp = site_sp(ctx, cookie),
-		.probe = cookie_probe(cookie),
-		.kind = kind,
-		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
-		.is_found = !!(cookie_flags(cookie) & COOKIE_FOUND),
-	};
-	struct thread *thread;
-	__u32 at;
-
-	if (is_silent(cookie))
-		return 0;
-	thread = thread_current(true);
-	at = pop(thread, &end);
-	if (thread && at < MAX_DEPTH) {
-		record_span(cookie_operand(cookie), end.probe, thread, at, now);
-		profile_end(thread, now);
-	}
-	return 0;
-}
-
 SEC("?uprobe")
 int span_begin(struct pt_regs *ctx)
 {
@@ -118,22 +93,28 @@ int span_begin(struct pt_regs *ctx)
 SEC("?uprobe")
 int span_end(struct pt_regs *ctx)
 {
-	keep_own_stack(ctx);
-	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_SCOPED);
-}
+	__u64 now = bpf_ktime_get_ns();
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct end end = {
+		.sp = site_sp(ctx, cookie),
+		.probe = cookie_probe(cookie),
+		.kind = FRAME_SCOPED,
+		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
+		.is_found = !!(cookie_flags(cookie) & COOKIE_FOUND),
+	};
+	struct thread *thread;
+	__u32 at;
 
-SEC("?uprobe")
-int pair_begin(struct pt_regs *ctx)
-{
 	keep_own_stack(ctx);
-	return begin(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
-}
-
-SEC("?uprobe")
-int pair_end(struct pt_regs *ctx)
-{
-	keep_own_stack(ctx);
-	return end(ctx, bpf_get_attach_cookie(ctx), FRAME_PAIR);
+	if (is_silent(cookie))
+		return 0;
+	thread = thread_current(true);
+	at = pop(thread, &end);
+	if (thread && at < MAX_DEPTH) {
+		record_span(cookie_operand(cookie), end.probe, thread, at, now);
+		profile_end(thread, now);
+	}
+	return 0;
 }
 
 /* ---- functions: from the entry to the return ---- */
@@ -205,84 +186,70 @@ int function_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* ---- locks: the wait is one span, the hold the next probe's ---- */
+/* ---- pairs and locks: what ends is known by its name ---- */
 
-static __always_inline int lock_begin(struct pt_regs *ctx, __u64 cookie, __u32 probe)
+static __always_inline void begin_named(struct pt_regs *ctx, __u64 cookie, __u8 kind, __u32 probe)
 {
 	struct thread *thread = thread_current(true);
 	struct frame frame = {
 		.sp = site_sp(ctx, cookie),
 		.site = cookie_operand(cookie),
 		.probe = probe,
-		.kind = FRAME_LOCK,
+		.kind = kind,
 	};
 
-	if (!thread) {
+	if (!thread)
 		COUNT(probe, state_unavailable);
-		return 0;
-	}
-	if (read_argument(ctx, frame.site, &frame.key)) {
+	else if (kind == FRAME_LOCK && read_argument(ctx, frame.site, &frame.key))
 		COUNT(probe, unreadable_argument);
-		return 0;
-	}
-	push(thread, &frame);
-	return 0;
+	else
+		push(thread, &frame);
 }
 
-static __always_inline int lock_end(struct pt_regs *ctx, __u64 cookie, __u32 probe, __u64 now)
+static __always_inline void end_named(struct pt_regs *ctx, __u64 cookie, __u8 kind, __u32 probe,
+				      __u64 now)
 {
 	struct end end = {
+		.sp = site_sp(ctx, cookie),
 		.probe = probe,
-		.kind = FRAME_LOCK,
+		.kind = kind,
 		.is_late = !!(cookie_flags(cookie) & COOKIE_LATE),
 		.is_found = !!(cookie_flags(cookie) & COOKIE_FOUND),
 	};
 	struct thread *thread;
 	__u32 at;
 
-	if (read_argument(ctx, cookie_operand(cookie), &end.key)) {
+	if (kind == FRAME_LOCK && read_argument(ctx, cookie_operand(cookie), &end.key)) {
 		COUNT(probe, unreadable_argument);
-		return 0;
+		return;
 	}
 	thread = thread_current(true);
 	at = pop(thread, &end);
-	if (thread && at < MAX_DEPTH) {
-		record_span(probe_row(probe), probe, thread, at, now);
-		profile_end(thread, now);
-	}
-	return 0;
+	if (!thread || at >= MAX_DEPTH)
+		return;
+	record_span(probe_row(probe), probe, thread, at, now);
+	profile_end(thread, now);
 }
 
+/* One program for all of them, as each takes the verifier milliseconds. Of a lock the wait is one span, and
+ * the hold the next probe's. */
 SEC("?uprobe")
-int lock_wait_begin(struct pt_regs *ctx)
-{
-	__u64 cookie = bpf_get_attach_cookie(ctx);
-
-	keep_own_stack(ctx);
-	return is_silent(cookie) ? 0 : lock_begin(ctx, cookie, cookie_probe(cookie));
-}
-
-SEC("?uprobe")
-int lock_acquired(struct pt_regs *ctx)
+int named_site(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 what = cookie >> COOKIE_NAMED_SHIFT;
+	__u8 kind = what & NAMED_LOCK ? FRAME_LOCK : FRAME_PAIR;
+	__u32 probe = cookie_probe(cookie);
 
 	keep_own_stack(ctx);
 	if (is_silent(cookie))
 		return 0;
-	lock_end(ctx, cookie, cookie_probe(cookie), now);
-	return lock_begin(ctx, cookie, cookie_probe(cookie) + 1);
-}
-
-SEC("?uprobe")
-int lock_released(struct pt_regs *ctx)
-{
-	__u64 now = bpf_ktime_get_ns();
-	__u64 cookie = bpf_get_attach_cookie(ctx);
-
-	keep_own_stack(ctx);
-	return is_silent(cookie) ? 0 : lock_end(ctx, cookie, cookie_probe(cookie) + 1, now);
+	if (what & NAMED_ENDS)
+		end_named(ctx, cookie, kind, probe + (what == NAMED_RELEASED), now);
+	if (what & NAMED_BEGINS)
+		begin_named(ctx, cookie, kind, probe + (what == NAMED_ACQUIRED));
+	return 0;
 }
 
 /* ---- spans across threads, joined by id ---- */

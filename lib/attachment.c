@@ -64,16 +64,30 @@ static bool is_function_end(enum program program)
 	return program == PROGRAM_FUNCTION_RETURN || program == PROGRAM_FUNCTION_EXIT;
 }
 
+/* What sites that share a program are told apart by. */
+static uint64_t named_bits(enum program program)
+{
+	static const uint8_t what[PROGRAM_COUNT] = {
+		[PROGRAM_PAIR_BEGIN] = NAMED_BEGINS,
+		[PROGRAM_PAIR_END] = NAMED_ENDS,
+		[PROGRAM_LOCK_WAIT_BEGIN] = NAMED_LOCK | NAMED_BEGINS,
+		[PROGRAM_LOCK_ACQUIRED] = NAMED_ACQUIRED,
+		[PROGRAM_LOCK_RELEASED] = NAMED_RELEASED,
+	};
+
+	return (uint64_t)what[program] << COOKIE_NAMED_SHIFT;
+}
+
 /* What an end program needs is its row; everything else needs the site. */
 static uint64_t site_cookie(const struct plan *plan, uint32_t index, uint32_t flags)
 {
 	const struct plan_site *site = &plan->sites[index];
-	bool is_row = site->program == PROGRAM_SPAN_END || site->program == PROGRAM_PAIR_END ||
-		      is_function_end(site->program);
+	bool is_row = site->program == PROGRAM_SPAN_END || is_function_end(site->program);
 	uint32_t operand = is_row ? ENGINE_ROW(plan->probes[site->probe].row) : ENGINE_SITE(index);
 
 	return cookie_make(ENGINE_PROBE(site->probe), operand,
-			   flags | (site->has_key ? COOKIE_HAS_KEY : 0));
+			   flags | (site->has_key ? COOKIE_HAS_KEY : 0)) |
+	       named_bits(site->program);
 }
 
 static void add_offset(struct group *group, uint32_t probe, uint64_t offset, uint64_t semaphore,
