@@ -309,8 +309,11 @@ static void a_function_too_hot_is_dropped_and_named(void **state)
 	struct run run;
 
 	(void)state;
-	if (test_scale() > 1) /* what is hot under emulation? */
-		return;
+	require_tracing();
+	if (test_scale() > 1) {
+		print_message("skipped: needs native, as nobody knows what is hot when emulated\n");
+		skip();
+	}
 	measure_run(&(struct measure){.command = command,
 				      .functions = functions,
 				      .options = {.max_overhead = 0.05,

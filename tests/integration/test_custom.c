@@ -380,6 +380,7 @@ static void functions_of_a_library_opened_later_are_seen(void **state)
 	struct run run;
 
 	(void)state;
+	require_tracing();
 	measure_run(&(struct measure){.command = command,
 				      .awaited = "plugin_run",
 				      .prepare = add_plugin_run,

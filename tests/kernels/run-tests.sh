@@ -19,7 +19,9 @@ echo "=== probes ${probes:-refused}"
 for name; do
 	echo "=== test $name"
 	status=0
+	start=$(date +%s)
 	"$build/tests/$name" 2>&1 || status=$?
+	echo "=== took $(($(date +%s) - start)) s"
 	echo "=== status $status"
 done
 echo "=== end"
