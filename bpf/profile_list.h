@@ -26,7 +26,8 @@ static __always_inline void tell_unseen(struct profile_record *record, struct th
 		return;
 	room->call_number = NO_SYSCALL;
 	room->call_class = CLASS_OTHER;
-	classify(room, task, (struct pt_regs *)bpf_task_pt_regs(task), state, address_of(task));
+	classify(room, plain(task), (struct pt_regs *)bpf_task_pt_regs(task), state,
+		 address_of(task));
 	record->time_class = room->off_class;
 	record->syscall = room->off_syscall;
 }

@@ -81,7 +81,7 @@ static __always_inline void undo_uprobes(struct stack_record *record, struct tas
 	if (bpf_core_field_exists(task->utask) &&
 	    bpf_core_field_exists(walk.next->orig_ret_vaddr) &&
 	    bpf_core_field_exists(task->mm->uprobes_state))
-		utask = task->utask;
+		utask = BPF_CORE_READ(task, utask);
 	if (!utask)
 		return;
 	stepped = BPF_CORE_READ(utask, xol_vaddr);

@@ -288,7 +288,7 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 	}
 	thread->waker_pid = 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	classify(thread, task, regs, state, 0);
+	classify(thread, plain(task), regs, state, 0);
 	if (thread->off_syscall == futex_syscall)
 		thread->owner_tid = read_owner(thread->off_address, REGS_ARGUMENT_2(regs),
 					       REGS_ARGUMENT_3(regs));
@@ -321,7 +321,7 @@ static __always_inline void leave_unseen(struct thread *thread, struct task_stru
 		return;
 	thread->call_number = NO_SYSCALL;
 	thread->call_class = CLASS_OTHER;
-	classify(thread, task, (struct pt_regs *)bpf_task_pt_regs(task), TASK_INTERRUPTIBLE,
+	classify(thread, plain(task), (struct pt_regs *)bpf_task_pt_regs(task), TASK_INTERRUPTIBLE,
 		 address_of(task));
 }
 
@@ -348,7 +348,7 @@ static __noinline bool leave_late(struct thread *thread, struct task_struct *tas
 	if (clock - left < queued_ns + PREEMPTED_NS)
 		wait_in_class(thread, thread->queue_class);
 	else
-		classify(thread, task, (struct pt_regs *)bpf_task_pt_regs(task), 0,
+		classify(thread, plain(task), (struct pt_regs *)bpf_task_pt_regs(task), 0,
 			 address_of(task));
 	return true;
 }

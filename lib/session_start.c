@@ -142,14 +142,13 @@ static bool may_need(const struct probekit_session_options *options,
 	case PROGRAM_PAIR_BEGIN:
 	case PROGRAM_PAIR_END:
 		return has_spans || selection->pair_count;
-	case PROGRAM_COUNT_HIT:
-		return false;
 	default:
 		return has_spans;
 	}
 }
 
-/* To verify a program takes the kernel milliseconds. Calibration needs those of spans. */
+/* To verify a program takes the kernel milliseconds, but for the empty one, which benchmarks attach.
+ * Calibration needs those of spans. */
 static void leave_out_programs(const struct probekit_session *session,
 			       bool leaves_out[static PROGRAM_COUNT])
 {
@@ -158,6 +157,7 @@ static void leave_out_programs(const struct probekit_session *session,
 
 	for (int i = 0; i < PROGRAM_COUNT; i++)
 		leaves_out[i] = i != PROGRAM_SPAN_BEGIN && i != PROGRAM_SPAN_END &&
+				i != PROGRAM_COUNT_HIT &&
 				!(may_grow && may_need(&session->options, &session->selection,
 						       (enum program)i));
 	for (uint32_t i = 0; i < plan->site_count && !session->options.only_programs; i++)

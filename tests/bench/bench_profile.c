@@ -20,16 +20,13 @@
 #define TOP 10
 
 static const struct bench_metric metrics[] = {
-	{"span begin", "ns"},	 {"span end", "ns"},	    {"pair begin", "ns"},
-	{"pair end", "ns"},	 {"async begin", "ns"},	    {"async end", "ns"},
-	{"value", "ns"},	 {"lock wait begin", "ns"}, {"lock acquired", "ns"},
-	{"lock released", "ns"}, {"empty", "ns"},	    {0},
+	{"span begin", "ns"}, {"span end", "ns"}, {"pair and lock", "ns"}, {"async begin", "ns"},
+	{"async end", "ns"},  {"value", "ns"},	  {"empty", "ns"},	   {0},
 };
 
 static const enum program programs[] = {
-	PROGRAM_SPAN_BEGIN,    PROGRAM_SPAN_END,      PROGRAM_PAIR_BEGIN, PROGRAM_PAIR_END,
-	PROGRAM_ASYNC_BEGIN,   PROGRAM_ASYNC_END,     PROGRAM_VALUE,	  PROGRAM_LOCK_WAIT_BEGIN,
-	PROGRAM_LOCK_ACQUIRED, PROGRAM_LOCK_RELEASED, PROGRAM_COUNT_HIT,
+	PROGRAM_SPAN_BEGIN, PROGRAM_SPAN_END, PROGRAM_PAIR_BEGIN, PROGRAM_ASYNC_BEGIN,
+	PROGRAM_ASYNC_END,  PROGRAM_VALUE,    PROGRAM_COUNT_HIT,
 };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
