@@ -52,7 +52,7 @@ static json_t *member(json_t *object, const char *name, json_type type)
 }
 
 /* A side has a value for every round, or a reason why it has none. */
-static void check_side(json_t *side, size_t rounds)
+static void check_side(json_t *side, const char *metric, size_t rounds)
 {
 	const char *status = json_string_value(member(side, "status", JSON_STRING));
 	json_t *time;
@@ -62,30 +62,29 @@ static void check_side(json_t *side, size_t rounds)
 		assert_true(strlen(json_string_value(member(side, "reason", JSON_STRING))) > 0);
 		return;
 	}
-	time = member(member(side, "values", JSON_OBJECT), "a span", JSON_OBJECT);
+	time = member(member(side, "values", JSON_OBJECT), metric, JSON_OBJECT);
 	assert_true(json_number_value(member(time, "median", JSON_REAL)) > 0);
 	assert_int_equal(json_array_size(member(time, "rounds", JSON_ARRAY)), rounds);
 }
 
-static void json_holds_every_side_or_its_reason(void **state)
+/* Runs a group and checks its JSON, which is returned. */
+static json_t *measure_group(const char *name, const char *metric)
 {
 	char path[] = "/tmp/probekit-test-bench-XXXXXX";
 	int fd = mkstemp(path);
 	const char *const arguments[] = {"--rounds", "2",  "--budget", "0.001",
-					 "--json",   path, "span",     NULL};
+					 "--json",   path, name,       NULL};
 	struct bench_child child;
 	json_t *report;
 	json_t *group;
 	json_t *side;
-	json_t *ratio;
 	size_t i;
 
-	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	require_root();
 	assert_int_equal(run_bench(&child, arguments), 0);
-	assert_non_null(strstr(child.text, "== span: "));
+	assert_int_equal(strncmp(strstr(child.text, "== ") + 3, name, strlen(name)), 0);
+	bench_child_done(&child);
 	report = json_load_file(path, 0, NULL);
 	unlink(path);
 	assert_non_null(report);
@@ -97,12 +96,33 @@ static void json_holds_every_side_or_its_reason(void **state)
 	group = json_array_get(json_object_get(report, "groups"), 0);
 	assert_int_equal(json_integer_value(member(group, "rounds", JSON_INTEGER)), 2);
 	json_array_foreach (json_object_get(group, "sides"), i, side)
-		check_side(side, 2);
-	json_array_foreach (json_object_get(group, "ratios"), i, ratio)
+		check_side(side, metric, 2);
+	assert_true(i > 0);
+	return report;
+}
+
+static void json_holds_every_side_or_its_reason(void **state)
+{
+	json_t *report;
+	json_t *ratio;
+	size_t i;
+
+	(void)state;
+	require_root();
+	report = measure_group("span", "a span");
+	json_array_foreach (json_object_get(json_array_get(json_object_get(report, "groups"), 0),
+					    "ratios"),
+			    i, ratio)
 		member(ratio, "of", JSON_STRING);
 	assert_true(i > 0);
 	json_decref(report);
-	bench_child_done(&child);
+}
+
+static void each_program_is_measured(void **state)
+{
+	(void)state;
+	require_root();
+	json_decref(measure_group("profile", "span begin"));
 }
 
 static void list_names_the_groups(void **state)
@@ -191,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_holds_every_side_or_its_reason),
+		cmocka_unit_test(each_program_is_measured),
 		cmocka_unit_test(list_names_the_groups),
 		cmocka_unit_test(mistakes_are_usage_errors),
 		cmocka_unit_test(a_signal_ends_it_and_its_target),
