@@ -247,12 +247,15 @@ int attachment_add(struct attachment *attachment, uint32_t from_site, uint32_t b
 		 * part of spans: they come after our begins and before our ends. */
 		if (program == PROGRAM_SPAN_END && batch == 0)
 			result = custom_attach(attachment->custom, attachment,
-					       attachment->custom_from, links, err);
+					       attachment->custom_from, 0, links, err);
 		for (uint32_t i = 0;
 		     i < attachment->objects->size && !result && !attachment->is_custom_only; i++)
 			result = attach_object(attachment, i, (enum program)program, &request,
 					       &group, err);
 	}
+	if (!result && batch)
+		result = custom_attach(attachment->custom, attachment, attachment->custom_from,
+				       batch, links, err);
 	if (!result) /* last: that lets late ones record */
 		result = set_rows(attachment, &request, err);
 	free(group.offsets);

@@ -22,7 +22,7 @@ struct attachment {
 	const pid_t *pids; /* pid_count of them; none: every process */
 	size_t pid_count;
 	struct custom *custom;
-	uint32_t custom_from; /* those of its sites that are attached to with batch 0 */
+	uint32_t custom_from; /* those of its sites that are attached to */
 	bool is_custom_only;  /* nothing is measured */
 	bool is_found; /* they came while others are recorded, and all is attached to them late */
 	struct attach_links links;

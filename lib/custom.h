@@ -26,6 +26,7 @@ struct custom_site {
 	struct probekit_site shown;
 	uint32_t object;	     /* index */
 	const struct sdt_site *note; /* NULL: of a function */
+	uint32_t planned;	     /* the function's probe in the plan */
 	bool has_key;
 	bool is_return;	    /* of a function, by uretprobe */
 	uint32_t condition; /* of an exit, as in a cookie; 0: none */
@@ -59,10 +60,12 @@ int custom_check(const struct custom *custom, bool use_multi, struct probekit_er
  * are probed. */
 int custom_take_over(struct custom *custom, const struct attachment *attachment, bool of_functions,
 		     struct probekit_error *err);
-/* Attaches the programs to the sites from number `from` on, begins before ends, for the attachment's
- * processes. */
+/* Attaches the programs to those of the sites from number `from` on whose probe is of this batch (0: all but
+ * functions), begins before ends, for the attachment's processes. */
 int custom_attach(struct custom *custom, struct attachment *attachment, uint32_t from,
-		  struct attach_links *links, struct probekit_error *err);
+		  uint32_t batch, struct attach_links *links, struct probekit_error *err);
+/* Is a program attached to this function of the plan while it is probed? */
+bool custom_is_at(const struct custom *custom, uint32_t planned);
 /* -ENOENT unless every program has found a site. */
 int custom_require(const struct custom *custom, struct probekit_error *err);
 

@@ -112,6 +112,7 @@ static int add_function_site(struct custom *custom, const struct attachment *att
 			  .role = roles[planned->program].role,
 			  .offset = planned->offset},
 		.object = planned->object,
+		.planned = planned->probe,
 		.is_return = planned->program == PROGRAM_FUNCTION_RETURN,
 		.condition = planned->cookie_bits >> COOKIE_CONDITION_SHIFT & COOKIE_CONDITION_MASK,
 	};
@@ -263,6 +264,7 @@ struct batch {
 	bool is_return;
 	uint32_t object;
 	uint32_t from;
+	uint32_t planned_batch; /* of functions; 0: of all else */
 	struct attach_links *links;
 	uint64_t *offsets;
 	uint64_t *semaphores;
@@ -270,6 +272,11 @@ struct batch {
 	size_t count;
 	const char *first;
 };
+
+static uint32_t planned_batch(const struct attachment *attachment, const struct custom_site *site)
+{
+	return site->note ? 0 : attachment->plan->probes[site->planned].batch;
+}
 
 static int collect(const struct custom *custom, const struct attachment *attachment,
 		   struct batch *batch, struct probekit_error *err)
@@ -280,7 +287,9 @@ static int collect(const struct custom *custom, const struct attachment *attachm
 		int result;
 
 		if (site->object != batch->object || site->shown.role != batch->role ||
-		    site->is_return != batch->is_return || !is_selected(batch->program, site))
+		    site->is_return != batch->is_return ||
+		    planned_batch(attachment, site) != batch->planned_batch ||
+		    !is_selected(batch->program, site))
 			continue;
 		result = tell(custom, attachment, batch->program, i, err);
 		if (result)
@@ -372,10 +381,24 @@ int custom_take_over(struct custom *custom, const struct attachment *attachment,
 	return result ? error_no_memory(err) : 0;
 }
 
-int custom_attach(struct custom *custom, struct attachment *attachment, uint32_t from,
-		  struct attach_links *links, struct probekit_error *err)
+bool custom_is_at(const struct custom *custom, uint32_t planned)
 {
-	struct batch batch = {.from = from, .links = links};
+	for (uint32_t i = 0; i < custom->site_count; i++) {
+		const struct custom_site *site = &custom->sites[i];
+
+		if (site->note || site->planned != planned)
+			continue;
+		for (size_t p = 0; p < custom->program_count; p++)
+			if (is_selected(&custom->programs[p], site))
+				return true;
+	}
+	return false;
+}
+
+int custom_attach(struct custom *custom, struct attachment *attachment, uint32_t from,
+		  uint32_t planned, struct attach_links *links, struct probekit_error *err)
+{
+	struct batch batch = {.from = from, .planned_batch = planned, .links = links};
 	size_t count;
 	int result;
 

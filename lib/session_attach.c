@@ -132,10 +132,9 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 	size_t ended = 0;
 	int result = 0;
 
-	if (batch == 0) {
-		session->attachment.custom_from = session->custom.site_count;
+	session->attachment.custom_from = batch ? 0 : session->custom.site_count;
+	if (batch == 0)
 		result = custom_take_over(&session->custom, &session->attachment, false, err);
-	}
 	if (result)
 		return result;
 	if (!session_is_by_pid(session))
@@ -179,15 +178,21 @@ int session_attach_process(struct probekit_session *session, size_t index,
 	return result;
 }
 
+/* By batches, as functions are: what is dropped of one takes its programs along. */
 static int attach_programs_to(struct probekit_session *session, pid_t pid, uint32_t from,
 			      struct probekit_error *err)
 {
-	struct link_set set = {.pid = pid};
-	int result;
+	int result = 0;
 
-	begin_set(session, &set);
-	result = custom_attach(&session->custom, &session->attachment, from, &set.links, err);
-	return keep_set(session, &set, result, err);
+	for (uint32_t batch = 1; batch <= session->batch_count && !result; batch++) {
+		struct link_set set = {.pid = pid, .batch = batch};
+
+		begin_set(session, &set);
+		result = custom_attach(&session->custom, &session->attachment, from, batch,
+				       &set.links, err);
+		result = keep_set(session, &set, result, err);
+	}
+	return result;
 }
 
 int session_attach_programs(struct probekit_session *session, struct probekit_error *err)

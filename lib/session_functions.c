@@ -151,9 +151,11 @@ static void drop(struct probekit_session *session, uint32_t index, const struct 
 	struct plan_probe *probe = &session->plan.probes[index];
 
 	session_log(session, PROBEKIT_LOG_WARNING,
-		    "'%s' is not measured: %.0f calls/s, probing it would take %.0f %% of a CPU; "
-		    "--max-overhead allows more, --force any",
-		    probe->name, (double)load->calls * 1e9 / (double)window_ns,
+		    "'%s' is not measured%s: %.0f calls/s, probing it would take %.0f %% of a "
+		    "CPU; --max-overhead allows more, --force any",
+		    probe->name,
+		    custom_is_at(&session->custom, index) ? ", nor a program run there" : "",
+		    (double)load->calls * 1e9 / (double)window_ns,
 		    100 * guard_share(&(struct guard_load){.calls = load->calls,
 							   .call_ns = load->call_ns},
 				      1, window_ns));
