@@ -16,10 +16,16 @@
 #define MAX_GLOBS 4
 
 static const struct bench_metric metrics[] = {
-	{"attach 100", "ms"},  {"attach 2000", "ms"},	 {"detach 100", "ms"},
-	{"detach 2000", "ms"}, {"functions", "of 2000"}, {0},
+	{"attach 100", "ms"},
+	{"attach 2000", "ms"},
+	{"detach 100", "ms"},
+	{"detach 2000", "ms"},
+	{"both 2000", "ms"},
+	{"functions", "of 2000"},
+	{0},
 };
-#define FUNCTIONS (2 * SIZE_COUNT)
+#define BOTH (2 * SIZE_COUNT)
+#define FUNCTIONS (BOTH + 1)
 
 /* What bpftrace can say, too. */
 static const char *const globs[SIZE_COUNT][MAX_GLOBS + 1] = {
@@ -104,6 +110,7 @@ static int measure_probekit(struct bench_run *run, const struct bench_side *side
 		values[SIZE_COUNT + size] = ms_since(start_ns);
 		bench_child_done(&tool);
 	}
+	values[BOTH] = values[SIZE_COUNT - 1] + values[BOTH - 1];
 	if (!result)
 		values[FUNCTIONS] = count_functions(file);
 	return result;
@@ -171,6 +178,8 @@ static int measure_bpftrace(struct bench_run *run, const struct bench_side *side
 		if (!result)
 			bench_child_done(&bpftrace);
 	}
+	if (sizes == SIZE_COUNT)
+		values[BOTH] = values[SIZE_COUNT - 1] + values[BOTH - 1];
 	unsetenv("BPFTRACE_MAX_PROBES");
 	unsetenv("BPFTRACE_MAX_BPF_PROGS");
 	return result;
@@ -187,6 +196,7 @@ static const struct bench_ratio ratios[] = {
 	{"probekit", "bpftrace", NULL, "detach 100", 1, false},
 	{"probekit", "bpftrace", NULL, "attach 2000", 1, false},
 	{"probekit", "bpftrace", NULL, "detach 2000", 1, false},
+	{"probekit", "bpftrace", NULL, "both 2000", 1, false},
 	{0},
 };
 

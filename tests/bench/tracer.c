@@ -145,7 +145,19 @@ int bench_wait_syscall(pid_t pid, long number, int timeout_ms)
 #define EPOLL_SYSCALL SYS_epoll_pwait
 #endif
 
-/* bpftrace says how many probes it is about to attach, does so, and then waits for events. */
+/* Older ones tell on stdout what they are about to do, newer ones on stderr what they have done. */
+static bool wait_attach(struct bench_child *child)
+{
+	uint64_t until = bench_now_ns() + READY_TIMEOUT_MS * 1000000ull;
+
+	while (is_alive(child->pid) && bench_now_ns() < until)
+		if (bench_child_wait(child, "Attaching", 1) ||
+		    bench_child_wait_error(child, "Attached", 0) == 0)
+			return true;
+	return false;
+}
+
+/* bpftrace says how many probes it attaches, and then waits for events. */
 int bench_bpftrace_start(struct bench_run *run, struct bench_child *child, pid_t pid,
 			 const char *script)
 {
@@ -159,7 +171,7 @@ int bench_bpftrace_start(struct bench_run *run, struct bench_child *child, pid_t
 	snprintf(pid_text, sizeof(pid_text), "%d", pid);
 	if (bench_child_start(run, child, argv))
 		return -1;
-	if (!bench_child_wait(child, "Attaching", READY_TIMEOUT_MS) ||
+	if (!wait_attach(child) ||
 	    bench_wait_syscall(child->pid, EPOLL_SYSCALL, READY_TIMEOUT_MS)) {
 		bench_fail(run, "bpftrace does not attach: %s", bench_child_error(child));
 		bench_child_done(child);
