@@ -5,9 +5,8 @@
 #include "maps.h"
 
 #define SAMPLES_BYTES (8u << 20)
-#define COPY_CHUNK 4096u
 
-WEAK __u32 copy_bytes = COPY_CHUNK; /* at most SAMPLE_BYTES_MAX; set while running */
+WEAK __u32 copy_bytes = 4 * SAMPLE_PAGE_BYTES; /* at most SAMPLE_BYTES_MAX; set while running */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -96,17 +95,19 @@ static __always_inline void undo_uprobes(struct stack_record *record, struct tas
 
 struct stack_copy {
 	struct stack_record *record;
-	__u64 sp;
+	__u64 from;
 	__u32 size;
+	__u32 read_size; /* up to the last page that could be read */
 	__u32 limit;
+	__u32 holes;
 };
 
 /* Up to the end of one page, in a callback, as those in frames.h are. */
 static long copy_page(__u32 i, struct stack_copy *copy)
 {
 	__u32 size = copy->size;
-	__u64 at = copy->sp + size;
-	__u32 bytes = COPY_CHUNK - (at & (COPY_CHUNK - 1));
+	__u64 at = copy->from + size;
+	__u32 bytes = SAMPLE_PAGE_BYTES - (at & (SAMPLE_PAGE_BYTES - 1));
 
 	if (size >= copy->limit)
 		return 1;
@@ -115,32 +116,41 @@ static long copy_page(__u32 i, struct stack_copy *copy)
 	barrier_var(bytes);
 	barrier_var(size);
 	/* The record has room for a chunk more than the most, which the verifier wants to see. */
-	if (bytes == 0 || bytes > COPY_CHUNK || size >= SAMPLE_BYTES_MAX ||
-	    bpf_probe_read_user(copy->record->bytes + size, bytes, (void *)at))
+	if (bytes == 0 || bytes > SAMPLE_PAGE_BYTES || size >= SAMPLE_BYTES_MAX)
 		return 1;
 	copy->size = size + bytes;
+	if (bpf_probe_read_user(copy->record->bytes + size, bytes, (void *)at))
+		copy->holes |= 1u << (i & 15);
+	else
+		copy->read_size = copy->size;
 	return 0;
 }
 
-/* Copies the user stack of a thread of the current address space, up to its end, a page that cannot
- * be read, or `copy_bytes`. */
+/* Copies the user stack of a thread of the current address space, up to its end, or `copy_bytes`. Pages
+ * that cannot be read are passed over: room that a function has on the stack may never have been
+ * touched. Where it is not known how far the stack goes, the last of them are no part of the copy. */
 static __always_inline void copy_user_stack(struct stack_record *record,
 					    const struct thread *thread, __u64 sp)
 {
 	struct stack_copy copy = {
-		.record = record, .sp = sp, .limit = *(volatile __u32 *)&copy_bytes};
+		.record = record,
+		.from = sp - SAMPLE_POPPED_BYTES,
+		.limit = *(volatile __u32 *)&copy_bytes,
+	};
+	bool is_known;
 
 	if (copy.limit > SAMPLE_BYTES_MAX)
 		copy.limit = SAMPLE_BYTES_MAX;
-	if (thread && sp >= thread->stack_start && sp < thread->stack_end &&
-	    thread->stack_end - sp < copy.limit)
-		copy.limit = thread->stack_end - sp;
-	bpf_loop(SAMPLE_BYTES_MAX / COPY_CHUNK + 1, copy_page, &copy, 0);
-	record->size_bytes = copy.size;
+	is_known = thread && sp >= thread->stack_start && sp < thread->stack_end;
+	if (is_known && thread->stack_end - copy.from < copy.limit)
+		copy.limit = thread->stack_end - copy.from;
+	bpf_loop(SAMPLE_BYTES_MAX / SAMPLE_PAGE_BYTES + 1, copy_page, &copy, 0);
+	record->size_bytes = is_known ? copy.size : copy.read_size;
+	record->holes = copy.holes;
 }
 
 /* What a record under construction needs. */
-#define RECORD_ROOM (sizeof(struct stack_record) + SAMPLE_BYTES_MAX + COPY_CHUNK)
+#define RECORD_ROOM (sizeof(struct stack_record) + SAMPLE_BYTES_MAX + SAMPLE_PAGE_BYTES)
 
 /* Not zero when the ring is full. Waking the reader takes an interrupt, which costs twice what the
  * sample does: the reader has to come by itself. */

@@ -337,6 +337,10 @@ enum stack_role {
 #define SAMPLE_KERNEL_FRAMES 24
 #define SAMPLE_REGISTERS 17 /* x86-64: by DWARF number, 16 is the instruction pointer */
 #define SAMPLE_BYTES_MAX 32768
+/* Copies begin so far below the stack pointer: what a function has popped is still there, and its unwind
+ * information refers to it up to its return. */
+#define SAMPLE_POPPED_BYTES 128
+#define SAMPLE_PAGE_BYTES 4096u /* stacks are copied up to the end of one after the other */
 #define SAMPLE_RETURNS 32
 
 /* A return address that a uretprobe has replaced on the stack. */
@@ -345,7 +349,8 @@ struct replaced_return {
 	__u64 address;
 };
 
-/* A copy of a thread's user stack, from its stack pointer up, and what it was doing. */
+/* A copy of a thread's user stack, from SAMPLE_POPPED_BYTES below its stack pointer up, and what it was
+ * doing. */
 struct stack_record {
 	__u32 kind; /* RECORD_STACK */
 	__u32 role;
@@ -364,7 +369,8 @@ struct stack_record {
 	__u64 trampoline; /* what stands in their slots instead; 0: there are none */
 	__u32 return_count;
 	__u32 holder_pid; /* whose thread holder_tid is */
-	__u32 kernel_count;
+	__u16 kernel_count;
+	__u16 holes; /* a bit for each page of the copy that could not be read, from the lowest on */
 	__u32 size_bytes; /* of the copy, which follows */
 	__u8 bytes[];
 };

@@ -568,12 +568,13 @@ static long copy_open_page(__u32 i, struct open_copy *open)
 {
 	struct stack_copy *copy = &open->copy;
 	__u32 size = copy->size;
-	__u64 at = copy->sp + size;
-	__u32 bytes = COPY_CHUNK - (at & (COPY_CHUNK - 1));
+	__u64 at = copy->from + size;
+	__u32 bytes = SAMPLE_PAGE_BYTES - (at & (SAMPLE_PAGE_BYTES - 1));
 
 	barrier_var(bytes);
 	barrier_var(size);
-	if (bytes == 0 || bytes > COPY_CHUNK || size > OPEN_STACK_BYTES - COPY_CHUNK ||
+	if (bytes == 0 || bytes > SAMPLE_PAGE_BYTES ||
+	    size > OPEN_STACK_BYTES - SAMPLE_PAGE_BYTES ||
 	    bpf_copy_from_user_task(copy->record->bytes + size, bytes, (void *)at, open->task, 0))
 		return 1;
 	copy->size = size + bytes;
@@ -625,8 +626,8 @@ int list_stacks(struct bpf_iter__task *ctx)
 	if (profile_scope)
 		copy_open_kernel(record, task);
 	open.copy.record = record;
-	open.copy.sp = REGS_SP(regs);
-	bpf_loop(OPEN_STACK_BYTES / COPY_CHUNK + 1, copy_open_page, &open, 0);
+	open.copy.from = REGS_SP(regs) - SAMPLE_POPPED_BYTES;
+	bpf_loop(OPEN_STACK_BYTES / SAMPLE_PAGE_BYTES + 1, copy_open_page, &open, 0);
 	record->size_bytes = open.copy.size;
 	if (open.copy.size <= OPEN_STACK_BYTES)
 		bpf_seq_write(ctx->meta->seq, record, sizeof(*record) + open.copy.size);

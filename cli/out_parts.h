@@ -49,6 +49,9 @@ void out_open(struct text_line *line, const struct probekit_probe *probe);
 void out_deadlocks(struct text_line *line, const struct text_view *view,
 		   const struct probekit_probe *probe);
 
+/* How many stacks lack their outermost callers, and why; nothing where none does. */
+void out_stack_ends(struct text_line *line, const uint64_t stacks[static PROBEKIT_STACK_END_COUNT]);
+
 enum { TEXT_SIZE = 256 };
 
 /* "function", "library+0x1f" where that is not known. */

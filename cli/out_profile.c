@@ -208,6 +208,7 @@ static void print_lost(struct text_line *line, const struct probekit_profile *pr
 	if (info->unknown_stacks)
 		line_add(line, 1, INK_PLAIN, "%s could not be followed;",
 			 format_plural(info->unknown_stacks, "stack", "stacks").text);
+	out_stack_ends(line, info->stacks);
 	if (info->threads_missed)
 		line_add(line, 1, INK_WARN, "%s found no room and is not in it;",
 			 format_plural(info->threads_missed, "thread", "threads").text);

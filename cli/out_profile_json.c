@@ -60,9 +60,12 @@ static void print_entry(FILE *out, const struct probekit_profile_entry *entry)
 	else
 		fputs(", \"pid\": null, \"comm\": ", out);
 	print_string(out, entry->comm);
-	fprintf(out, ",\n      \"time_ns\": %llu, \"samples\": %llu, \"stack_is_complete\": %s,\n",
+	fprintf(out, ",\n      \"time_ns\": %llu, \"samples\": %llu, \"stack_is_complete\": %s, ",
 		(unsigned long long)entry->time_ns, (unsigned long long)entry->samples,
 		entry->stack.is_complete ? "true" : "false");
+	fputs("\"stack_end\": ", out);
+	print_text(out, entry->stack.end ? probekit_stack_end_name(entry->stack.end) : NULL);
+	fputs(",\n", out);
 	print_stack(out, "stack", &entry->stack);
 	fputs(",\n", out);
 	print_stack(out, "kernel_stack", &entry->kernel_stack);
@@ -87,6 +90,11 @@ void out_profile_json(FILE *out, const struct probekit_profile *profile)
 		fprintf(out, "%s \"%s\": %llu", i ? "," : "",
 			probekit_class_name((enum probekit_class)i),
 			(unsigned long long)info->time_ns[i]);
+	fputs(" },\n  \"stacks\": {", out);
+	for (int i = 0; i < PROBEKIT_STACK_END_COUNT; i++)
+		fprintf(out, "%s \"%s\": %llu", i ? "," : "",
+			probekit_stack_end_name((enum probekit_stack_end)i),
+			(unsigned long long)info->stacks[i]);
 	fprintf(out,
 		" },\n  \"lost\": { \"samples_dropped\": %llu, \"samples_skipped\": %llu, "
 		"\"unknown_stacks\": %llu, \"threads_missed\": %llu, \"switches_missed\": %llu },\n"

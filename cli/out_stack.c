@@ -60,6 +60,40 @@ void thread_text(const char *comm, size_t comm_size, const char *id_name, pid_t 
 		snprintf(text, TEXT_SIZE, "%s", name);
 }
 
+void out_stack_ends(struct text_line *line, const uint64_t stacks[static PROBEKIT_STACK_END_COUNT])
+{
+	static const char *const reasons[PROBEKIT_STACK_END_COUNT] = {
+		[PROBEKIT_STACK_COPY_SHORT] = "copied too little",
+		[PROBEKIT_STACK_UNREADABLE] = "memory not readable",
+		[PROBEKIT_STACK_NO_CFI] = "no unwind information",
+		[PROBEKIT_STACK_GENERATED] = "generated code",
+		[PROBEKIT_STACK_SWITCHED] = "from another stack",
+		[PROBEKIT_STACK_LOST] = "lost",
+		[PROBEKIT_STACK_TOO_DEEP] = "too deep",
+		[PROBEKIT_STACK_TOO_SLOW] = "took too long",
+		[PROBEKIT_STACK_FAILED] = "no memory",
+	};
+	uint64_t all = 0;
+	uint64_t incomplete = 0;
+
+	for (int i = 0; i < PROBEKIT_STACK_END_COUNT; i++) {
+		all += stacks[i];
+		incomplete += reasons[i] ? stacks[i] : 0;
+	}
+	if (!incomplete)
+		return;
+	line_add(line, 1, INK_PLAIN,
+		 "%llu of %s without the outermost callers:", (unsigned long long)incomplete,
+		 format_plural(all, "stack", "stacks").text);
+	for (int i = 0; i < PROBEKIT_STACK_END_COUNT; i++) {
+		if (!reasons[i] || !stacks[i])
+			continue;
+		incomplete -= stacks[i];
+		line_add(line, 1, INK_PLAIN, "%llu %s%s", (unsigned long long)stacks[i], reasons[i],
+			 incomplete ? "," : ";");
+	}
+}
+
 static bool has_prefix(const char *text, const char *const *prefixes, size_t count)
 {
 	for (size_t i = 0; text && i < count; i++)

@@ -448,6 +448,7 @@ static void print_end(struct text_line *line, const struct text_view *view)
 		 target);
 	line->indent = 2;
 	print_cost(line, view);
+	out_stack_ends(line, info->stacks);
 	if (info->attach && info->site && has_kind(view, PROBEKIT_KIND_SPAN))
 		line_add(line, 1, INK_PLAIN, "%s at %s", info->attach, info->site);
 	else if (info->attach)

@@ -9,7 +9,6 @@
 
 /* Threads of a process may all be blocked for long: each needs its slot until it is back. */
 #define PROFILE_STACK_SLOTS 512
-#define PROFILE_COPY_BYTES 8192 /* of each stack, until it is known how deep they are */
 
 void engine_configure_profile(struct engine *engine, const struct engine_options *options)
 {
@@ -19,7 +18,6 @@ void engine_configure_profile(struct engine *engine, const struct engine_options
 	bpf->rodata->profiles_oncpu = options->profiles_oncpu;
 	if (options->profile_scope == PROFILE_NONE)
 		return;
-	bpf->data->copy_bytes = PROFILE_COPY_BYTES;
 	bpf->rodata->stack_slot_mask = PROFILE_STACK_SLOTS - 1;
 	bpf_map__set_max_entries(bpf->maps.stack_slots, PROFILE_STACK_SLOTS);
 	bpf_map__set_max_entries(bpf->maps.profile_times, MAX_PROFILE_TIMES);

@@ -117,15 +117,15 @@ int evidence_add(struct evidence *evidence, const void *record, size_t size_byte
 	return kind == RECORD_SPAN ? add_span(evidence, record, size_bytes) : -EINVAL;
 }
 
-uint64_t evidence_unknown_stacks(const struct evidence *evidence)
+uint64_t evidence_stacks(const struct evidence *evidence, enum probekit_stack_end end)
 {
-	return evidence->traces.unknown;
+	return evidence->traces.ended[end];
 }
 
 /* ---- what they show ---- */
 
 /* Stacks that cannot be followed to their end by longer copies are few. */
-#define CUT_SHORT_SHARE 0.05
+#define CUT_SHORT_SHARE 0.005
 
 bool evidence_wants_longer_copies(struct evidence *evidence)
 {

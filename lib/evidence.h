@@ -22,8 +22,8 @@ void evidence_free(struct evidence *evidence);
 int evidence_add(struct evidence *evidence, const void *record, size_t size_bytes)
 	__attribute__((warn_unused_result));
 
-/* Stacks that could not be had: of processes that had gone by, or that led to no code. */
-uint64_t evidence_unknown_stacks(const struct evidence *evidence);
+/* How many of the stacks that came end so. */
+uint64_t evidence_stacks(const struct evidence *evidence, enum probekit_stack_end end);
 
 /* Since the last call: did so many stacks go on above their copy that copies should be longer? */
 bool evidence_wants_longer_copies(struct evidence *evidence);

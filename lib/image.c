@@ -245,7 +245,7 @@ int images_unwind(struct images *images, pid_t pid, uint64_t at_ns,
 		return -ESRCH;
 	unwind_copied(image->unwinder, registers, stack, trace);
 	newer = image;
-	if (trace->end == UNWIND_LOST || trace->end == UNWIND_NO_CFI)
+	if (trace->end == PROBEKIT_STACK_LOST || trace->end == PROBEKIT_STACK_NO_CFI)
 		result = refresh(images, at_ns, image->program, REREAD_NS, &newer);
 	if (result)
 		return result;

@@ -29,8 +29,11 @@ void json_thread(struct json_text *json, const char *key, const struct probekit_
 /* The same with its stack. */
 void json_thread_at(struct json_text *json, const char *key, const struct probekit_thread *thread,
 		    const struct probekit_stack *stack);
-/* Members KEY, KEY_share and KEY_is_complete. */
+/* Members KEY, KEY_share, KEY_is_complete and KEY_end. */
 void json_stack(struct json_text *json, const char *key, const struct probekit_stack *stack);
+/* Member stacks. */
+void json_stack_ends(struct json_text *json, bool is_known,
+		     const uint64_t counts[static PROBEKIT_STACK_END_COUNT]);
 /* Members file, peer, mapping and cgroup, of which a class has one, and direction. */
 void json_object_of(struct json_text *json, enum probekit_class time_class, const char *object,
 		    const char *direction);
@@ -53,6 +56,9 @@ int json_read_thread(struct json_reader *r, const json_t *object, const char *ke
 		     struct probekit_thread *thread, struct probekit_stack *stack);
 int json_read_stack(struct json_reader *r, const json_t *object, const char *key,
 		    struct probekit_stack *stack);
+/* `is_known` is false where it is null or missing. */
+int json_read_stack_ends(struct json_reader *r, const json_t *object, bool *is_known,
+			 uint64_t counts[static PROBEKIT_STACK_END_COUNT]);
 int json_read_object_of(const struct json_reader *r, const json_t *object,
 			enum probekit_class time_class, const char **name, const char **direction);
 /* Calls `read` for each element of the list, whose place is entered. */

@@ -188,11 +188,23 @@ static int read_frame(struct json_reader *r, const json_t *object, size_t i, voi
 	return result ? result : read_address(r, object, "module_offset", &frame->module_offset);
 }
 
+/* One that a newer version may know is none that is known here. */
+static enum probekit_stack_end read_end(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	for (int i = 0; text && i < PROBEKIT_STACK_END_COUNT; i++)
+		if (strcmp(text, probekit_stack_end_name((enum probekit_stack_end)i)) == 0)
+			return (enum probekit_stack_end)i;
+	return PROBEKIT_STACK_NONE;
+}
+
 int json_read_stack(struct json_reader *r, const json_t *object, const char *key,
 		    struct probekit_stack *stack)
 {
 	char share[64];
 	char is_complete[64];
+	char end[64];
 	const struct json_field fields[] = {
 		{share, offsetof(struct probekit_stack, share), FIELD_SHARE, false},
 		{is_complete, offsetof(struct probekit_stack, is_complete), FIELD_BOOL, false},
@@ -205,8 +217,33 @@ int json_read_stack(struct json_reader *r, const json_t *object, const char *key
 		return result;
 	snprintf(share, sizeof(share), "%s_share", key);
 	snprintf(is_complete, sizeof(is_complete), "%s_is_complete", key);
+	snprintf(end, sizeof(end), "%s_end", key);
+	stack->end = read_end(object, end);
 	result = json_read_each(r, object, key, read_frame, stack->frames);
 	return result ? result : JSON_READ_FIELDS(r, object, fields, stack);
+}
+
+int json_read_stack_ends(struct json_reader *r, const json_t *object, bool *is_known,
+			 uint64_t counts[static PROBEKIT_STACK_END_COUNT])
+{
+	const json_t *inner = json_object_get(object, "stacks");
+	size_t outside;
+	int result = 0;
+
+	*is_known = !is_null(inner);
+	if (!*is_known)
+		return 0;
+	if (!json_is_object(inner))
+		return json_malformed(r, "stacks", "is not an object");
+	outside = json_enter(r, "stacks", -1);
+	for (int i = 0; i < PROBEKIT_STACK_END_COUNT && !result; i++) {
+		const struct json_field field = {
+			probekit_stack_end_name((enum probekit_stack_end)i), 0, FIELD_U64, false};
+
+		result = json_read_fields(r, inner, &field, 1, &counts[i]);
+	}
+	json_leave(r, outside);
+	return result;
 }
 
 int json_read_thread_ids(const struct json_reader *r, const json_t *object,

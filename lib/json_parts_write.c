@@ -98,6 +98,22 @@ void json_stack(struct json_text *json, const char *key, const struct probekit_s
 		json_text_bool(json, name, stack->is_complete);
 	else
 		json_text_null(json, name);
+	snprintf(name, sizeof(name), "%s_end", key);
+	json_text_string(json, name, stack->end ? probekit_stack_end_name(stack->end) : NULL);
+}
+
+void json_stack_ends(struct json_text *json, bool is_known,
+		     const uint64_t counts[static PROBEKIT_STACK_END_COUNT])
+{
+	if (!is_known) {
+		json_text_null(json, "stacks");
+		return;
+	}
+	json_text_open_inline(json, "stacks", '{');
+	for (int i = 0; i < PROBEKIT_STACK_END_COUNT; i++)
+		json_text_unsigned(json, probekit_stack_end_name((enum probekit_stack_end)i),
+				   counts[i]);
+	json_text_close(json, '}');
 }
 
 static void id_or_null(struct json_text *json, const char *key, pid_t id)

@@ -74,7 +74,7 @@ static int compare_shown(const struct trace *a, const struct trace *b)
 		if (order)
 			return order;
 	}
-	return (int)a->is_complete - (int)b->is_complete;
+	return (int)a->end - (int)b->end;
 }
 
 static int by_shown(const void *left, const void *right)

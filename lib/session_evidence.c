@@ -53,8 +53,6 @@ static int look(struct probekit_session *session)
 	int result = session_find_names(session);
 
 	session_follow_users(session);
-	if (evidence_wants_longer_copies(session->evidence))
-		engine_lengthen_copies(session->engine);
 	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)
 		if (session->options.slow_over_ns)
 			engine_set_slow(session->engine, ENGINE_PROBE(i),
@@ -75,6 +73,8 @@ int session_poll_evidence(struct probekit_session *session)
 	} while (result > 0 && session->state == SESSION_STOPPED);
 	if (result > 0)
 		result = 0;
+	if (evidence_wants_longer_copies(session->evidence))
+		engine_lengthen_copies(session->engine);
 	if (!result && session_now_ns() - session->last_look_ns >= LOOK_INTERVAL_NS)
 		result = look(session);
 	return result;

@@ -265,7 +265,9 @@ static int fill_info(struct probekit_session *session, struct probekit_profile *
 	info->has_oncpu = session->options.profiling_oncpu && sampler_period_ns();
 	info->samples_dropped = counters.samples_dropped;
 	info->samples_skipped = counters.samples_skipped;
-	info->unknown_stacks = evidence_unknown_stacks(session->evidence);
+	for (int i = 0; i < PROBEKIT_STACK_END_COUNT; i++)
+		info->stacks[i] = evidence_stacks(session->evidence, (enum probekit_stack_end)i);
+	info->unknown_stacks = info->stacks[PROBEKIT_STACK_NONE];
 	info->threads_missed = counters.state_unavailable;
 	info->switches_missed = counters.sched_repaired;
 	return info->target ? 0 : -ENOMEM;

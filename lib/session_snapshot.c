@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "breakdown.h"
+#include "evidence.h"
 #include "histogram.h"
 #include "session.h"
 #include "snapshot.h"
@@ -299,6 +300,9 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->attach = copy(session->attachment.use_multi ? "uprobe_multi" : "perf_event");
 	info->site = copy(point_name(session->calibration.point));
 	info->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	info->has_stacks = session->evidence != NULL;
+	for (int i = 0; info->has_stacks && i < PROBEKIT_STACK_END_COUNT; i++)
+		info->stacks[i] = evidence_stacks(session->evidence, (enum probekit_stack_end)i);
 	return info->target && info->tool_version && info->kernel && info->attach && info->site
 		       ? 0
 		       : -ENOMEM;
@@ -448,6 +452,8 @@ static int copy_rows(const struct probekit_snapshot *from, struct probekit_snaps
 	struct probekit_snapshot *copied = snapshot_new(from->size);
 	int result = copied ? 0 : -ENOMEM;
 
+	if (copied)
+		memcpy(copied->info.stacks, from->info.stacks, sizeof(from->info.stacks));
 	for (size_t i = 0; !result && i < from->size; i++)
 		result = copy_row(&from->probes[i], &copied->probes[i]);
 	if (result) {
@@ -484,6 +490,8 @@ int probekit_session_interval(struct probekit_session *session, struct probekit_
 		probekit_snapshot_free(delta);
 		return result;
 	}
+	for (int i = 0; session->previous && i < PROBEKIT_STACK_END_COUNT; i++)
+		delta->info.stacks[i] -= session->previous->info.stacks[i];
 	delta->info.started_unix_ns += (int64_t)(session->interval_start_ns - session->started_ns);
 	delta->info.duration_ns = now - session->interval_start_ns;
 	session->interval_start_ns = now;

@@ -251,6 +251,14 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	return 0;
 }
 
+static int drop_record(const void *record, size_t size_bytes, void *arg)
+{
+	(void)record;
+	(void)size_bytes;
+	(void)arg;
+	return 0;
+}
+
 static int note_start(struct probekit_session *session, struct probekit_error *err)
 {
 	struct timespec wall;
@@ -264,6 +272,9 @@ static int note_start(struct probekit_session *session, struct probekit_error *e
 	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	session->started_ns = session_now_ns();
 	session->interval_start_ns = session->started_ns;
+	/* of our own calibration, and of trials of functions */
+	if (session->evidence && engine_poll_samples(session->engine, drop_record, NULL) < 0)
+		return error_no_memory(err);
 	engine_record(session->engine, session->started_ns);
 	session_log(session, PROBEKIT_LOG_INFO,
 		    "measuring: %u probes at %u sites, attached with %s at %s",

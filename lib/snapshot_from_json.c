@@ -318,6 +318,8 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 		ret = read_pids(r, json_object_get(root, "target"), info);
 	if (!ret)
 		ret = json_read_instant(r, root, "started", &info->started_unix_ns);
+	if (!ret)
+		ret = json_read_stack_ends(r, root, &info->has_stacks, info->stacks);
 	return ret;
 }
 

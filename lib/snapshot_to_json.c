@@ -262,6 +262,7 @@ int probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool com
 			add_lost(&sum, &snapshot->probes[i].lost);
 	}
 	json_text_close(&json, ']');
+	json_stack_ends(&json, snapshot->info.has_stacks, snapshot->info.stacks);
 	empty_list(&json, "locks");
 	empty_list(&json, "runs");
 	lost(&json, &sum);

@@ -1,10 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns copying and freeing the stacks of snapshots. */
+/* Owns copying and freeing the stacks of snapshots, and the names of their ends. */
 #include "stack.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const end_names[PROBEKIT_STACK_END_COUNT] = {
+	[PROBEKIT_STACK_NONE] = "none",
+	[PROBEKIT_STACK_COMPLETE] = "complete",
+	[PROBEKIT_STACK_COPY_SHORT] = "copy_short",
+	[PROBEKIT_STACK_UNREADABLE] = "unreadable",
+	[PROBEKIT_STACK_NO_CFI] = "no_unwind_info",
+	[PROBEKIT_STACK_GENERATED] = "generated_code",
+	[PROBEKIT_STACK_SWITCHED] = "other_stack",
+	[PROBEKIT_STACK_LOST] = "lost",
+	[PROBEKIT_STACK_TOO_DEEP] = "too_deep",
+	[PROBEKIT_STACK_TOO_SLOW] = "too_slow",
+	[PROBEKIT_STACK_FAILED] = "failed",
+};
+
+const char *probekit_stack_end_name(enum probekit_stack_end end)
+{
+	return (unsigned int)end < PROBEKIT_STACK_END_COUNT ? end_names[end] : NULL;
+}
 
 static bool copy_text(const char **to, const char *from)
 {

@@ -31,7 +31,7 @@ static int compare(const void *left, const void *right)
 		if (a->steps[i].is_return != b->steps[i].is_return)
 			return a->steps[i].is_return - b->steps[i].is_return;
 	}
-	return a->is_complete - b->is_complete;
+	return (int)a->end - (int)b->end;
 }
 
 static void trace_free(void *arg)
@@ -88,6 +88,13 @@ static void take_registers(const struct stack_record *record, struct unwind_regi
 		unwind_registers_set(registers, i, record->registers[i]);
 }
 
+/* The kernel copies what it has been told to, to the end of the stack, or of the page before one that is not
+ * there. */
+static bool is_torn(uint64_t address, size_t size_bytes)
+{
+	return (address + size_bytes) % SAMPLE_PAGE_BYTES == 0 && size_bytes % SAMPLE_PAGE_BYTES;
+}
+
 int traces_add_user(struct traces *traces, const struct stack_record *record, const void *bytes,
 		    struct trace **out)
 {
@@ -95,6 +102,7 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 	struct unwind_stack stack = {
 		.bytes = bytes,
 		.size_bytes = record->size_bytes,
+		.holes = record->holes,
 		.returns = record->returns,
 		.return_count = record->return_count,
 		.trampoline = record->trampoline,
@@ -106,12 +114,13 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 
 	*out = NULL;
 	take_registers(record, &registers);
-	stack.address = registers.values[UNWIND_STACK_POINTER];
+	stack.address = registers.values[UNWIND_STACK_POINTER] - SAMPLE_POPPED_BYTES;
+	stack.is_torn = is_torn(stack.address, stack.size_bytes);
 	unwind_leave_trampoline(&registers, &stack);
 	result = images_unwind(&traces->images, (pid_t)record->pid, record->at_ns, &registers,
 			       &stack, &found, &image);
 	if (result) {
-		traces->unknown += result == -ESRCH;
+		traces->ended[PROBEKIT_STACK_NONE] += result == -ESRCH;
 		return result == -ESRCH ? 0 : result;
 	}
 	trace = trace_new(found.size);
@@ -119,9 +128,10 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 		return -ENOMEM;
 	trace->image_id = image->id;
 	trace->image = image;
-	trace->is_complete = found.end == UNWIND_COMPLETE;
+	trace->end = found.end;
+	traces->ended[found.end]++;
 	traces->unwound++;
-	traces->cut_short += found.end == UNWIND_COPY_SHORT;
+	traces->cut_short += found.end == PROBEKIT_STACK_COPY_SHORT;
 	for (size_t i = 0; i < found.size; i++)
 		trace->steps[i] = (struct trace_step){found.addresses[i], found.is_return[i]};
 	return add(traces, trace, out);
@@ -137,7 +147,8 @@ int traces_add_kernel(struct traces *traces, const struct stack_record *record, 
 	trace = trace_new(record->kernel_count);
 	if (!trace)
 		return -ENOMEM;
-	trace->is_complete = record->kernel_count < SAMPLE_KERNEL_FRAMES;
+	trace->end = record->kernel_count < SAMPLE_KERNEL_FRAMES ? PROBEKIT_STACK_COMPLETE
+								 : PROBEKIT_STACK_TOO_DEEP;
 	for (size_t i = 0; i < trace->size; i++)
 		trace->steps[i] = (struct trace_step){record->kernel[i], i > 0};
 	return add(traces, trace, out);
@@ -305,7 +316,7 @@ bool trace_is_shown_same(const struct trace *a, const struct trace *b)
 
 	if (a == b)
 		return true;
-	if (b->frame_count - b->hidden != count || a->is_complete != b->is_complete)
+	if (b->frame_count - b->hidden != count || a->end != b->end)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (!stack_view_is_same_place(&a->frames[a->hidden + i], &b->frames[b->hidden + i]))
@@ -324,7 +335,8 @@ int trace_show(const struct trace *trace, double share, struct probekit_stack *s
 {
 	struct probekit_stack borrowed = {
 		.size = trace->frame_count - trace->hidden,
-		.is_complete = trace->is_complete,
+		.is_complete = trace->end == PROBEKIT_STACK_COMPLETE,
+		.end = trace->end,
 		.share = share,
 	};
 	int result;

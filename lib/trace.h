@@ -20,7 +20,7 @@ struct trace_step {
 struct trace {
 	uint64_t image_id; /* 0: of the kernel */
 	uint32_t users;
-	bool is_complete;
+	enum probekit_stack_end end;
 	bool is_resolved;
 	struct image *image; /* until it is resolved */
 	/* once it is resolved */
@@ -38,9 +38,9 @@ struct traces {
 	struct kallsyms *kallsyms;
 	bool is_kallsyms_tried;
 	void *tree;
-	uint64_t unwound;   /* user stacks */
-	uint64_t cut_short; /* of them, those that went on above the copy */
-	uint64_t unknown;   /* user stacks of processes that had gone, or that led to no code */
+	uint64_t unwound;			  /* user stacks */
+	uint64_t cut_short;			  /* of them, those that went on above the copy */
+	uint64_t ended[PROBEKIT_STACK_END_COUNT]; /* user stacks, by how */
 };
 
 int traces_init(struct traces *traces) __attribute__((warn_unused_result));

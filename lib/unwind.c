@@ -9,9 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "call_stub.h"
+
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
 #define RETURN_ADDRESS 16
+#define IP_REGISTER 16
 #define FRAME_BYTES_MIN 8 /* the return address */
 #else
 #define MACHINE EM_AARCH64
@@ -28,9 +31,11 @@ struct walk {
 	uint64_t started_ns;
 	uint64_t sp;
 	uint64_t last_read;
-	bool is_ended; /* trace->end says why */
+	bool is_in_stub; /* the first frame was left without CFI */
+	bool is_ended;	 /* trace->end says why */
 	/* while the last frame was unwound */
 	bool is_above_copy;
+	bool is_in_hole;
 	bool is_unreadable;
 	bool has_no_frame_pointer;
 };
@@ -90,19 +95,27 @@ static bool report_module(Dwfl *dwfl, struct address_space *space, uint64_t pc)
 	return true;
 }
 
-/* Does the frame's own CFI say that nobody called it? */
-static bool is_first_function(Dwfl *dwfl, uint64_t pc)
+/* NULL: there is none. */
+static Dwarf_Frame *frame_at(Dwfl *dwfl, uint64_t pc)
 {
 	Dwfl_Module *dwfl_module = dwfl_addrmodule(dwfl, pc);
 	Dwarf_Addr bias;
 	Dwarf_CFI *cfi = dwfl_module ? dwfl_module_eh_cfi(dwfl_module, &bias) : NULL;
-	Dwarf_Op memory[3];
 	Dwarf_Frame *frame;
+
+	return cfi && dwarf_cfi_addrframe(cfi, pc - bias, &frame) == 0 ? frame : NULL;
+}
+
+/* Does the frame's own CFI say that nobody called it? */
+static bool is_first_function(Dwfl *dwfl, uint64_t pc)
+{
+	Dwarf_Frame *frame = frame_at(dwfl, pc);
+	Dwarf_Op memory[3];
 	Dwarf_Op *operations;
 	size_t count;
 	bool is_undefined;
 
-	if (!cfi || dwarf_cfi_addrframe(cfi, pc - bias, &frame))
+	if (!frame)
 		return false;
 	is_undefined =
 		dwarf_frame_register(frame, RETURN_ADDRESS, memory, &operations, &count) == 0 &&
@@ -135,6 +148,10 @@ static bool set_registers(Dwfl_Thread *thread, void *arg)
 		if (registers->known & (1u << i))
 			dwfl_thread_state_registers(thread, i, 1, &value);
 	}
+	/* in CFI of linkage tables it is a register like any other */
+#ifdef IP_REGISTER
+	dwfl_thread_state_registers(thread, IP_REGISTER, 1, &(Dwarf_Word){registers->ip});
+#endif
 	dwfl_thread_state_register_pc(thread, registers->ip);
 	return true;
 }
@@ -159,6 +176,13 @@ static uint64_t original(const struct unwind_stack *stack, uint64_t address, uin
 	return word;
 }
 
+static bool is_in_hole(const struct unwind_stack *stack, uint64_t address)
+{
+	uint64_t page = address / SAMPLE_PAGE_BYTES - stack->address / SAMPLE_PAGE_BYTES;
+
+	return page < 32 && stack->holes >> page & 1;
+}
+
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *value, void *arg)
 {
 	struct walk *walk = ((struct unwinder *)arg)->walk;
@@ -170,6 +194,10 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *value, void 
 	(void)dwfl;
 	if (address >= stack->address && stack->size_bytes >= sizeof(word) &&
 	    offset <= stack->size_bytes - sizeof(word)) {
+		walk->is_in_hole =
+			is_in_hole(stack, address) || is_in_hole(stack, address + sizeof(word) - 1);
+		if (walk->is_in_hole)
+			return false;
 		memcpy(&word, (const char *)stack->bytes + offset, sizeof(word));
 		*value = walk->last_read = original(stack, address, word);
 		return true;
@@ -196,24 +224,35 @@ static const Dwfl_Thread_Callbacks thread_callbacks = {
 
 /* ---- frames ---- */
 
-static int end_walk(struct walk *walk, enum unwind_end end)
+static int end_walk(struct walk *walk, enum probekit_stack_end end)
 {
 	walk->trace->end = end;
 	walk->is_ended = true;
 	return DWARF_CB_ABORT;
 }
 
+/* In memory that a thread may have for a stack, and other than this one's? */
+static bool is_on_other_stack(const struct walk *walk, uint64_t sp)
+{
+	const struct proc_map *here = address_space_locate(walk->space, walk->stack->address).map;
+	const struct proc_map *there = address_space_locate(walk->space, sp).map;
+
+	return there && there != here && there->is_writable;
+}
+
 /* A frame is no deeper than the one it was called from. Signal handlers may run on a stack of their
  * own: what they interrupted is not in the copy then. */
 static bool is_in_order(struct walk *walk, Dwfl_Frame *frame)
 {
+	bool is_above_last;
 	Dwarf_Word sp;
 
 	if (dwfl_frame_reg(frame, UNWIND_STACK_POINTER, &sp))
 		return true;
-	if (walk->trace->size && sp < walk->sp + FRAME_BYTES_MIN)
-		return false;
+	is_above_last = !walk->trace->size || sp >= walk->sp + FRAME_BYTES_MIN;
 	walk->sp = sp;
+	if (!is_above_last || !walk->trace->size) /* the first is where the thread stands */
+		return is_above_last;
 	return sp >= walk->stack->address &&
 	       (sp <= walk->stack->address + walk->stack->size_bytes || is_above(walk, sp));
 }
@@ -228,55 +267,89 @@ static int on_frame(Dwfl_Frame *frame, void *arg)
 	bool is_activation;
 
 	if (!dwfl_frame_pc(frame, &pc, NULL))
-		return end_walk(walk, UNWIND_FAILED);
+		return end_walk(walk, PROBEKIT_STACK_FAILED);
 	if (trace->size == UNWIND_FRAMES_MAX)
-		return end_walk(walk, UNWIND_TOO_DEEP);
+		return end_walk(walk, PROBEKIT_STACK_TOO_DEEP);
 	if (now_ns() - walk->started_ns > UNWIND_TIME_NS_MAX)
-		return end_walk(walk, UNWIND_TOO_SLOW);
+		return end_walk(walk, PROBEKIT_STACK_TOO_SLOW);
 	if (!is_in_order(walk, frame))
-		return end_walk(walk, UNWIND_LOST);
+		return end_walk(walk, is_on_other_stack(walk, walk->sp) ? PROBEKIT_STACK_SWITCHED
+									: PROBEKIT_STACK_LOST);
 	if (!report_module(unwinder->dwfl, walk->space, trace->size ? pc - 1 : pc) &&
 	    trace->size > 0)
-		return end_walk(walk, UNWIND_LOST);
+		return end_walk(walk, PROBEKIT_STACK_LOST);
 	walk->is_above_copy = false;
+	walk->is_in_hole = false;
 	walk->is_unreadable = false;
 	walk->has_no_frame_pointer =
 		dwfl_frame_reg(frame, UNWIND_FRAME_POINTER, &frame_pointer) == 0 && !frame_pointer;
 	/* this unwinds the frame */
 	if (!dwfl_frame_pc(frame, &pc, &is_activation))
-		return end_walk(walk, UNWIND_FAILED);
-	trace->is_return[trace->size] = !is_activation;
+		return end_walk(walk, PROBEKIT_STACK_FAILED);
+	trace->is_return[trace->size] = !is_activation || (walk->is_in_stub && trace->size == 1);
 	trace->addresses[trace->size++] = pc;
 	return DWARF_CB_OK;
 }
 
+/* Where nothing tells how to go on from `pc`. */
+static enum probekit_stack_end without_cfi(const struct walk *walk, uint64_t pc)
+{
+	return address_space_locate(walk->space, pc).module ? PROBEKIT_STACK_NO_CFI
+							    : PROBEKIT_STACK_GENERATED;
+}
+
 /* Why libdwfl found no further frame. */
-static enum unwind_end reason(const struct unwinder *unwinder, int result)
+static enum probekit_stack_end reason(const struct unwinder *unwinder, int result)
 {
 	const struct walk *walk = unwinder->walk;
 	size_t last = walk->trace->size - 1;
+	uint64_t pc;
 
 	if (!walk->trace->size)
-		return UNWIND_FAILED;
-	if (is_first_function(unwinder->dwfl,
-			      walk->trace->addresses[last] - walk->trace->is_return[last]))
-		return UNWIND_COMPLETE;
+		return PROBEKIT_STACK_FAILED;
+	pc = walk->trace->addresses[last] - walk->trace->is_return[last];
+	if (is_first_function(unwinder->dwfl, pc))
+		return PROBEKIT_STACK_COMPLETE;
+	if (walk->is_in_hole)
+		return PROBEKIT_STACK_UNREADABLE;
 	if (walk->is_above_copy)
-		return UNWIND_COPY_SHORT;
+		return walk->stack->is_torn ? PROBEKIT_STACK_UNREADABLE : PROBEKIT_STACK_COPY_SHORT;
 	if (walk->is_unreadable)
-		return result < 0 ? UNWIND_NO_CFI : UNWIND_LOST;
+		return result < 0 ? without_cfi(walk, pc) : PROBEKIT_STACK_LOST;
 	/* by the ABI the first function may also have a return address, or a frame pointer, of 0 */
 	if (result < 0)
-		return walk->has_no_frame_pointer ? UNWIND_COMPLETE : UNWIND_NO_CFI;
-	return walk->last_read ? UNWIND_LOST : UNWIND_COMPLETE;
+		return walk->has_no_frame_pointer ? PROBEKIT_STACK_COMPLETE : without_cfi(walk, pc);
+	return walk->last_read ? PROBEKIT_STACK_LOST : PROBEKIT_STACK_COMPLETE;
+}
+
+static void leave_stub(struct unwinder *unwinder, struct unwind_registers *registers)
+{
+	struct walk *walk = unwinder->walk;
+	uint64_t sp = registers->values[UNWIND_STACK_POINTER];
+	Dwarf_Word caller;
+	Dwarf_Frame *frame;
+
+	if (!report_module(unwinder->dwfl, walk->space, registers->ip))
+		return;
+	frame = frame_at(unwinder->dwfl, registers->ip);
+	free(frame);
+	if (frame || !read_memory(unwinder->dwfl, sp, &caller, unwinder) ||
+	    !call_stub_is_called_from(walk->space, registers->ip, caller))
+		return;
+	walk->is_in_stub = true;
+	walk->trace->is_return[0] = false;
+	walk->trace->addresses[walk->trace->size++] = registers->ip;
+	registers->ip = caller;
+	registers->values[UNWIND_STACK_POINTER] = sp + FRAME_BYTES_MIN;
 }
 
 void unwind_copied(struct unwinder *unwinder, const struct unwind_registers *registers,
 		   const struct unwind_stack *stack, struct unwind_trace *trace)
 {
+	struct unwind_registers first = *registers;
 	struct walk walk = {
 		.space = unwinder->space,
-		.registers = registers,
+		.registers = &first,
 		.stack = stack,
 		.trace = trace,
 		.started_ns = now_ns(),
@@ -286,6 +359,7 @@ void unwind_copied(struct unwinder *unwinder, const struct unwind_registers *reg
 
 	trace->size = 0;
 	unwinder->walk = &walk;
+	leave_stub(unwinder, &first);
 	result = dwfl_getthread_frames(unwinder->dwfl, unwinder->space->pid, on_frame, unwinder);
 	if (!walk.is_ended)
 		trace->end = reason(unwinder, result);
@@ -364,19 +438,4 @@ void unwinder_free(struct unwinder *unwinder)
 		dwfl_end(unwinder->dwfl);
 	elf_end(unwinder->machine);
 	free(unwinder);
-}
-
-const char *unwind_end_text(enum unwind_end end)
-{
-	static const char *const texts[] = {
-		[UNWIND_COMPLETE] = "complete",
-		[UNWIND_COPY_SHORT] = "copy too short",
-		[UNWIND_NO_CFI] = "no unwind information",
-		[UNWIND_LOST] = "lost",
-		[UNWIND_TOO_DEEP] = "too deep",
-		[UNWIND_TOO_SLOW] = "took too long",
-		[UNWIND_FAILED] = "failed",
-	};
-
-	return texts[end];
 }

@@ -6,6 +6,8 @@
  * are walked later by the call frame information of the files that its process runs, which the
  * thread need not outlive. Where code has none, its frame pointer is followed.
  */
+#include <probekit/probekit.h>
+
 #include "../bpf/shared.h"
 #include "address_space.h"
 
@@ -35,26 +37,18 @@ static inline void unwind_registers_set(struct unwind_registers *registers, unsi
 }
 
 struct unwind_stack {
-	uint64_t address; /* of the first byte: the stack pointer, or below it */
+	uint64_t address; /* of the first byte: at the stack pointer, or below it */
 	const void *bytes;
 	size_t size_bytes;
+	uint32_t holes; /* a bit for each page of it that could not be read, from the lowest on */
+	bool is_torn;	/* what lies above could not be read either */
 	/* What uprobes have replaced in it, by the address of their trampoline; 0: nothing. Untrusted. */
 	const struct replaced_return *returns; /* innermost first */
 	size_t return_count;
 	uint64_t trampoline;
 };
 
-enum unwind_end {
-	UNWIND_COMPLETE,   /* the thread's first function */
-	UNWIND_COPY_SHORT, /* further frames lie above the copy */
-	UNWIND_NO_CFI,	   /* code that cannot be unwound: no CFI, no frame pointer */
-	UNWIND_LOST,	 /* led to what is no code, to another stack, or needs what is not known */
-	UNWIND_TOO_DEEP, /* UNWIND_FRAMES_MAX frames */
-	UNWIND_TOO_SLOW, /* UNWIND_TIME_NS_MAX */
-	UNWIND_FAILED,	 /* libdw or memory */
-};
-
-#define UNWIND_FRAMES_MAX 128
+#define UNWIND_FRAMES_MAX 512
 #define UNWIND_TIME_NS_MAX 200000000
 
 struct unwind_trace {
@@ -63,7 +57,7 @@ struct unwind_trace {
 	 * signal interrupted, stood. */
 	bool is_return[UNWIND_FRAMES_MAX];
 	size_t size;
-	enum unwind_end end;
+	enum probekit_stack_end end;
 };
 
 struct unwinder;
@@ -82,8 +76,5 @@ void unwind_leave_trampoline(struct unwind_registers *registers, const struct un
  * in any case; `trace->end` says why there is no more. */
 void unwind_copied(struct unwinder *unwinder, const struct unwind_registers *registers,
 		   const struct unwind_stack *stack, struct unwind_trace *trace);
-
-/* "complete", "copy too short" ... */
-const char *unwind_end_text(enum unwind_end end);
 
 #endif

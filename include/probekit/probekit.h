@@ -166,11 +166,31 @@ struct probekit_frame {
 	bool is_inlined;
 };
 
+/* Where the callers of a stack end. */
+enum probekit_stack_end {
+	PROBEKIT_STACK_NONE,	   /* no frame: the process had gone, or stood at what is no code */
+	PROBEKIT_STACK_COMPLETE,   /* at the thread's first function */
+	PROBEKIT_STACK_COPY_SHORT, /* above the part of the stack that was copied */
+	PROBEKIT_STACK_UNREADABLE, /* in memory that could not be copied: swapped out, say */
+	PROBEKIT_STACK_NO_CFI, /* at code of a file without unwind information or frame pointer */
+	PROBEKIT_STACK_GENERATED, /* at such code of no file, as run-time compilers make */
+	PROBEKIT_STACK_SWITCHED, /* on another stack: of what a signal's handler interrupted, say */
+	PROBEKIT_STACK_LOST,	 /* at what is no code, or needs what is not known */
+	PROBEKIT_STACK_TOO_DEEP, /* at more frames than are kept */
+	PROBEKIT_STACK_TOO_SLOW, /* at unwind information that takes too long */
+	PROBEKIT_STACK_FAILED,	 /* for want of memory */
+	PROBEKIT_STACK_END_COUNT
+};
+
+/* As the formats have it: "complete", "copy_short" ...; NULL: unknown. */
+PROBEKIT_API const char *probekit_stack_end_name(enum probekit_stack_end end);
+
 /* Innermost first; none: not seen. */
 struct probekit_stack {
 	struct probekit_frame *frames;
 	size_t size;
-	bool is_complete; /* down to the thread's first function */
+	bool is_complete;	     /* down to the thread's first function */
+	enum probekit_stack_end end; /* NONE with frames: it was not told */
 	double share; /* of the samples that had a stack, those that had this one: the most, [0, 1] */
 };
 
@@ -351,6 +371,8 @@ struct probekit_snapshot_info {
 	const char *attach; /* "uprobe_multi" or "perf_event" */
 	const char *site;   /* attach point in our sites: "nop", "nop5", "nop10" */
 	uint32_t cpus;
+	bool has_stacks;
+	uint64_t stacks[PROBEKIT_STACK_END_COUNT]; /* sampled in user space, by where they end */
 };
 
 struct probekit_snapshot;
@@ -591,8 +613,9 @@ struct probekit_profile_info {
 	uint64_t time_ns[PROBEKIT_CLASS_COUNT]; /* of all threads; with what has no stack */
 	uint64_t samples_dropped;		/* as in struct probekit_lost */
 	uint64_t samples_skipped;
-	uint64_t unknown_stacks;
-	uint64_t threads_missed; /* for want of room: their time is not there */
+	uint64_t unknown_stacks;		   /* stacks[PROBEKIT_STACK_NONE] */
+	uint64_t stacks[PROBEKIT_STACK_END_COUNT]; /* as in struct probekit_snapshot_info */
+	uint64_t threads_missed;		   /* for want of room: their time is not there */
 	uint64_t switches_missed; /* that the kernel did not tell: what they began or ended is not known */
 };
 

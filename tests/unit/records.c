@@ -35,7 +35,8 @@ struct stack_record record_at(uint64_t ip, enum stack_role role, uint64_t weight
 struct stack_record *record_of_victim(const struct victim *victim, enum stack_role role,
 				      uint64_t weight)
 {
-	struct stack_record *record = malloc(sizeof(*record) + victim->stack.size_bytes);
+	size_t size_bytes = SAMPLE_POPPED_BYTES + victim->stack.size_bytes;
+	struct stack_record *record = calloc(1, sizeof(*record) + size_bytes);
 
 	assert_non_null(record);
 	*record = record_at(victim->registers.ip, role, weight);
@@ -43,8 +44,8 @@ struct stack_record *record_of_victim(const struct victim *victim, enum stack_ro
 	record->tid = (uint32_t)victim->tid;
 	for (int i = 0; i < SAMPLE_REGISTERS - 1; i++)
 		record->registers[i] = victim->registers.values[i];
-	record->size_bytes = (uint32_t)victim->stack.size_bytes;
-	memcpy(record->bytes, victim->copy, victim->stack.size_bytes);
+	record->size_bytes = (uint32_t)size_bytes;
+	memcpy(record->bytes + SAMPLE_POPPED_BYTES, victim->copy, victim->stack.size_bytes);
 	return record;
 }
 

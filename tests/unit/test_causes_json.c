@@ -54,6 +54,7 @@ static struct probekit_stack new_stack(double share)
 	assert_int_equal(stack_copy(&made, &(struct probekit_stack){.frames = frames,
 								    .size = COUNT(frames),
 								    .is_complete = true,
+								    .end = PROBEKIT_STACK_COMPLETE,
 								    .share = share}),
 			 0);
 	return made;
@@ -255,6 +256,7 @@ static void assert_same_stack(const struct probekit_stack *a, const struct probe
 {
 	assert_int_equal(a->size, b->size);
 	assert_int_equal(a->is_complete, b->is_complete);
+	assert_int_equal(a->end, b->end);
 	assert_true(a->share == b->share);
 	for (size_t i = 0; i < a->size; i++) {
 		assert_same_text(a->frames[i].function, b->frames[i].function);

@@ -219,7 +219,7 @@ static void a_process_that_has_ended_since_is_still_unwound(void **state)
 	victim_end(&victim);
 	record->role = STACK_WAITER;
 	record_add(evidence, record);
-	assert_int_equal(evidence_unknown_stacks(evidence), 0);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_NONE), 0);
 	cause = cause_of_lock(evidence);
 	expect_functions(&cause.stack, LENGTH(names), names);
 	expect_functions(&cause.waker_stack, LENGTH(names), names);
@@ -242,7 +242,7 @@ static void a_process_that_was_never_seen_is_counted(void **state)
 	record = record_of_victim(&victim, STACK_WAITER, 1);
 	victim_end(&victim);
 	record_add(evidence, record);
-	assert_int_equal(evidence_unknown_stacks(evidence), 1);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_NONE), 1);
 	cause = cause_of_lock(evidence);
 	assert_int_equal(cause.stack.size, 0);
 	assert_null(cause.lock_kind);
@@ -272,7 +272,7 @@ static void an_exec_makes_the_maps_be_read_again(void **state)
 		if (victim.maps.maps[i].is_executable)
 			shell.registers[SAMPLE_REGISTERS - 1] = victim.maps.maps[i].start;
 	record_add(evidence, &shell);
-	assert_int_equal(evidence_unknown_stacks(evidence), 0);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_NONE), 0);
 
 	assert_int_equal(write(victim.input, "\n", 1), 1);
 	assert_non_null(fgets(victim.lines[0], sizeof(victim.lines[0]), victim.output));

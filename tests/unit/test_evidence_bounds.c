@@ -339,10 +339,10 @@ static void maps_are_read_again_for_new_code_but_not_too_often(void **state)
 	record.wait_ns = 100;
 	record.at_ns += 4000000;
 	record_add(evidence, &record);
-	assert_int_equal(evidence_unknown_stacks(evidence), 1);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_NONE), 1);
 	record.at_ns += 1000000;
 	record_add(evidence, &record);
-	assert_int_equal(evidence_unknown_stacks(evidence), 1);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_NONE), 1);
 	cause = cause_of_lock(evidence);
 	assert_string_equal(cause.stack.frames[0].module, "[anon]");
 	assert_true(cause.stack.share == 100. / 101);

@@ -96,6 +96,8 @@ static struct probekit_snapshot *new_example(void)
 		.attach = copy("uprobe_multi"),
 		.site = copy("nop5"),
 		.cpus = 4,
+		.has_stacks = true,
+		.stacks = {[PROBEKIT_STACK_COMPLETE] = 812, [PROBEKIT_STACK_GENERATED] = 3},
 	};
 	samples_init(&s, PROBEKIT_KIND_SPAN, 3);
 	for (int i = 0; i < 10000; i++)
@@ -216,6 +218,8 @@ static void read_restores_every_field(void **state)
 	assert_int_equal(info->floor_ns, 290);
 	assert_string_equal(info->site, "nop5");
 	assert_int_equal(info->cpus, 4);
+	assert_true(info->has_stacks);
+	assert_memory_equal(info->stacks, made->info.stacks, sizeof(info->stacks));
 	assert_int_equal(probekit_snapshot_size(read), 5);
 	for (size_t i = 0; i < 5; i++) {
 		const struct probekit_probe *a = probekit_snapshot_probe(made, i);
@@ -321,6 +325,7 @@ static void what_is_not_known_is_null(void **state)
 	assert_true(json_is_null(at(root, "probes/4/build_id")));
 	assert_int_equal(json_array_size(at(root, "probes/4/modes")), 0);
 	assert_true(json_is_null(at(root, "probes/1/lost")));
+	assert_true(json_is_null(at(tree, "stacks")));
 	assert_true(json_is_null(at(tree, "started")));
 	assert_true(json_is_null(at(tree, "child_status")));
 	assert_true(json_is_null(at(tree, "environment/cpus")));

@@ -70,7 +70,7 @@ static const char *name_of(struct unwound *unwound, size_t i)
 
 static void show(struct unwound *unwound)
 {
-	print_message("ended: %s\n", unwind_end_text(unwound->trace.end));
+	print_message("ended: %s\n", probekit_stack_end_name(unwound->trace.end));
 	for (size_t i = 0; i < unwound->trace.size; i++)
 		print_message("  %zu %#llx %s\n", i,
 			      (unsigned long long)unwound->trace.addresses[i], name_of(unwound, i));
@@ -138,11 +138,12 @@ static void expect_backtrace(struct unwound *unwound)
 	assert_int_equal(at, unwound->trace.size);
 }
 
-static void expect_end(struct unwound *unwound, enum unwind_end end)
+static void expect_end(struct unwound *unwound, enum probekit_stack_end end)
 {
 	if (unwound->trace.end != end)
 		show(unwound);
-	assert_string_equal(unwind_end_text(unwound->trace.end), unwind_end_text(end));
+	assert_string_equal(probekit_stack_end_name(unwound->trace.end),
+			    probekit_stack_end_name(end));
 }
 
 /* libgcc's list has no gaps, so neither may ours: as many frames from leaf() to the end. */
@@ -163,7 +164,7 @@ static void expect_complete(const char *program, const char *scenario, bool has_
 	struct unwound unwound;
 
 	unwind(&unwound, program, scenario, NULL, has_all_registers);
-	expect_end(&unwound, UNWIND_COMPLETE);
+	expect_end(&unwound, PROBEKIT_STACK_COMPLETE);
 	expect_returns(&unwound);
 	expect_backtrace(&unwound);
 	expect_no_gaps(&unwound);
@@ -227,7 +228,7 @@ static void code_without_a_file_is_passed_by_its_frame_pointer(void **state)
 	(void)state;
 	for (size_t i = 0; i < BUILDS; i++) {
 		unwind(&unwound, builds[i], "jit", NULL, true);
-		expect_end(&unwound, UNWIND_COMPLETE);
+		expect_end(&unwound, PROBEKIT_STACK_COMPLETE);
 		expect_returns(&unwound);
 		done(&unwound);
 	}
@@ -239,7 +240,7 @@ static void code_without_unwind_information_is_passed_by_its_frame_pointer(void 
 
 	(void)state;
 	unwind(&unwound, "stacks_chain_nocfi", "mutex", NULL, true);
-	expect_end(&unwound, UNWIND_COMPLETE);
+	expect_end(&unwound, PROBEKIT_STACK_COMPLETE);
 	expect_returns(&unwound);
 	done(&unwound);
 }
@@ -250,7 +251,7 @@ static void another_stack_ends_the_walk(void **state)
 
 	(void)state;
 	unwind(&unwound, "stacks_chain", "other-stack", NULL, true);
-	expect_end(&unwound, UNWIND_LOST);
+	expect_end(&unwound, PROBEKIT_STACK_SWITCHED);
 	assert_string_equal(name_of(&unwound, unwound.trace.size - 2), "handler");
 	done(&unwound);
 }
@@ -262,7 +263,7 @@ static void a_copy_that_is_too_short_is_told_apart(void **state)
 
 	(void)state;
 	unwind(&unwound, "stacks_chain", "deep", "40", true);
-	expect_end(&unwound, UNWIND_COPY_SHORT);
+	expect_end(&unwound, PROBEKIT_STACK_COPY_SHORT);
 	for (size_t i = 0; i < unwound.trace.size; i++)
 		recursions += strcmp(name_of(&unwound, i), "recurse") == 0;
 	assert_in_range(recursions, 13, 16);
@@ -274,10 +275,148 @@ static void deep_recursion_ends_at_the_frames_there_is_room_for(void **state)
 	struct unwound unwound;
 
 	(void)state;
-	unwind_up_to(&unwound, "stacks_chain", "deep", "200", true, 1 << 20);
-	expect_end(&unwound, UNWIND_TOO_DEEP);
+	unwind_up_to(&unwound, "stacks_chain", "deep", "700", true, 3 << 19);
+	expect_end(&unwound, PROBEKIT_STACK_TOO_DEEP);
 	assert_int_equal(unwound.trace.size, UNWIND_FRAMES_MAX);
 	assert_string_equal(name_of(&unwound, UNWIND_FRAMES_MAX - 1), "recurse");
+	done(&unwound);
+}
+
+static void what_leads_to_no_code_is_lost(void **state)
+{
+	struct unwound unwound;
+	struct victim *victim = &unwound.victim;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain_omit", "mutex", NULL, true);
+	for (size_t at = 0; at + 8 <= victim->stack.size_bytes; at += 8) {
+		uint64_t word;
+
+		memcpy(&word, victim->copy + at, sizeof(word));
+		if (word == unwound.trace.addresses[2])
+			memset(victim->copy + at, 0xff, sizeof(word));
+	}
+	unwind_copied(unwound.unwinder, &victim->registers, &victim->stack, &unwound.trace);
+	expect_end(&unwound, PROBEKIT_STACK_LOST);
+	assert_int_equal(unwound.trace.size, 2);
+	done(&unwound);
+}
+
+static void generated_code_without_a_frame_pointer_ends_the_walk(void **state)
+{
+	struct unwound unwound;
+	struct unwind_registers registers;
+	size_t at = 0;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain", "jit", NULL, true);
+	while (at + 1 < unwound.trace.size && strcmp(name_of(&unwound, at), "?") != 0)
+		at++;
+	assert_string_equal(name_of(&unwound, at), "?");
+	registers = unwound.victim.registers;
+	registers.ip = unwound.trace.addresses[at];
+	registers.values[UNWIND_FRAME_POINTER] = 1;
+	unwind_copied(unwound.unwinder, &registers, &unwound.victim.stack, &unwound.trace);
+	expect_end(&unwound, PROBEKIT_STACK_GENERATED);
+	assert_int_equal(unwound.trace.size, 1);
+	done(&unwound);
+}
+
+/* As long as no return address is in it, a page that is missing does no harm. */
+static void pages_that_could_not_be_read_are_missed_only_when_needed(void **state)
+{
+	struct unwound unwound;
+	struct unwind_stack stack;
+	uint32_t pages, harmless = 0;
+	size_t whole;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain_omit", "deep", "8", true);
+	expect_end(&unwound, PROBEKIT_STACK_COMPLETE);
+	whole = unwound.trace.size;
+	stack = unwound.victim.stack;
+	pages = (uint32_t)(((stack.address + stack.size_bytes - 1) >> 12) - (stack.address >> 12) +
+			   1);
+	assert_true(pages >= 5 && pages <= 16);
+	for (uint32_t page = 0; page < pages; page++) {
+		stack.holes = 1u << page;
+		unwind_copied(unwound.unwinder, &unwound.victim.registers, &stack, &unwound.trace);
+		if (unwound.trace.end == PROBEKIT_STACK_COMPLETE)
+			harmless++;
+		else
+			assert_int_equal(unwound.trace.end, PROBEKIT_STACK_UNREADABLE);
+		assert_true(unwound.trace.size <= whole);
+	}
+	/* frames of half a page have one in each */
+	assert_true(harmless < pages - 4);
+	stack.holes = 1u << pages;
+	unwind_copied(unwound.unwinder, &unwound.victim.registers, &stack, &unwound.trace);
+	expect_end(&unwound, PROBEKIT_STACK_COMPLETE);
+	done(&unwound);
+}
+
+static void a_copy_that_ends_where_memory_does_is_told_apart(void **state)
+{
+	struct unwound unwound;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain", "deep", "40", true);
+	unwound.victim.stack.is_torn = true;
+	unwind_copied(unwound.unwinder, &unwound.victim.registers, &unwound.victim.stack,
+		      &unwound.trace);
+	expect_end(&unwound, PROBEKIT_STACK_UNREADABLE);
+	done(&unwound);
+}
+
+/* The return that ends the function: behind the pop of its frame pointer. */
+static uint64_t return_behind(struct unwound *unwound, uint64_t ip)
+{
+	for (uint64_t end = ip + 4096; ip < end; ip++) {
+		struct location location = address_space_locate(&unwound->space, ip);
+		uint64_t word;
+
+		assert_non_null(location.module);
+		assert_true(module_read(location.module, location.address, &word));
+		if ((word & 0xffff) == 0xc35d || (word & 0xffff) == 0xc3c9)
+			return ip + 1;
+	}
+	fail_msg("there is none");
+	return 0;
+}
+
+/* Where a function returns, its unwind information says that they lie below the stack pointer. */
+static void registers_that_a_function_has_popped_are_found(void **state)
+{
+	struct unwind_registers registers = {0};
+	struct unwind_stack stack;
+	struct unwind_trace whole;
+	struct unwound unwound;
+	size_t leaf = 0;
+	size_t slot = 0;
+
+	(void)state;
+	unwind(&unwound, "stacks_chain_fp", "mutex", NULL, true);
+	whole = unwound.trace;
+	while (strcmp(name_of(&unwound, leaf), "leaf") != 0)
+		leaf++;
+	/* leaf() has a list of them, too, further down */
+	for (size_t at = 0; at + 8 <= unwound.victim.stack.size_bytes; at += 8)
+		if (memcmp(unwound.victim.copy + at, &whole.addresses[leaf + 1], 8) == 0)
+			slot = at;
+	registers.ip = return_behind(&unwound, whole.addresses[leaf]);
+	unwind_registers_set(&registers, UNWIND_STACK_POINTER, unwound.victim.stack.address + slot);
+	stack = unwound.victim.stack;
+	for (int has_popped = 1; has_popped >= 0; has_popped--) {
+		size_t from = slot - (has_popped ? 16 : 0);
+
+		stack.address = unwound.victim.stack.address + from;
+		stack.bytes = unwound.victim.copy + from;
+		stack.size_bytes = unwound.victim.stack.size_bytes - from;
+		unwind_copied(unwound.unwinder, &registers, &stack, &unwound.trace);
+		expect_end(&unwound, has_popped ? PROBEKIT_STACK_COMPLETE : PROBEKIT_STACK_LOST);
+		if (has_popped)
+			assert_int_equal(unwound.trace.size, whole.size - leaf);
+	}
 	done(&unwound);
 }
 
@@ -304,7 +443,7 @@ static void every_shorter_copy_gives_the_beginning_of_the_stack(void **state)
 		assert_memory_equal(unwound.trace.addresses, whole.addresses,
 				    unwound.trace.size * sizeof(whole.addresses[0]));
 		if (unwound.trace.size < whole.size)
-			assert_int_equal(unwound.trace.end, UNWIND_COPY_SHORT);
+			assert_int_equal(unwound.trace.end, PROBEKIT_STACK_COPY_SHORT);
 		free(copy);
 	}
 	done(&unwound);
@@ -340,7 +479,7 @@ static void replaced_return_addresses_are_those_told(void **state)
 	replaced.trampoline = trampoline;
 	unwind_copied(unwound.unwinder, &unwound.victim.registers, &replaced, &unwound.trace);
 	assert_int_equal(unwound.trace.size, whole.size);
-	assert_int_equal(unwound.trace.end, UNWIND_COMPLETE);
+	assert_int_equal(unwound.trace.end, PROBEKIT_STACK_COMPLETE);
 	assert_memory_equal(unwound.trace.addresses, whole.addresses,
 			    whole.size * sizeof(whole.addresses[0]));
 	done(&unwound);
@@ -406,6 +545,11 @@ int main(void)
 		cmocka_unit_test(code_without_unwind_information_is_passed_by_its_frame_pointer),
 		cmocka_unit_test(another_stack_ends_the_walk),
 		cmocka_unit_test(a_copy_that_is_too_short_is_told_apart),
+		cmocka_unit_test(what_leads_to_no_code_is_lost),
+		cmocka_unit_test(generated_code_without_a_frame_pointer_ends_the_walk),
+		cmocka_unit_test(pages_that_could_not_be_read_are_missed_only_when_needed),
+		cmocka_unit_test(a_copy_that_ends_where_memory_does_is_told_apart),
+		cmocka_unit_test(registers_that_a_function_has_popped_are_found),
 		cmocka_unit_test(deep_recursion_ends_at_the_frames_there_is_room_for),
 		cmocka_unit_test(every_shorter_copy_gives_the_beginning_of_the_stack),
 		cmocka_unit_test(replaced_return_addresses_are_those_told),
