@@ -214,8 +214,15 @@ void measure_await_row(struct probekit_session *session, const char *name)
 
 void measure_await_processes(struct probekit_session *session, size_t count)
 {
-	if (!await(session, has_processes, &count))
-		fail_msg("it does not come to %zu processes", count);
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+
+	if (await(session, has_processes, &count))
+		return;
+	if (probekit_session_snapshot(session, &snapshot, &err))
+		fail_msg("%s", err.text);
+	fail_msg("it does not come to %zu processes, but to %zu", count,
+		 probekit_snapshot_info(snapshot)->pid_count);
 }
 
 void measure_run(const struct measure *what, struct run *run)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PATIENCE_SECONDS 60
+#define EMULATED 5 /* times slower, and more */
 
 /* ---- where things are ---- */
 
@@ -88,7 +89,7 @@ bool keep_waiting(uint64_t *since, unsigned int seconds)
 	if (*since == 0)
 		*since = now;
 	poll(NULL, 0, 2);
-	return now - *since < seconds * 1000000000ull * test_scale();
+	return now - *since < seconds * 1000000000ull * (test_scale() > 1 ? EMULATED : 1);
 }
 
 /* ---- processes that talk ---- */
@@ -140,7 +141,7 @@ static bool read_more(struct child *child)
 	if (!text)
 		fail_msg("no memory");
 	child->text = text;
-	if (poll(&fd, 1, PATIENCE_SECONDS * 1000 * (int)test_scale()) <= 0)
+	if (poll(&fd, 1, PATIENCE_SECONDS * 1000 * (test_scale() > 1 ? EMULATED : 1)) <= 0)
 		fail_msg("process %d says nothing; so far: %.*s", child->pid, (int)child->size,
 			 text);
 	got = read(child->out, text + child->size, 4096);
