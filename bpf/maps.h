@@ -33,9 +33,11 @@ WEAK const volatile bool follows_children;
 
 /* ---- set while running ---- */
 
-WEAK bool is_recording;	     /* only while all probes are attached */
-WEAK __u64 measure_start_ns; /* since when */
-WEAK __u32 hushed_pid;	     /* what is late is silent in this process; 0: none */
+WEAK bool is_recording;		      /* only while all probes are attached */
+WEAK __u64 measure_start_ns;	      /* since when */
+WEAK __u32 hushed_pid;		      /* what is late is silent in this process; 0: none */
+WEAK const volatile __u32 lose_tasks; /* the same of executions and children */
+WEAK __u64 lost_tasks;
 WEAK __u64 missed_children;  /* that ended before they were known, or found no room */
 WEAK __u64 hits;	     /* of count_hit */
 WEAK bool has_spare_threads; /* some thread's state is in spare_threads */

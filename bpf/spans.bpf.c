@@ -422,6 +422,15 @@ int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
 	return 0;
 }
 
+/* As when the kernel skips a program at a tracepoint. */
+static __always_inline bool is_task_lost(void)
+{
+	if (!lose_tasks || bpf_get_prandom_u32() % lose_tasks)
+		return false;
+	__sync_fetch_and_add(&lost_tasks, 1);
+	return true;
+}
+
 /* A child that borrows its parent's memory would count the parent's threads twice if it was attached to:
  * it is told when it executes a file. */
 SEC("?tp_btf/task_newtask")
@@ -431,7 +440,8 @@ int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
 	__u32 parent = bpf_get_current_pid_tgid() >> 32;
 	__u32 child = task->tgid;
 
-	if (clone_flags & CLONE_THREAD || !bpf_map_lookup_elem(&followed, &parent))
+	if (clone_flags & CLONE_THREAD || !bpf_map_lookup_elem(&followed, &parent) ||
+	    is_task_lost())
 		return 0;
 	if ((int)bpf_map_update_elem(&followed, &child, &state, BPF_ANY))
 		__sync_fetch_and_add(&missed_children, 1);
@@ -480,8 +490,11 @@ static __always_inline bool tell_exec(__u32 pid)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 {
-	struct thread *thread = thread_current(tell_exec(task->tgid));
+	struct thread *thread;
 
+	if (is_task_lost())
+		return 0;
+	thread = thread_current(tell_exec(task->tgid));
 	if (!is_recording)
 		return 0;
 	drop_all(thread);

@@ -87,6 +87,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->follows_children = options->follows_children;
 	bpf->rodata->futex_syscall = SYS_futex;
 	bpf->rodata->lose_switches = options->lose_switches;
+	bpf->rodata->lose_tasks = options->lose_tasks;
 	engine_configure_profile(engine, options);
 	if (!options->has_breakdown)
 		bpf_map__set_max_entries(bpf->maps.stack_slots, 1);

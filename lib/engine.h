@@ -44,6 +44,7 @@ struct engine_options {
 	bool has_fault_address; /* page faults tell it, by a tracepoint */
 	uint64_t slow_over_ns;	/* 0: none */
 	uint32_t lose_switches; /* for tests: one in so many is not seen; 0: none */
+	uint32_t lose_tasks;	/* the same of executions and children */
 	uint32_t key_limit;
 	bool filter_key;
 	int64_t only_key;
@@ -74,8 +75,16 @@ void engine_follow(struct engine *engine, pid_t pid);
 /* A process that is followed by itself was attached to, or is none of ours. */
 void engine_note_known(struct engine *engine, pid_t pid);
 void engine_unfollow(struct engine *engine, pid_t pid);
-/* Children that are followed and not known yet; how many, at most `capacity`. */
-size_t engine_new_children(const struct engine *engine, pid_t *pids, size_t capacity);
+/* Follows a child that the kernel did not tell of. */
+void engine_follow_child(struct engine *engine, pid_t pid, bool borrows);
+/* The same of one that had its parent's memory, and has executed a file. */
+void engine_note_executed(struct engine *engine, pid_t pid);
+bool engine_is_followed(const struct engine *engine, pid_t pid);
+/* Those in a state; how many, at most `capacity`. FOLLOW_NEW: children that are not known yet. */
+size_t engine_followed(const struct engine *engine, enum follow_state state, pid_t *pids,
+		       size_t capacity);
+/* How many executions and children, roughly, the kernel did not tell of. */
+uint64_t engine_missed_tasks(const struct engine *engine);
 /* How many children ended before they were known, or found no room. */
 uint64_t engine_missed_children(const struct engine *engine);
 /* Late sites are silent in this process while they are attached one by one; 0: nowhere. */

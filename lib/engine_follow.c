@@ -35,11 +35,30 @@ void engine_unfollow(struct engine *engine, pid_t pid)
 	bpf_map_delete_elem(followed(engine), &key);
 }
 
-size_t engine_new_children(const struct engine *engine, pid_t *pids, size_t capacity)
+void engine_follow_child(struct engine *engine, pid_t pid, bool borrows)
+{
+	set_state(engine, pid, borrows ? FOLLOW_BORROWING : FOLLOW_NEW, BPF_NOEXIST);
+}
+
+void engine_note_executed(struct engine *engine, pid_t pid)
+{
+	set_state(engine, pid, FOLLOW_NEW, BPF_EXIST);
+}
+
+bool engine_is_followed(const struct engine *engine, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+	uint32_t state;
+
+	return bpf_map_lookup_elem(followed(engine), &key, &state) == 0;
+}
+
+size_t engine_followed(const struct engine *engine, enum follow_state state, pid_t *pids,
+		       size_t capacity)
 {
 	uint32_t *at = NULL;
 	size_t count = 0;
-	uint32_t state;
+	uint32_t found;
 	uint32_t pid;
 
 	/* Where the last one has been deleted meanwhile, the kernel begins anew. */
@@ -47,10 +66,28 @@ size_t engine_new_children(const struct engine *engine, pid_t *pids, size_t capa
 		if (bpf_map_get_next_key(followed(engine), at, &pid))
 			break;
 		at = &pid;
-		if (bpf_map_lookup_elem(followed(engine), &pid, &state) == 0 && state == FOLLOW_NEW)
+		if (bpf_map_lookup_elem(followed(engine), &pid, &found) == 0 && found == state)
 			pids[count++] = (pid_t)pid;
 	}
 	return count;
+}
+
+static uint64_t skipped_runs(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size)
+		       ? 0
+		       : info.recursion_misses;
+}
+
+uint64_t engine_missed_tasks(const struct engine *engine)
+{
+	const struct probekit_bpf *bpf = engine->bpf;
+
+	return skipped_runs(bpf->progs.on_exec) + skipped_runs(bpf->progs.on_child) +
+	       __atomic_load_n(&bpf->bss->lost_tasks, __ATOMIC_RELAXED);
 }
 
 uint64_t engine_missed_children(const struct engine *engine)

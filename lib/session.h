@@ -126,6 +126,7 @@ struct probekit_session {
 	uint64_t stopped_ns; /* 0: not yet */
 	uint64_t last_scan_ns;
 	bool has_follow_events; /* since then */
+	uint64_t missed_tasks;	/* that were looked up */
 	uint64_t last_found_ns; /* when a process was found last */
 	size_t next_look;	/* number of a process */
 	size_t unattached;	/* processes that could not be attached to */
@@ -198,6 +199,8 @@ void session_prepare_following(struct probekit_session *session);
 int session_follow(struct probekit_session *session, struct probekit_error *err);
 /* Logs what was not measured. */
 void session_tell_missed(const struct probekit_session *session);
+/* Looks up what the kernel has not told of executions and children. */
+void session_find_missed(struct probekit_session *session);
 
 /* ---- functions ---- */
 

@@ -245,7 +245,7 @@ static int take_children(struct probekit_session *session, struct probekit_error
 	if (!session->options.follow_children && !session->cgroup)
 		return 0;
 	do {
-		count = engine_new_children(session->engine, pids, NEW_AT_ONCE);
+		count = engine_followed(session->engine, FOLLOW_NEW, pids, NEW_AT_ONCE);
 		for (size_t i = 0; i < count && !result; i++)
 			result = take_child(session, pids[i], err);
 	} while (count == NEW_AT_ONCE && !result);
@@ -371,6 +371,7 @@ int session_follow(struct probekit_session *session, struct probekit_error *err)
 	session->has_follow_events = false;
 	session->last_scan_ns = session_now_ns();
 	forget_ended(session);
+	session_find_missed(session);
 	if (session->cgroup)
 		result = scan_cgroup(session, err);
 	if (!result)

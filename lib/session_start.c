@@ -183,11 +183,17 @@ static int check_perf_sites(const struct probekit_session *session, struct probe
 			  MAX_PERF_SITES);
 }
 
+static uint32_t number_in(const char *variable)
+{
+	const char *text = getenv(variable);
+
+	return text ? (uint32_t)strtoul(text, NULL, 10) : 0;
+}
+
 static int load(struct probekit_session *session, struct probekit_error *err)
 {
 	struct plan *plan = &session->plan;
 	bool may_grow = session_may_grow(session);
-	const char *lose_switches = getenv("PROBEKIT_LOSE_SWITCHES");
 	struct engine_options options = {
 		.key_limit = session->options.max_keys,
 		.filter_key = session->options.key_only,
@@ -196,7 +202,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.has_task_from_pid = session->features.has[FEATURE_TASK_FROM_PID],
 		.has_fault_address = session->features.has[FEATURE_FAULT_ADDRESS],
 		.slow_over_ns = session->options.slow_over_ns,
-		.lose_switches = lose_switches ? (uint32_t)strtoul(lose_switches, NULL, 10) : 0,
+		.lose_switches = number_in("PROBEKIT_LOSE_SWITCHES"),
+		.lose_tasks = number_in("PROBEKIT_LOSE_TASKS"),
 		.profile_scope = (enum profile_scope)session->options.profiling,
 		.profiles_oncpu = session->options.profiling_oncpu,
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),

@@ -110,6 +110,15 @@ static void what_is_spawned_is_measured(void **state)
 	probekit_snapshot_free(snapshot);
 }
 
+static void what_the_kernel_does_not_tell_is_found(void **state)
+{
+	setenv("PROBEKIT_LOSE_TASKS", "1", 1);
+	what_children_execute_is_measured(state);
+	what_is_spawned_is_measured(state);
+	setenv("PROBEKIT_LOSE_TASKS", "2", 1);
+	grandchildren_are_measured(state);
+}
+
 static void only_the_given_file_is_measured_in_children(void **state)
 {
 	uint64_t each = scaled(5000, 100);
@@ -420,7 +429,9 @@ static void check_busy_row(const struct probekit_snapshot *snapshot, const char 
 	assert_int_equal(row->lost.unmatched_end, 0);
 	assert_int_equal(row->lost.abandoned, 0);
 	assert_int_equal(row->lost.depth_overflow, 0);
-	assert_int_equal(row->lost.state_unavailable, 0);
+	/* An emulated processor may stand still for so long that the kernel gives up waiting for a lock. */
+	if (test_scale() == 1)
+		assert_int_equal(row->lost.state_unavailable, 0);
 }
 
 /* Each is attached to while the others are recorded. */
@@ -552,6 +563,13 @@ static int use_any(void **state)
 	return 0;
 }
 
+static int lose_nothing(void **state)
+{
+	(void)state;
+	unsetenv("PROBEKIT_LOSE_TASKS");
+	return 0;
+}
+
 /* An emulated kernel's evidence comes faster than it is read there. */
 static int use_no_breakdown(void **state)
 {
@@ -580,6 +598,7 @@ int main(void)
 		BOTH_WAYS(grandchildren_are_measured),
 		BOTH_WAYS(what_children_execute_is_measured),
 		BOTH_WAYS(what_is_spawned_is_measured),
+		cmocka_unit_test_teardown(what_the_kernel_does_not_tell_is_found, lose_nothing),
 		BOTH_WAYS(only_the_given_file_is_measured_in_children),
 		BOTH_WAYS(without_the_option_children_are_not_measured),
 		BOTH_WAYS(a_commands_children_are_measured),
