@@ -15,6 +15,7 @@
 #include "session.h"
 
 #define BORROWERS_AT_ONCE 256
+#define GENERATIONS_AT_ONCE 64
 
 /* 0: not known. */
 static pid_t parent_of(pid_t pid)
@@ -54,13 +55,15 @@ static void find_executions(struct probekit_session *session)
 		session->watched[i].has_executed = true; /* perhaps */
 }
 
-static void find_children(struct probekit_session *session)
+/* False: none is found. */
+static bool find_children(struct probekit_session *session)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	bool is_found = false;
 
 	if (!proc)
-		return;
+		return false;
 	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(entry->d_name);
 		pid_t parent;
@@ -68,10 +71,13 @@ static void find_children(struct probekit_session *session)
 		if (pid <= 0 || pid == getpid() || engine_is_followed(session->engine, pid))
 			continue;
 		parent = parent_of(pid);
-		if (engine_is_followed(session->engine, parent))
-			engine_follow_child(session->engine, pid, shares_memory(pid, parent));
+		if (!engine_is_followed(session->engine, parent))
+			continue;
+		engine_follow_child(session->engine, pid, shares_memory(pid, parent));
+		is_found = true;
 	}
 	closedir(proc);
+	return is_found;
 }
 
 void session_find_missed(struct probekit_session *session)
@@ -82,6 +88,9 @@ void session_find_missed(struct probekit_session *session)
 		return;
 	session->missed_tasks = missed;
 	find_executions(session);
-	if (session->options.follow_children)
-		find_children(session);
+	if (!session->options.follow_children)
+		return;
+	/* What one has created before it was found is told by nobody, and may have come after the list. */
+	for (int i = 0; i < GENERATIONS_AT_ONCE && find_children(session); i++)
+		;
 }
