@@ -1,44 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Functions on several stacks of one thread: coroutines. */
-#include <pthread.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 
 #include "calls.h"
+#include "calls_two_stacks.h"
 
-#define STACK_BYTES 65536
-
-COUNTER(leaf);
 COUNTER(schedule);
 COUNTER(yields);
 COUNTER(generates);
 COUNTER(dropped);
-
-static NOINLINE uint64_t leaf(uint64_t value)
-{
-	CALL(leaf);
-	touch();
-	DONE(leaf);
-	return value * 3 + 1;
-}
-
-static char *map_stacks(void)
-{
-	char *stacks = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-
-	if (stacks == MAP_FAILED)
-		abort();
-	return stacks;
-}
-
-static void run_thread(void *(*run)(void *), void *arg)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, run, arg) || pthread_join(thread, NULL))
-		abort();
-}
 
 /* ---- coroutines ---- */
 
