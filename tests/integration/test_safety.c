@@ -42,7 +42,8 @@ static double now_s(void)
 static int see_spans(struct probekit_session *session, uint64_t *spans, struct probekit_error *err)
 {
 	int timeout_ms = (int)(200 / support_scaled(100));
-	double end_s = now_s() + SUPPORT_DEADLINE_MS / 1e3;
+	double begin_s = now_s();
+	double end_s = begin_s + SUPPORT_DEADLINE_MS / 1e3;
 	struct probekit_snapshot *snapshot;
 	uint64_t count;
 
@@ -56,6 +57,9 @@ static int see_spans(struct probekit_session *session, uint64_t *spans, struct p
 		count = probekit_snapshot_probe(snapshot, 0)->count;
 		probekit_snapshot_free(snapshot);
 	} while (count < LEAST_SPANS && now_s() < end_s);
+	if (now_s() - begin_s > 1)
+		fprintf(stderr, "%lu spans only after %.1f s\n", (unsigned long)count,
+			now_s() - begin_s);
 	*spans += count;
 	return 0;
 }

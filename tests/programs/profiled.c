@@ -48,13 +48,26 @@ static struct account read_account(void)
 
 static atomic_llong delay_sum;
 
-/* Returns how long the thread was blocked since `begin`. What it was queued before counts too. */
+static long long blocked_ns(const struct account *begin, const struct account *end)
+{
+	return end->wall - begin->wall - (end->cpu - begin->cpu) - (end->delay - begin->delay);
+}
+
+/* Of the calling thread. */
+static long long blocked_since(const struct account *begin)
+{
+	struct account end = read_account();
+
+	return blocked_ns(begin, &end);
+}
+
+/* The same, as the last that is asked of it. What it was queued before counts too. */
 static long long account(const struct account *begin)
 {
 	struct account end = read_account();
 
 	delay_sum += end.delay;
-	return end.wall - begin->wall - (end.cpu - begin->cpu) - (end.delay - begin->delay);
+	return blocked_ns(begin, &end);
 }
 
 /* ---- what they do ---- */
@@ -139,10 +152,16 @@ struct worker {
 	long long blocked_ns;
 };
 
+static long long wanted_lock_ns; /* of what the thread was blocked in all */
+
 static void lock_round(void)
 {
+	struct account begin;
+
 	want_held();
+	begin = read_account();
 	want_lock();
+	wanted_lock_ns += blocked_since(&begin);
 }
 
 static void burn_round(void)
@@ -211,6 +230,7 @@ static void known(unsigned long ms)
 	tell("held", workers[4].blocked_ns); /* of that */
 	tell("ipc", workers[2].blocked_ns);
 	tell("lock", workers[3].blocked_ns);
+	tell("wanted_lock", wanted_lock_ns); /* of that */
 	tell("poll", poller.blocked_ns);
 	tell("oncpu", process_cpu_ns());
 	tell("runqueue", delay_sum);
@@ -229,7 +249,7 @@ static NOINLINE void span(void)
 static void spans(unsigned long count)
 {
 	int fd = epoll_create1(EPOLL_CLOEXEC);
-	long long blocked_ns = 0;
+	long long sleep_ns = 0;
 	long long cpu = 0;
 
 	check(fd >= 0);
@@ -240,13 +260,12 @@ static void spans(unsigned long count)
 		span();
 		end = read_account();
 		cpu += end.cpu - begin.cpu;
-		blocked_ns +=
-			end.wall - begin.wall - (end.cpu - begin.cpu) - (end.delay - begin.delay);
+		sleep_ns += blocked_ns(&begin, &end);
 		want_event(fd, PAUSE_MS);
 		burn_once(100000);
 	}
 	close(fd);
-	tell("sleep", blocked_ns);
+	tell("sleep", sleep_ns);
 	tell("oncpu", cpu);
 }
 
