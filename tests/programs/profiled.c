@@ -29,19 +29,23 @@ static long long delay_of(int fd)
 	return delay;
 }
 
-/* Of the calling thread. */
+#define AT_ONCE_NS 500000
+
+/* Of the calling thread, all at one time: it was not preempted between, nor was its machine. */
 static struct account read_account(void)
 {
 	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	struct account now;
+	long long cpu;
 
 	if (fd < 0)
 		missing("/proc/thread-self/schedstat");
 	do {
 		now.delay = delay_of(fd);
+		cpu = cpu_ns();
 		now.wall = now_ns();
 		now.cpu = cpu_ns();
-	} while (delay_of(fd) != now.delay);
+	} while (delay_of(fd) != now.delay || now.cpu - cpu > AT_ONCE_NS);
 	close(fd);
 	return now;
 }
