@@ -52,14 +52,16 @@ static long note_stack(struct task_struct *task, struct vm_area_struct *vma, voi
 	return 0;
 }
 
-/* The stack that `sp` is on; 0 when it cannot be told (the address space was locked). */
+/* The stack that `sp` is on; 0 when it cannot be told: the address space is locked, as by who attaches to
+ * a file that is mapped there. */
 __noinline __u64 find_stack(struct thread *thread, __u64 sp)
 {
 	struct stack stack = {.sp = sp};
 
 	if (!thread)
 		return 0;
-	bpf_find_vma(bpf_get_current_task_btf(), sp, note_stack, &stack, 0);
+	if (bpf_find_vma(bpf_get_current_task_btf(), sp, note_stack, &stack, 0))
+		return 0;
 	thread->stack_start = stack.start;
 	thread->stack_end = stack.end;
 	thread->stack = (stack.end & ~STACK_NATIVE) | stack.flags;
@@ -278,12 +280,14 @@ struct end {
 	__u8 is_exit; /* at an instruction that may leave a function: it does where the sp is the entry's */
 };
 
-/* An end without begin: was the span open before we came? On the native stack it was when the
- * thread has never been as far out since. In the same function, or elsewhere, when no span of its
- * probe has begun on this thread since. */
+/* An end without begin: was the span open before we came? On the native stack, and most likely where
+ * the stack cannot be told, it was when the thread has never been as far out since. In the same function,
+ * or elsewhere, when no span of its probe has begun on this thread since. */
 static __always_inline bool was_open(const struct end *end, struct thread *thread)
 {
-	if (has_sp(end->kind) && end->stack & STACK_NATIVE && (!end->is_late || end->is_found)) {
+	bool may_be_native = end->stack & STACK_NATIVE || !end->stack;
+
+	if (has_sp(end->kind) && may_be_native && (!end->is_late || end->is_found)) {
 		__u64 begin_sp = end->sp + (end->kind == FRAME_SCOPED ? CALL_BYTES : 0);
 
 		if (begin_sp < thread->outermost_sp)
