@@ -464,6 +464,15 @@ static int copy_rows(const struct probekit_snapshot *from, struct probekit_snaps
 	return 0;
 }
 
+/* Of a span that ended while the row was read its duration may be seen, and the span itself in the next
+ * interval: an interval in which nothing was counted leaves the sum to that one. */
+static void leave_sum(struct probekit_probe *row, const struct probekit_probe *before,
+		      struct probekit_probe *whole)
+{
+	row->sum = 0;
+	whole->sum = before ? before->sum : 0;
+}
+
 int probekit_session_interval(struct probekit_session *session, struct probekit_snapshot **out,
 			      struct probekit_error *err)
 {
@@ -484,6 +493,8 @@ int probekit_session_interval(struct probekit_session *session, struct probekit_
 
 		if (before && subtract_row(&delta->probes[i], before))
 			result = error_no_memory(err);
+		if (!result && !delta->probes[i].count)
+			leave_sum(&delta->probes[i], before, &whole->probes[i]);
 	}
 	if (result) {
 		probekit_snapshot_free(whole);
