@@ -87,7 +87,8 @@ static const char *own_function(const json_t *entry)
 		const char *name = text_of(frame, "function");
 
 		if (strstr(module, "/profiled") && strcmp(name, "pause_ms") != 0 &&
-		    strcmp(name, "sem_await") != 0 && strcmp(name, "touch") != 0)
+		    strcmp(name, "sem_await") != 0 && strcmp(name, "touch") != 0 &&
+		    strcmp(name, "burn") != 0)
 			return name;
 	}
 	return "";
