@@ -13,62 +13,35 @@
 
 /* ---- what a thread took ---- */
 
-struct account {
-	long long wall;
-	long long cpu;
-	long long delay;
-};
-
-static long long delay_of(int fd)
+/* Of the calling thread. */
+static struct reading read_account(void)
 {
-	char text[96] = "";
-	long long delay;
+	int schedstat = open_schedstat();
+	struct reading now = read_at_once(schedstat);
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%*d %lld", &delay) != 1)
-		abort();
-	return delay;
-}
-
-#define AT_ONCE_NS 500000
-
-/* Of the calling thread, all at one time: it was not preempted between, nor was its machine. */
-static struct account read_account(void)
-{
-	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-	struct account now;
-	long long cpu;
-
-	if (fd < 0)
-		missing("/proc/thread-self/schedstat");
-	do {
-		now.delay = delay_of(fd);
-		cpu = cpu_ns();
-		now.wall = now_ns();
-		now.cpu = cpu_ns();
-	} while (delay_of(fd) != now.delay || now.cpu - cpu > AT_ONCE_NS);
-	close(fd);
+	close(schedstat);
 	return now;
 }
 
 static atomic_llong delay_sum;
 
-static long long blocked_ns(const struct account *begin, const struct account *end)
+static long long blocked_ns(const struct reading *begin, const struct reading *end)
 {
 	return end->wall - begin->wall - (end->cpu - begin->cpu) - (end->delay - begin->delay);
 }
 
 /* Of the calling thread. */
-static long long blocked_since(const struct account *begin)
+static long long blocked_since(const struct reading *begin)
 {
-	struct account end = read_account();
+	struct reading end = read_account();
 
 	return blocked_ns(begin, &end);
 }
 
 /* The same, as the last that is asked of it. What it was queued before counts too. */
-static long long account(const struct account *begin)
+static long long account(const struct reading *begin)
 {
-	struct account end = read_account();
+	struct reading end = read_account();
 
 	delay_sum += end.delay;
 	return blocked_ns(begin, &end);
@@ -167,7 +140,7 @@ static long long wanted_lock_ns; /* of what the thread was blocked in all */
 
 static void lock_round(void)
 {
-	struct account begin;
+	struct reading begin;
 
 	want_held();
 	begin = read_account();
@@ -184,7 +157,7 @@ static void burn_round(void)
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
-	struct account begin = read_account();
+	struct reading begin = read_account();
 
 	while (!is_over)
 		worker->round();
@@ -194,7 +167,7 @@ static void *work(void *arg)
 
 static void run_main(struct worker *worker, unsigned long ms)
 {
-	struct account begin = read_account();
+	struct reading begin = read_account();
 	long long end = now_ns() + (long long)ms * 1000000;
 	int fd = epoll_create1(EPOLL_CLOEXEC);
 
@@ -219,7 +192,7 @@ static void known(unsigned long ms)
 	struct worker poller = {.name = "poll"};
 	long long stolen = stolen_ns();
 	long long sleep_ns = 0;
-	struct account begin;
+	struct reading begin;
 
 	check(pipe2(bytes, O_CLOEXEC) == 0 && sem_init(&is_held, 0, 0) == 0);
 	for (int i = 0; i < count; i++)
@@ -265,8 +238,8 @@ static void spans(unsigned long count)
 
 	check(fd >= 0);
 	for (unsigned long i = 0; i < count; i++) {
-		struct account begin = read_account();
-		struct account end;
+		struct reading begin = read_account();
+		struct reading end;
 
 		span();
 		end = read_account();

@@ -52,17 +52,21 @@ static inline void missing(const char *what)
 	_exit(0);
 }
 
-/* Of the calling thread, which is the only one that reads. */
-static inline long long run_delay(void)
+/* Of the calling thread, for delay_of(). */
+static inline int open_schedstat(void)
 {
-	static int fd = -1;
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		missing("/proc/thread-self/schedstat");
+	return fd;
+}
+
+static inline long long delay_of(int fd)
+{
 	char text[96] = "";
 	long long delay;
 
-	if (fd < 0)
-		fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		missing("/proc/thread-self/schedstat");
 	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%*d %lld", &delay) != 1)
 		abort();
 	return delay;
@@ -76,21 +80,36 @@ static inline long long cpu_ns(void)
 	return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* All at one moment: a thread that is preempted between two of them has been delayed. */
-static inline struct reading read_truth(void)
+#define AT_ONCE_NS 500000
+
+/* Of the calling thread, whose schedstat this is, all at one moment: a thread that is preempted between two
+ * of them has been delayed; one whose machine stands still there, as a guest may, has run. */
+static inline struct reading read_at_once(int schedstat)
 {
 	struct rusage usage;
 	struct reading now;
+	long long cpu;
 
 	do {
-		now.delay = run_delay();
+		now.delay = delay_of(schedstat);
+		cpu = cpu_ns();
 		now.wall = now_ns();
 		now.cpu = cpu_ns();
 		getrusage(RUSAGE_THREAD, &usage);
-	} while (run_delay() != now.delay);
+	} while (delay_of(schedstat) != now.delay || now.cpu - cpu > AT_ONCE_NS);
 	now.waits = usage.ru_nvcsw;
 	now.preemptions = usage.ru_nivcsw;
 	return now;
+}
+
+/* Of the thread that is the only one to call it. */
+static inline struct reading read_truth(void)
+{
+	static int schedstat = -1;
+
+	if (schedstat < 0)
+		schedstat = open_schedstat();
+	return read_at_once(schedstat);
 }
 
 static inline void add_since(struct reading *sum, const struct reading *begin)
