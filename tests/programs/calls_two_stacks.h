@@ -4,11 +4,9 @@
 #define CALLS_TWO_STACKS_H
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "calls.h"
-
-#define STACK_BYTES 65536
+#include "two_stacks.h"
 
 COUNTER(leaf);
 
@@ -18,16 +16,6 @@ static NOINLINE uint64_t leaf(uint64_t value)
 	touch();
 	DONE(leaf);
 	return value * 3 + 1;
-}
-
-static char *map_stacks(void)
-{
-	char *stacks = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-
-	if (stacks == MAP_FAILED)
-		abort();
-	return stacks;
 }
 
 static void run_thread(void *(*run)(void *), void *arg)

@@ -10,14 +10,13 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "program.h"
+#include "two_stacks.h"
 
 #define NOINLINE __attribute__((noinline))
-#define STACK_BYTES 65536
 #define STEP_MS 5
 
 static ucontext_t scheduler;
@@ -110,16 +109,6 @@ static void on_static(unsigned long count)
 	static char stacks[2][STACK_BYTES] __attribute__((aligned(64)));
 
 	play(count, stacks[0], stacks[1]);
-}
-
-static char *map_stacks(void)
-{
-	char *stacks = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-
-	if (stacks == MAP_FAILED)
-		abort();
-	return stacks;
 }
 
 static void on_mapping(unsigned long count)
