@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#ifndef PROBEKIT_OPEN_LIST_H
+#define PROBEKIT_OPEN_LIST_H
+/* What is open now: spans, what their threads wait for, and where they stand. The last part of spans.bpf.c. */
+#include "frames.h"
+#include "samples.h"
+
+struct listing {
+	struct thread *thread;
+	struct seq_file *seq;
+	struct open_record record;
+};
+
+static long list_one(__u32 i, struct listing *listing)
+{
+	struct frame *frame = frame_at(listing->thread, i);
+	struct open_record *record = &listing->record;
+
+	if (!frame)
+		return 1;
+	if (frame->kind == FRAME_HOLE)
+		return 0;
+	record->begin_ns = frame->begin_ns;
+	record->key = frame->key;
+	record->has_key = frame->has_key;
+	record->probe = frame->probe;
+	bpf_seq_write(listing->seq, record, sizeof(*record));
+	return 0;
+}
+
+SEC("?iter/task")
+int list_open(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct listing listing = {.seq = ctx->meta->seq};
+
+	if (!task)
+		return 0;
+	listing.thread = thread_of(task);
+	if (!listing.thread)
+		return 0;
+	listing.record.pid = task->tgid;
+	listing.record.tid = task->pid;
+	if (listing.thread->left_clock) {
+		listing.record.is_blocked = true;
+		listing.record.blocked_since_ns =
+			listing.thread->left_clock + listing.thread->clock_lag;
+		listing.record.address = listing.thread->off_address;
+		listing.record.owner_tid = listing.thread->owner_tid;
+		listing.record.syscall = listing.thread->off_syscall;
+		listing.record.time_class = listing.thread->off_class;
+	}
+	bpf_probe_read_kernel_str(listing.record.comm, sizeof(listing.record.comm), task->comm);
+	bpf_loop(MAX_DEPTH, list_one, &listing, 0);
+	/* Without a span, but what it holds another may wait for. */
+	if (!listing.thread->depth && listing.record.owner_tid)
+		bpf_seq_write(listing.seq, &listing.record, sizeof(listing.record));
+	return 0;
+}
+
+#define OPEN_STACK_BYTES 16384 /* with the record no more than half of what an iterator can write */
+
+/* A stack_record under construction; one iterator runs at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, RECORD_ROOM);
+} open_room SEC(".maps");
+
+struct open_copy {
+	struct stack_copy copy;
+	struct task_struct *task;
+};
+
+static long copy_open_page(__u32 i, struct open_copy *open)
+{
+	struct stack_copy *copy = &open->copy;
+	__u32 size = copy->size;
+	__u64 at = copy->from + size;
+	__u32 bytes = SAMPLE_PAGE_BYTES - (at & (SAMPLE_PAGE_BYTES - 1));
+
+	barrier_var(bytes);
+	barrier_var(size);
+	if (bytes == 0 || bytes > SAMPLE_PAGE_BYTES ||
+	    size > OPEN_STACK_BYTES - SAMPLE_PAGE_BYTES ||
+	    bpf_copy_from_user_task(copy->record->bytes + size, bytes, (void *)at, open->task, 0))
+		return 1;
+	copy->size = size + bytes;
+	return 0;
+}
+
+static __always_inline bool is_listed(const struct thread *thread)
+{
+	return thread->depth || thread->owner_tid || profile_scope == PROFILE_WHOLE;
+}
+
+/* One that has run since has left the wait that is told of. */
+static __always_inline bool is_away(const struct thread *thread, const struct task_struct *task)
+{
+	if (!thread->left_clock)
+		return profile_scope == PROFILE_WHOLE && thread->is_unseen && !task->on_cpu;
+	return task->sched_info.last_arrival <= thread->left_clock;
+}
+
+static __always_inline void copy_open_kernel(struct stack_record *record, struct task_struct *task)
+{
+	long bytes = bpf_get_task_stack(task, record->kernel, sizeof(record->kernel), 0);
+
+	record->kernel_count = bytes > 0 ? bytes / sizeof(record->kernel[0]) : 0;
+}
+
+/* The stacks of threads that have a span open, or may hold what one waits for, or are part of a profile. */
+SEC("?iter.s/task")
+int list_stacks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread *thread = task ? thread_of(task) : NULL;
+	struct open_copy open = {.task = task};
+	__u32 zero = 0;
+	struct stack_record *record = bpf_map_lookup_elem(&open_room, &zero);
+	struct pt_regs *regs;
+
+	if (!thread || !is_listed(thread) || !record || !is_away(thread, task))
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	record->kind = RECORD_STACK;
+	record->role = STACK_OPEN;
+	record->at_ns = bpf_ktime_get_ns();
+	record->wait.time_class = CLASS_OTHER;
+	record->pid = task->tgid;
+	record->tid = task->pid;
+	copy_registers(record, regs);
+	undo_uprobes(record, task);
+	if (profile_scope)
+		copy_open_kernel(record, task);
+	open.copy.record = record;
+	open.copy.from = REGS_SP(regs) - SAMPLE_POPPED_BYTES;
+	bpf_loop(OPEN_STACK_BYTES / SAMPLE_PAGE_BYTES + 1, copy_open_page, &open, 0);
+	record->size_bytes = open.copy.size;
+	if (open.copy.size <= OPEN_STACK_BYTES)
+		bpf_seq_write(ctx->meta->seq, record, sizeof(*record) + open.copy.size);
+	return 0;
+}
+
+#endif
