@@ -407,10 +407,16 @@ static __always_inline void come_back(struct task_struct *task)
 		arrive(thread, clock, queued_ns, task->tgid, task->pid);
 }
 
-/* As when the kernel skips the program, which it does now and then. */
-static __always_inline bool is_lost(void)
+/* As when the kernel skips the program, which it does now and then: too seldom for both ends of one
+ * absence, which nobody could tell from running. */
+static __always_inline bool is_lost(struct task_struct *next)
 {
-	return lose_switches && bpf_get_prandom_u32() % lose_switches == 0;
+	struct thread *thread;
+
+	if (!lose_switches || bpf_get_prandom_u32() % lose_switches)
+		return false;
+	thread = thread_if_any(next);
+	return !thread || thread->left_clock;
 }
 
 SEC("?tp_btf/sched_switch")
@@ -420,7 +426,7 @@ int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task
 	__u32 zero = 0;
 	struct runs *runs;
 
-	if (!is_recording || is_lost())
+	if (!is_recording || is_lost(next))
 		return 0;
 	leave(ctx, prev, is_preempted, state);
 	come_back(next);
