@@ -159,7 +159,7 @@ static __always_inline void judge_wait(struct thread *thread, __u32 pid, __u32 t
 		tell_wait(thread, pid, tid, ns);
 }
 
-/* A thread's next sample of the kind stands for those without a stack too. */
+/* A thread's next sample of the kind, for the same lock or file, stands for those without a stack too. */
 static __always_inline void miss_absence(struct thread *thread, __u64 blocked, __u64 queued,
 					 bool is_same)
 {
@@ -172,6 +172,7 @@ static __always_inline void miss_absence(struct thread *thread, __u64 blocked, _
 	if (!blocked)
 		return;
 	thread->missed_ns = blocked + (is_same ? thread->missed_ns : 0);
+	thread->missed_address = thread->off_address;
 	thread->missed_class = thread->off_class;
 	thread->missed_syscall = thread->off_syscall;
 }
@@ -182,7 +183,8 @@ static __always_inline void profile_absence(struct thread *thread, __u32 pid, __
 {
 	struct wait_identity wait = {.syscall = NO_SYSCALL, .time_class = thread->queue_class};
 	bool is_same = thread->missed_class == thread->off_class &&
-		       thread->missed_syscall == thread->off_syscall;
+		       thread->missed_syscall == thread->off_syscall &&
+		       thread->missed_address == thread->off_address;
 	__u64 blocked = profile_weight(blocked_ns);
 	__u64 queued = profile_weight(queued_ns);
 	struct stack_slot *slot;

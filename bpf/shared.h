@@ -190,7 +190,8 @@ struct thread {
 	__u64 sampled_ns;    /* waited since the last sample */
 	__u64 missed_ns;     /* what samples of a profile weigh whose stacks were not copied, */
 	__u64 missed_queued_ns;
-	__u16 missed_syscall; /* of waits of this kind, and in the run queue */
+	__u64 missed_address; /* of waits of this kind, and in the run queue */
+	__u16 missed_syscall;
 	__u8 missed_class;
 	__u8 missed_padding[5];
 	struct total totals[MAX_TOTALS];
