@@ -119,7 +119,7 @@ static __always_inline void begin_call(struct thread *thread, __u16 number, __u3
 	wait_for(thread, kind_classes[kind & (SYSCALL_KINDS - 1)], 0);
 	if (kind == SYSCALL_FUTEX)
 		thread->call_address = REGS_ARGUMENT(regs);
-	else if (kind == SYSCALL_FILE)
+	if (kind == SYSCALL_FILE)
 		wait_for_file(thread, REGS_ARGUMENT(regs), is_sleeping, other);
 	else if (kind == SYSCALL_SYNC)
 		wait_for_storage(thread, REGS_ARGUMENT(regs), other);

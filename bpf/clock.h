@@ -187,16 +187,25 @@ static __always_inline bool waits_for_futex(const struct thread *thread)
 	       thread->off_address;
 }
 
-/* What holders are said to wait for: a lock, or a file. */
-static __always_inline __u64 told_address(const struct thread *thread)
+static __always_inline struct futex_place off_place(const struct thread *thread)
 {
-	bool is_told = thread->off_class == CLASS_LOCK || thread->off_class == CLASS_DISK;
+	return (struct futex_place){thread->off_address, thread->futex_space};
+}
 
-	return is_told ? thread->off_address : 0;
+/* What holders are said to wait for: a lock, or a file. */
+static __always_inline struct futex_place told_place(const struct thread *thread)
+{
+	struct futex_place place = {0};
+
+	if (thread->off_class == CLASS_LOCK || thread->off_class == CLASS_DISK)
+		place.address = thread->off_address;
+	if (waits_for_futex(thread))
+		place.space = thread->futex_space;
+	return place;
 }
 
 static __always_inline void add_total(struct thread *thread, __u32 time_class, __u32 syscall,
-				      __u64 address, __u64 ns)
+				      struct futex_place place, __u64 ns)
 {
 	struct total *total;
 	__u32 at;
@@ -207,8 +216,10 @@ static __always_inline void add_total(struct thread *thread, __u32 time_class, _
 	barrier_var(at);
 	total = &thread->totals[at & (MAX_TOTALS - 1)];
 	total->ns += ns;
-	if (address)
-		total->address = address;
+	if (place.address) {
+		total->address = place.address;
+		total->space = place.space;
+	}
 }
 
 /* ---- the clock ---- */
@@ -233,7 +244,7 @@ static __always_inline void note_waits(struct thread *thread, const struct over 
 	};
 
 	if (waits_for_futex(thread))
-		wait.pid = over->pid;
+		wait.pid = thread->futex_space;
 	else if (wait.time_class == CLASS_IPC)
 		wait.pid = thread->waker_pid;
 	/* Of what has no system call nothing is known beyond its class, unless it is a file's fault. */
@@ -251,6 +262,7 @@ static __always_inline void note_waits(struct thread *thread, const struct over 
 static __always_inline void clock_add(struct thread *thread, struct over *over)
 {
 	__u64 absent_ns = over->arrived - thread->left_clock;
+	struct futex_place thief = {0};
 	__u32 queue_class = thread->queue_class;
 	__u32 off_class = thread->off_class;
 	__u64 ns;
@@ -263,8 +275,10 @@ static __always_inline void clock_add(struct thread *thread, struct over *over)
 		thread->off.ns[queue_class] += over->queued_ns;
 	if (off_class < CLASS_COUNT)
 		thread->off.ns[off_class] += ns;
-	add_total(thread, off_class, thread->off_syscall, told_address(thread), ns);
-	add_total(thread, queue_class, NO_SYSCALL, 0, over->queued_ns);
+	add_total(thread, off_class, thread->off_syscall, told_place(thread), ns);
+	if (queue_class == CLASS_RUNQUEUE)
+		thief.address = over->thief;
+	add_total(thread, queue_class, NO_SYSCALL, thief, over->queued_ns);
 	if (thread->depth)
 		note_waits(thread, over, ns);
 	if (profile_scope && is_profiled(thread)) {
@@ -293,6 +307,17 @@ static __always_inline void count_repair(struct thread *thread)
 		COUNT(thread->frames[(thread->depth - 1) & (MAX_DEPTH - 1)].probe, sched_repaired);
 }
 
+/* The thread's wait for a futex, if it is one, is counted when it leaves its CPU next: from here it would
+ * take too much of the stack that programs may have. */
+static __always_inline void owe_futex(struct thread *thread, __u64 arrived, __u64 queued_ns)
+{
+	if (!counts_futexes || !waits_for_futex(thread) || arrived <= thread->left_clock)
+		return;
+	thread->futex_begin = thread->left_clock;
+	thread->futex_owed_ns = arrived - thread->left_clock;
+	thread->futex_owed_queued_ns = queued_ns;
+}
+
 /* The thread was not seen to come back. When it did stands in its scheduler statistics. */
 WEAK __noinline int clock_repair(struct thread *thread, __u64 arrived, __u64 run_delay, __u32 pid)
 {
@@ -301,6 +326,7 @@ WEAK __noinline int clock_repair(struct thread *thread, __u64 arrived, __u64 run
 	if (!thread)
 		return 0;
 	over.queued_ns = run_delay - thread->run_delay;
+	owe_futex(thread, arrived, over.queued_ns);
 	clock_add(thread, &over);
 	thread->run_ns = 0;
 	count_repair(thread);

@@ -109,7 +109,7 @@ static __always_inline void copy_kernel_stack(struct stack_slot *slot, void *ctx
 /* ---- whose, and at what rate ---- */
 
 /* What the thread waits for. */
-static __always_inline struct wait_identity identity_of(const struct thread *thread, __u32 pid)
+static __always_inline struct wait_identity identity_of(const struct thread *thread)
 {
 	struct wait_identity wait = {
 		.address = thread->off_address,
@@ -117,17 +117,23 @@ static __always_inline struct wait_identity identity_of(const struct thread *thr
 		.time_class = thread->off_class,
 	};
 
+	if (counts_futexes && waits_for_futex(thread))
+		wait.futex_value = thread->futex_value;
 	if (waits_for_futex(thread))
-		wait.pid = pid;
+		wait.pid = thread->futex_space;
 	else if (wait.time_class == CLASS_IPC)
 		wait.pid = thread->waker_pid;
 	return wait;
 }
 
-/* Does it matter what the thread waits for? In a span, or while it holds what others wait for. */
+/* Does it matter what the thread waits for? In a span, or for any futex where those are counted; or while
+ * it holds what others wait for. */
 static __always_inline bool is_of_interest(const struct thread *thread)
 {
-	return (thread->depth || thread->watched_lock) && thread->off_class != CLASS_STOPPED;
+	bool is_subject = counts_futexes ? waits_for_futex(thread) : thread->depth;
+
+	return (is_subject || thread->watched[0].address || thread->watched[1].address) &&
+	       thread->off_class != CLASS_STOPPED;
 }
 
 static __always_inline __u64 *hot_kind(const struct thread *thread)
@@ -196,7 +202,7 @@ static __always_inline __u64 long_wait_ns(const struct thread *thread)
 	__u32 top = thread->depth - 1;
 	__u64 inner, outer;
 
-	if (top >= MAX_DEPTH)
+	if (top >= MAX_DEPTH || counts_futexes)
 		return LONG_WAIT_NS;
 	inner = slow_from(thread->frames[top].probe);
 	outer = top ? slow_from(thread->frames[0].probe) : inner;

@@ -24,6 +24,12 @@ struct pt_regs {
 #define REGS_ARGUMENT(regs) ((regs)->di)
 #define REGS_ARGUMENT_2(regs) ((regs)->si)
 #define REGS_ARGUMENT_3(regs) ((regs)->dx)
+#define REGS_PARAMETER(regs) ((regs)->di) /* of a function; the others are of system calls */
+#define REGS_PARAMETER_2(regs) ((regs)->si)
+/* Of those that the loop of a lock which waits on leaves alone. */
+#define REGS_KEPT(regs)                                                                      \
+	((regs)->sp + (regs)->bx * 3 + (regs)->bp * 5 + (regs)->r12 * 7 + (regs)->r13 * 11 + \
+	 (regs)->r14 * 13 + (regs)->r15 * 17 + (regs)->r8 * 19 + (regs)->r9 * 23)
 #define RETURN_POPS 8 /* what a return takes off the stack */
 
 struct thread_struct {
@@ -41,6 +47,11 @@ struct pt_regs {
 #define REGS_ARGUMENT(regs) ((regs)->orig_x0)
 #define REGS_ARGUMENT_2(regs) ((regs)->regs[1])
 #define REGS_ARGUMENT_3(regs) ((regs)->regs[2])
+#define REGS_PARAMETER(regs) ((regs)->regs[0])
+#define REGS_PARAMETER_2(regs) ((regs)->regs[1])
+#define REGS_KEPT(regs)                                                                    \
+	((regs)->sp + (regs)->regs[19] * 3 + (regs)->regs[20] * 5 + (regs)->regs[21] * 7 + \
+	 (regs)->regs[22] * 11 + (regs)->regs[29] * 13)
 #define RETURN_POPS 0
 
 struct thread_struct {
@@ -97,6 +108,8 @@ struct file;
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;
+	unsigned long vm_flags;
+	unsigned long vm_pgoff;
 	struct file *vm_file;
 } CORE;
 
@@ -120,6 +133,7 @@ struct cfs_rq {
 struct sched_entity {
 	struct cfs_rq *cfs_rq;
 	__u64 sum_exec_runtime;
+	unsigned char sched_delayed; /* since Linux 6.12 */
 } CORE;
 
 /* ---- files ---- */
@@ -194,7 +208,23 @@ struct signal_struct {
 	} live; /* threads that have not begun to exit */
 } CORE;
 
+struct upid {
+	int nr;
+	void *ns;
+} CORE;
+
+struct pid {
+	unsigned int level;	/* of the PID namespace; 0: the first */
+	struct upid numbers[1]; /* in each of them, from the first on */
+} CORE;
+
+struct task_io_accounting {
+	__u64 syscr;
+	__u64 syscw;
+} CORE;
+
 struct task_struct {
+	struct pid *thread_pid;
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
@@ -207,11 +237,13 @@ struct task_struct {
 	struct sched_info sched_info;
 	unsigned int flags;
 	unsigned int __state;
-	unsigned int on_cpu; /* of another size since Linux 7.0 */
+	unsigned int on_cpu; /* of another size since Linux 7.0, */
+	unsigned int on_rq;  /* too */
 	struct sched_entity se;
 	struct files_struct *files;
 	struct uprobe_task *utask;
 	void *bpf_storage;
+	struct task_io_accounting ioac; /* of kernels with CONFIG_TASK_XACCT */
 	unsigned in_iowait : 1;
 	unsigned in_memstall : 1;
 	bool throttled; /* since Linux 6.18 */

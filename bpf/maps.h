@@ -28,8 +28,11 @@ WEAK const volatile __u8 syscall_kinds[MAX_SYSCALLS]; /* enum syscall_kind */
 WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: none */
 WEAK const volatile bool has_task_from_pid;
 WEAK const volatile __u16 futex_syscall; /* its number */
+WEAK const volatile __u32 page_bytes;
 WEAK const volatile __u32 lose_switches; /* for tests: one switch in so many, by chance; 0: none */
 WEAK const volatile bool follows_children;
+WEAK const volatile bool measures_holds; /* of locks, by their functions */
+WEAK const volatile bool counts_futexes; /* every wait for one, of all threads that are followed */
 
 /* ---- set while running ---- */
 
@@ -160,7 +163,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_LOCKS);
-	__type(key, struct lock_key);
+	__type(key, struct futex_place);
 	__type(value, struct lock_state);
 } locks WEAK SEC(".maps");
 

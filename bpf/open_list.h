@@ -45,7 +45,9 @@ int list_open(struct bpf_iter__task *ctx)
 		listing.record.is_blocked = true;
 		listing.record.blocked_since_ns =
 			listing.thread->left_clock + listing.thread->clock_lag;
-		listing.record.address = listing.thread->off_address;
+		if (waits_for_futex(listing.thread))
+			listing.record.place = off_place(listing.thread);
+		listing.record.owner_pid = listing.thread->owner_pid;
 		listing.record.owner_tid = listing.thread->owner_tid;
 		listing.record.syscall = listing.thread->off_syscall;
 		listing.record.time_class = listing.thread->off_class;
@@ -92,14 +94,14 @@ static long copy_open_page(__u32 i, struct open_copy *open)
 
 static __always_inline bool is_listed(const struct thread *thread)
 {
-	return thread->depth || thread->owner_tid || profile_scope == PROFILE_WHOLE;
+	return thread->depth || thread->owner_tid || follows_whole();
 }
 
 /* One that has run since has left the wait that is told of. */
 static __always_inline bool is_away(const struct thread *thread, const struct task_struct *task)
 {
 	if (!thread->left_clock)
-		return profile_scope == PROFILE_WHOLE && thread->is_unseen && !task->on_cpu;
+		return follows_whole() && thread->is_unseen && !task->on_cpu;
 	return task->sched_info.last_arrival <= thread->left_clock;
 }
 
@@ -127,7 +129,10 @@ int list_stacks(struct bpf_iter__task *ctx)
 	record->kind = RECORD_STACK;
 	record->role = STACK_OPEN;
 	record->at_ns = bpf_ktime_get_ns();
-	record->wait.time_class = CLASS_OTHER;
+	record->wait = (struct wait_identity){
+		.syscall = REGS_SYSCALL(regs) < 0 ? NO_SYSCALL : REGS_SYSCALL(regs),
+		.time_class = CLASS_OTHER,
+	};
 	record->pid = task->tgid;
 	record->tid = task->pid;
 	copy_registers(record, regs);

@@ -19,6 +19,12 @@ struct {
 	__type(value, __u64);
 } profile_times WEAK SEC(".maps");
 
+/* Are all threads of the processes followed, and not only while they are in a span? */
+static __always_inline bool follows_whole(void)
+{
+	return profile_scope == PROFILE_WHOLE || counts_futexes;
+}
+
 /* Does what the thread does now belong to the profile? A span that is just being opened has no begin yet, and an
  * absence that was not seen to end, and is added then, was before it. */
 static __always_inline bool is_profiled(const struct thread *thread)

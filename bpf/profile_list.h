@@ -5,6 +5,8 @@
  * uses. */
 #include "profile.h"
 
+#define PF_EXITING 0x04 /* include/linux/sched.h */
+
 /* classify() writes what it finds here. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

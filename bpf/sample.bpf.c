@@ -38,6 +38,8 @@ static __always_inline const struct frame *old_frame(const struct thread *thread
 	if (i >= MAX_DEPTH || frame->kind == FRAME_HOLE || !frame->begin_ns ||
 	    frame->begin_ns > now)
 		return NULL;
+	if (counts_futexes) /* spans are of no interest in themselves */
+		return NULL;
 	return now - frame->begin_ns >= slow_from(frame->probe) / 4 ? frame : NULL;
 }
 
@@ -75,8 +77,8 @@ static __always_inline void describe(struct stack_record *record, const struct t
 	record->wait = (struct wait_identity){
 		.syscall = frame ? NO_SYSCALL : futex_syscall,
 		.time_class = frame ? CLASS_ONCPU : CLASS_LOCK,
-		.address = frame ? 0 : thread->watched_lock,
-		.pid = frame ? 0 : pid,
+		.address = frame ? 0 : thread->watched[0].address,
+		.pid = frame ? 0 : thread->watched[0].space,
 	};
 	record->probe = frame ? frame->probe : 0;
 	record->pid = pid;
@@ -142,7 +144,7 @@ static __always_inline void sample(void *ctx, const struct thread *thread,
 static __always_inline bool holds_watched(const struct thread *thread)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct lock_key key = {.address = thread->watched_lock, .pid = id >> 32};
+	struct futex_place key = thread->watched[0];
 	const struct lock_state *state;
 
 	if (!key.address)

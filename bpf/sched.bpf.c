@@ -3,212 +3,11 @@
  * Where the time goes: what a thread with an open span waits for is decided when it leaves its CPU,
  * from what it left in, and charged when it comes back. Other tasks cost a load.
  */
-#include "classify.h"
-#include "evidence.h"
+#include "absences.h"
+#include "holds.h"
 #include "thieves.h"
 
 #define PF_EXITING 0x04 /* include/linux/sched.h */
-
-/* ---- switches ---- */
-
-void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
-/* The same task, no more to be trusted by the verifier: for each pointer that is read out of one that is,
- * it looks through all types of the kernel by name (btf_nested_type_is_trusted()), more than once. */
-static __always_inline struct task_struct *plain(struct task_struct *task)
-{
-	return has_task_from_pid
-		       ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct))
-		       : task;
-}
-
-/* The clock of the run queue that the task is on, or was last. */
-static __always_inline __u64 clock_of(struct task_struct *task)
-{
-	return plain(task)->se.cfs_rq->rq->clock;
-}
-
-/* Since Linux 6.18 a throttled task is parked when it would return to user space, and says so
- * itself; before, its queue is throttled as a whole. */
-static __always_inline bool is_throttled(struct task_struct *task)
-{
-	if (bpf_core_field_exists(task->throttled))
-		return task->throttled;
-	if (bpf_core_field_exists(task->se.cfs_rq->throttle_count))
-		return plain(task)->se.cfs_rq->throttle_count > 0;
-	return false;
-}
-
-/* ---- evidence ---- */
-
-/* The lock that a thread holds while others wait for it. */
-static __always_inline struct wait_identity identity_of_held(const struct thread *thread, __u32 pid)
-{
-	return (struct wait_identity){
-		.address = thread->watched_lock,
-		.pid = pid,
-		.syscall = futex_syscall,
-		.time_class = CLASS_LOCK,
-	};
-}
-
-/* Forgets the lock that the thread was seen to hold, when it does not any more. */
-static __always_inline void check_held(struct thread *thread, __u32 pid, __u32 tid)
-{
-	struct lock_key key = {.address = thread->watched_lock, .pid = pid};
-	struct lock_state *state;
-
-	if (!thread->watched_lock)
-		return;
-	state = bpf_map_lookup_elem(&locks, &key);
-	if (!state || state->waiters <= 0 || state->holder_tid != tid ||
-	    (thread->owner_tid && thread->off_address == thread->watched_lock))
-		thread->watched_lock = 0;
-}
-
-static __always_inline bool is_stack_wanted(const struct thread *thread)
-{
-	return (profile_scope && is_profiled(thread)) || is_of_interest(thread);
-}
-
-/* The current thread blocks: its stack may be wanted. */
-static __always_inline void suspect_wait(void *ctx, struct thread *thread, struct task_struct *task)
-{
-	struct stack_slot *slot;
-
-	thread->is_sampled = false;
-	if (!is_stack_wanted(thread) || !may_copy(thread, thread->left_clock))
-		return;
-	slot = slot_take(task->pid);
-	if (!slot)
-		return;
-	thread->is_sampled = copy_own_stack(slot, thread, thread->left_clock);
-	copy_kernel_stack(slot, ctx);
-	slot_give(slot);
-}
-
-/* A thread blocks on a lock whose holder is off its CPU already: its stack is in the same memory. */
-static __always_inline void suspect_holder(const struct thread *waiter, struct thread *thread,
-					   struct task_struct *holder)
-{
-	struct stack_slot *slot;
-
-	if (!thread->left_clock || thread->is_sampled || !may_copy(waiter, waiter->left_clock))
-		return;
-	slot = slot_take(holder->pid);
-	if (!slot)
-		return;
-	thread->is_sampled = copy_stack(slot, thread, holder, thread->left_clock);
-	slot_give(slot);
-}
-
-static __always_inline void emit_wait(struct thread *thread, struct stack_slot *slot, __u32 pid,
-				      __u64 ns)
-{
-	struct wait_identity wait = identity_of(thread, pid);
-	struct wait_identity held = identity_of_held(thread, pid);
-	struct stack_record *record = (struct stack_record *)slot->data;
-
-	record->holder_tid = thread->owner_tid;
-	record->holder_pid = pid;
-	if (wait.time_class == CLASS_LOCK && !wait.pid) {
-		record->holder_tid = thread->kernel_owner;
-		record->holder_pid = thread->kernel_owner >> 32;
-	}
-	record->span_begin_ns = innermost_begin(thread);
-	emit(slot, STACK_WAITER, innermost_probe(thread), &wait, ns);
-	if (held.address)
-		emit(slot, STACK_HOLDER, innermost_probe(thread), &held, ns);
-}
-
-/* A wait of `ns` is over, and with the last ones it may have been long. */
-__noinline int tell_wait(struct thread *thread, __u32 pid, __u32 tid, __u64 ns)
-{
-	struct stack_slot *slot;
-	bool is_told;
-	__u64 *hot;
-
-	if (!thread || thread->sampled_ns < long_wait_ns(thread))
-		return 0;
-	check_held(thread, pid, tid); /* the lock may have gone to another meanwhile */
-	if (!is_of_interest(thread))
-		return 0;
-	thread->sampled_ns = 0;
-	slot = thread->is_sampled ? slot_take(tid) : NULL;
-	is_told = slot && slot->left == thread->left_clock;
-	if (is_told)
-		emit_wait(thread, slot, pid, ns);
-	if (slot)
-		slot_give(slot);
-	if (is_told)
-		return 0;
-	COUNT(innermost_probe(thread), samples_skipped);
-	hot = hot_kind(thread);
-	if (hot)
-		*hot = thread->left_clock;
-	return 0;
-}
-
-/* A wait of `ns` is over. */
-static __always_inline void judge_wait(struct thread *thread, __u32 pid, __u32 tid, __u64 ns)
-{
-	if (!is_of_interest(thread))
-		return;
-	thread->sampled_ns += ns;
-	if (thread->sampled_ns >= LEAST_TOLD_NS)
-		tell_wait(thread, pid, tid, ns);
-}
-
-/* A thread's next sample of the kind, for the same lock or file, stands for those without a stack too. */
-static __always_inline void miss_absence(struct thread *thread, __u64 blocked, __u64 queued,
-					 bool is_same)
-{
-	__u64 *hot = hot_kind(thread);
-
-	COUNT(0, samples_skipped);
-	if (hot)
-		*hot = thread->left_clock;
-	thread->missed_queued_ns += queued;
-	if (!blocked)
-		return;
-	thread->missed_ns = blocked + (is_same ? thread->missed_ns : 0);
-	thread->missed_address = thread->off_address;
-	thread->missed_class = thread->off_class;
-	thread->missed_syscall = thread->off_syscall;
-}
-
-/* The absence that ends is a sample of the profile, where chance has it and its stack was copied. */
-static __always_inline void profile_absence(struct thread *thread, __u32 pid, __u32 tid,
-					    __u64 blocked_ns, __u64 queued_ns)
-{
-	struct wait_identity wait = {.syscall = NO_SYSCALL, .time_class = thread->queue_class};
-	bool is_same = thread->missed_class == thread->off_class &&
-		       thread->missed_syscall == thread->off_syscall &&
-		       thread->missed_address == thread->off_address;
-	__u64 blocked = profile_weight(blocked_ns);
-	__u64 queued = profile_weight(queued_ns);
-	struct stack_slot *slot;
-
-	if (!(blocked | queued))
-		return;
-	slot = thread->is_sampled ? slot_take(tid) : NULL;
-	if (!slot || slot->left != thread->left_clock) {
-		miss_absence(thread, blocked, queued, is_same);
-	} else {
-		if (queued)
-			emit(slot, STACK_PROFILED, 0, &wait, queued + thread->missed_queued_ns);
-		wait = identity_of(thread, pid);
-		if (blocked)
-			emit(slot, STACK_PROFILED, 0, &wait,
-			     blocked + (is_same ? thread->missed_ns : 0));
-		if (queued)
-			thread->missed_queued_ns = 0;
-		if (blocked && is_same)
-			thread->missed_ns = 0;
-	}
-	if (slot)
-		slot_give(slot);
-}
 
 /* ---- switches ---- */
 
@@ -224,19 +23,28 @@ static __always_inline void see_lag(struct thread *thread, __u64 clock)
 	thread->clock_lag = bpf_ktime_get_ns() - clock;
 }
 
+/* May `owner` have what the task waits for? In shared memory a thread of another process may. */
+static __always_inline bool may_own(__u64 space, struct task_struct *task,
+				    struct task_struct *owner)
+{
+	return owner->tgid == task->tgid || space & SHARED_MEMORY;
+}
+
 /* A thread of process `pid` blocks on what may be a lock of its `owner_tid`, which is forgotten when it
  * is not. */
-__noinline int wait_for_owner(struct thread *thread, __u32 pid)
+__noinline int wait_for_owner(struct thread *thread, __u32 pid, bool is_number_alone)
 {
-	struct task_struct *owner;
+	struct task_struct *owner = NULL;
 	struct thread *holder;
 
 	if (!thread)
 		return 0;
+	thread->owner_pid = pid;
+	thread->owner_tid = tid_seen_from(bpf_get_current_task_btf(), thread->owner_tid);
 	if (!has_task_from_pid) {
 		holder = thread_by_tid(pid, thread->owner_tid);
 		if (holder)
-			lock_blocked(thread, holder, pid);
+			lock_blocked(thread, holder);
 		else
 			thread->owner_tid = 0;
 		return 0;
@@ -246,16 +54,41 @@ __noinline int wait_for_owner(struct thread *thread, __u32 pid)
 		thread->owner_tid = 0;
 		return 0;
 	}
-	if ((__u32)owner->tgid == pid) {
+	if (may_own(thread->futex_space, bpf_get_current_task_btf(), owner) &&
+	    (!is_number_alone || is_own_number(owner, thread->call_address))) {
 		holder = thread_if_any(owner);
-		lock_blocked(thread, holder, pid);
-		if (holder)
+		thread->owner_pid = owner->tgid;
+		lock_blocked(thread, holder);
+		if (holder && (__u32)owner->tgid == pid)
 			suspect_holder(thread, holder, owner);
 	} else {
 		thread->owner_tid = 0;
 	}
 	bpf_task_release(owner);
 	return 0;
+}
+
+/* By the last one. Of short waits it is not told what the waker did. */
+static __always_inline bool may_be_long(const struct thread *thread)
+{
+	return !thread->futex_ns || thread->futex_ns >= LONG_WAIT_NS;
+}
+
+/* The task has been classified. If it is not in futex, but goes on with it after a signal, all is known. Who
+ * wakes others may wait in the kernel too, but not for the futex. */
+static __always_inline void see_futex(struct thread *thread, struct task_struct *task,
+				      const struct pt_regs *regs)
+{
+	if (REGS_SYSCALL(regs) != futex_syscall)
+		return;
+	if (!is_futex_wait(REGS_ARGUMENT_2(regs))) {
+		thread->off_address = 0;
+		thread->call_address = 0;
+		return;
+	}
+	place_futex(thread, task, REGS_ARGUMENT_2(regs));
+	if (counts_futexes)
+		note_futex(thread, task, regs);
 }
 
 static __always_inline void leave(void *ctx, struct task_struct *task, bool is_preempted,
@@ -267,13 +100,20 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 
 	if (!thread)
 		return;
+	if (!thread->is_own_tid_noted)
+		note_own_tid(thread, task);
 	was_unseen = thread->is_unseen;
 	thread->is_unseen = false;
 	if (thread->left_clock)
 		clock_repair(thread, task->sched_info.last_arrival, task->sched_info.run_delay,
 			     task->tgid);
+	if (counts_futexes && thread->futex_owed_ns) {
+		count_futex(thread, task->pid, thread->futex_owed_ns, thread->futex_owed_queued_ns);
+		thread->futex_owed_ns = 0;
+		thread->futex_waker = 0;
+	}
 	if (thread->owner_tid) /* it was not seen to come back */
-		lock_left(thread->off_address, task->tgid);
+		lock_left(thread);
 	thread->owner_tid = 0;
 	thread->run_delay = task->sched_info.run_delay;
 	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
@@ -291,12 +131,19 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 	thread->waker_pid = 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	classify(thread, plain(task), regs, state, 0);
+	see_futex(thread, task, regs);
+	if (counts_futexes)
+		check_again(thread, task->se.sum_exec_runtime);
 	if (thread->off_syscall == futex_syscall)
-		thread->owner_tid = read_owner(thread->off_address, REGS_ARGUMENT_2(regs),
-					       REGS_ARGUMENT_3(regs));
+		thread->owner_tid = read_owner(thread, regs);
 	if (thread->owner_tid)
-		wait_for_owner(thread, task->tgid);
+		wait_for_owner(thread, task->tgid,
+			       futex_is_number_alone(REGS_ARGUMENT_2(regs), REGS_ARGUMENT_3(regs)));
+	/* Others begin holds while it is away, when what it waits for has to have its place. */
+	find_total(thread, thread->off_class, thread->off_syscall, true);
 	suspect_wait(ctx, thread, task);
+	if (counts_futexes && !thread->owner_tid && waits_for_futex(thread) && may_be_long(thread))
+		waker_begins(thread);
 }
 
 /* As a number, which functions of their own take. */
@@ -306,6 +153,16 @@ static __always_inline __u64 address_of(struct task_struct *task)
 
 	bpf_probe_read_kernel(&address, sizeof(address), &task);
 	return address;
+}
+
+/* What a task waits for that is not the current one. */
+static __always_inline void classify_other(struct thread *thread, struct task_struct *task,
+					   __u32 state)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	classify(thread, plain(task), regs, state, address_of(task));
+	see_futex(thread, task, regs);
 }
 
 /* The thread comes back from an absence that had begun before it was followed. Of what it waited for
@@ -323,8 +180,7 @@ static __always_inline void leave_unseen(struct thread *thread, struct task_stru
 		return;
 	thread->call_number = NO_SYSCALL;
 	thread->call_class = CLASS_OTHER;
-	classify(thread, plain(task), (struct pt_regs *)bpf_task_pt_regs(task), TASK_INTERRUPTIBLE,
-		 address_of(task));
+	classify_other(thread, task, TASK_INTERRUPTIBLE);
 }
 
 #define PREEMPTED_NS 20000 /* a shorter rest of an absence is what accounting takes */
@@ -347,11 +203,13 @@ static __noinline bool leave_late(struct thread *thread, struct task_struct *tas
 	thread->is_sampled = false;
 	thread->waker_pid = 0;
 	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
+	if (thread->owner_tid) /* of the wait before */
+		lock_left(thread);
+	thread->owner_tid = 0;
 	if (clock - left < queued_ns + PREEMPTED_NS)
 		wait_in_class(thread, thread->queue_class);
 	else
-		classify(thread, plain(task), (struct pt_regs *)bpf_task_pt_regs(task), 0,
-			 address_of(task));
+		classify_other(thread, task, 0);
 	return true;
 }
 
@@ -364,7 +222,7 @@ __noinline int arrive(struct thread *thread, __u64 clock, __u64 queued_ns, __u32
 
 	if (!thread)
 		return 0;
-	if (queued_ns >= THIEF_LEAST_NS && thread->depth)
+	if (queued_ns >= THIEF_LEAST_NS && (thread->depth || thread->watched[0].address))
 		over.thief = find_thief(clock - queued_ns, clock);
 	if (profile_scope) {
 		thread->arrived_ns = bpf_ktime_get_ns();
@@ -376,14 +234,28 @@ __noinline int arrive(struct thread *thread, __u64 clock, __u64 queued_ns, __u32
 	blocked_ns = clock - thread->left_clock;
 	blocked_ns -= queued_ns < blocked_ns ? queued_ns : blocked_ns;
 	if (thread->off_syscall != NO_SYSCALL || thread->off_class == CLASS_PAGEFAULT)
-		judge_wait(thread, pid, tid, blocked_ns);
+		judge_wait(thread, tid, blocked_ns);
 	if (profile_scope && is_profiled(thread))
-		profile_absence(thread, pid, tid, blocked_ns,
-				clock - thread->left_clock - blocked_ns);
+		profile_absence(thread, tid, blocked_ns, clock - thread->left_clock - blocked_ns);
+	if (counts_futexes && waits_for_futex(thread)) {
+		thread->futex_begin = thread->left_clock;
+		count_futex(thread, tid, clock - thread->left_clock, queued_ns);
+	}
+	if (thread->watched[0].address || thread->watched[1].address) {
+		struct futex_place thief = {.address = over.thief};
+
+		name_before(thread, tid, thread->off_class, thread->off_syscall, told_place(thread),
+			    clock);
+		if (thread->queue_class == CLASS_RUNQUEUE)
+			name_before(thread, tid, CLASS_RUNQUEUE, NO_SYSCALL, thief, clock);
+	}
 	clock_add(thread, &over);
-	if (thread->owner_tid)
-		lock_woken(thread, pid, tid, clock, over.queued_ns);
+	if (thread->owner_tid) {
+		lock_woken(thread, (__u64)pid << 32 | tid, clock, over.queued_ns);
+		readers_see(thread, (__u64)pid << 32 | tid, clock);
+	}
 	thread->owner_tid = 0;
+	thread->futex_waker = 0;
 	return 0;
 }
 
@@ -398,15 +270,19 @@ static __always_inline void come_back(struct task_struct *task)
 
 	if (!thread)
 		return;
-	if (profile_scope == PROFILE_WHOLE && !thread->left_clock && thread->is_unseen)
+	if (follows_whole() && !thread->left_clock && thread->is_unseen)
 		leave_unseen(thread, task);
 	clock = clock_of(task);
 	is_away = thread->left_clock || leave_late(thread, task, clock);
 	queued_ns = queued_since(task, thread->run_delay, clock);
 	thread->run_delay += queued_ns;
 	thread->run_ns = task->se.sum_exec_runtime;
-	if (is_away)
-		arrive(thread, clock, queued_ns, task->tgid, task->pid);
+	if (!is_away)
+		return;
+	place_again(thread, task);
+	if (measures_holds && waits_for_futex(thread))
+		holds_begin(task, (struct futex_place){thread->off_address, thread->futex_space});
+	arrive(thread, clock, queued_ns, task->tgid, task->pid);
 }
 
 /* As when the kernel skips the program, which it does now and then: too seldom for both ends of one
@@ -496,7 +372,7 @@ static __always_inline void sample_waker(void *ctx, struct thread *thread, struc
 	if (ns < long_wait_ns(thread) || waker->pid == 0 || !in_task(ctx, waker))
 		return;
 	*last = now;
-	wait = identity_of(thread, task->tgid);
+	wait = identity_of(thread);
 	copy_woken(thread, task);
 	slot = slot_take(waker->pid);
 	if (!slot)
@@ -508,12 +384,17 @@ static __always_inline void sample_waker(void *ctx, struct thread *thread, struc
 	slot_give(slot);
 }
 
-/* pthread_join(): once the waiter is back the thread is gone, with all that it did. */
-static __always_inline void note_end(const struct thread *thread, __u32 pid,
-				     struct task_struct *waker)
+/* The lock's holder lets it go. Once the waiter is back that one may be gone, with all that it did. What it does
+ * from now on is no part of the hold. */
+static __always_inline void note_end(struct thread *thread, struct task_struct *waker)
 {
-	if ((waker->flags & PF_EXITING) && thread->owner_tid == (__u32)waker->pid)
-		lock_ended(thread->off_address, pid, clock_of(waker));
+	struct futex_place place = off_place(thread);
+	struct thread *holder;
+
+	lock_ended(thread, waker->pid, thread->left_clock + waited_ns(thread));
+	holder = thread_if_any(waker);
+	if (holder)
+		watch(holder, &place, false);
 }
 
 /* Who ends the thread's wait. */
@@ -528,6 +409,58 @@ static __always_inline void note_waker(void *ctx, struct thread *thread, struct 
 	note_name(waker->tgid, waker);
 }
 
+/* Is it the futex's system call, or the thread's end, that wakes? Not a timer, and not a signal, upon which the
+ * waiter waits on. */
+static __always_inline bool is_by_futex(void *ctx, struct task_struct *waker)
+{
+	struct pt_regs *regs;
+
+	if (waker->pid == 0 || !in_task(ctx, waker))
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(waker);
+	return REGS_SYSCALL(regs) == futex_syscall || waker->flags & PF_EXITING;
+}
+
+/* Has it left the run queue, or will it in the very switch that is under way? */
+static __always_inline bool is_leaving(const struct task_struct *task)
+{
+	return !task->on_rq ||
+	       (bpf_core_field_exists(task->se.sched_delayed) && task->se.sched_delayed);
+}
+
+/* The waker has let others have the lock: if it waits for it next, that is another wait. */
+static __always_inline void note_let(const struct thread *thread, struct task_struct *waker)
+{
+	struct thread *self = thread_if_any(waker);
+
+	if (self && self->futex_address == thread->off_address &&
+	    self->futex_last_space == thread->futex_space)
+		self->futex_has_let = true;
+}
+
+/* Of every wait for a futex. */
+static __always_inline void wake_futex(void *ctx, struct thread *thread, struct task_struct *task,
+				       struct task_struct *waker)
+{
+	if (!is_by_futex(ctx, waker))
+		return;
+	if (!thread->left_clock) { /* it blocks on another CPU, and has not been seen to yet */
+		if (is_leaving(task))
+			thread->futex_waker = waker->pid;
+		return;
+	}
+	if (!waits_for_futex(thread))
+		return;
+	thread->futex_waker = waker->pid;
+	note_let(thread, waker);
+	sample_waker(ctx, thread, task, waker);
+	if (thread->owner_tid)
+		note_end(thread, waker);
+	else if (may_be_long(thread) &&
+		 (waker->tgid == task->tgid || thread->futex_space & SHARED_MEMORY))
+		waker_ends(thread, thread->left_clock + waited_ns(thread));
+}
+
 SEC("?tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
@@ -537,19 +470,26 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	if (!is_recording)
 		return 0;
 	thread = thread_if_any(task);
-	if (!thread || !thread->left_clock || !thread->depth)
-		return 0;
-	if (thread->off_class != CLASS_LOCK && thread->off_class != CLASS_IPC)
+	if (!thread)
 		return 0;
 	waker = bpf_get_current_task_btf();
+	if (counts_futexes) {
+		wake_futex(ctx, thread, task, waker);
+		return 0;
+	}
+	if (!thread->left_clock || !thread->depth ||
+	    (thread->off_class != CLASS_LOCK && thread->off_class != CLASS_IPC))
+		return 0;
 	if (thread->off_class == CLASS_IPC)
 		note_waker(ctx, thread, waker);
-	if (thread->owner_tid)
-		note_end(thread, task->tgid, waker);
+	if (thread->owner_tid == (__u32)waker->pid && waker->flags & PF_EXITING &&
+	    in_task(ctx, waker))
+		note_end(thread, waker);
 	sample_waker(ctx, thread, task, waker);
 	return 0;
 }
 
+#include "futex_list.h"
 #include "profile_list.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -39,6 +39,15 @@
 #define NAMED_ACQUIRED (NAMED_LOCK | NAMED_ENDS | NAMED_BEGINS)
 #define NAMED_RELEASED (NAMED_LOCK | NAMED_ENDS)
 
+/* In place of the operand: what a function that takes or releases locks does. */
+#define HOLD_BEGINS 1u
+#define HOLD_MAY_FAIL 2u /* and may not have it afterwards */
+#define HOLD_ENDS 4u
+#define HOLD_IS_RWLOCK 8u
+#define HOLD_IS_READ 16u
+#define HOLD_PAUSES \
+	32u /* argument 1 is a condition variable; argument 2, its mutex, is had again afterwards */
+
 #define MAX_PROBES 0xffffu
 #define MAX_SITES COOKIE_OPERAND_MASK
 #define SITE_SP_SHIFT_BYTES 128
@@ -135,6 +144,19 @@ _Static_assert(sizeof(struct wait) == 40, "no padding");
 #define MAX_WAITS 16 /* a thread, while spans are open; a power of two */
 #define NO_SYSCALL 0xffffu
 
+/* ---- where futexes are ---- */
+
+/* In the memory of a process, or in memory that processes share: then `space` has this bit, and
+ * `address` counts from the begin of what is mapped, and is never 0. */
+#define SHARED_MEMORY 0x80000000u
+#define SHARED_ADDRESS (1ull << 63)
+#define MAX_SHARED_WORDS 4096
+
+struct futex_place {
+	__u64 address;
+	__u64 space; /* the process, or a number for the shared memory */
+};
+
 /* All the time that a thread was off its CPU for one reason. */
 struct total {
 	__u64 ns;
@@ -142,7 +164,7 @@ struct total {
 	__u16 syscall;
 	__u8 time_class;
 	__u8 is_used;
-	__u32 padding;
+	__u32 space; /* of the address, where it is a futex's: struct futex_place */
 };
 _Static_assert(sizeof(struct total) == 24, "no padding");
 #define MAX_TOTALS 16		    /* a thread; a power of two */
@@ -182,18 +204,45 @@ struct thread {
 	__u16 call_number;
 	__u8 call_class;
 	__u8 moved;	     /* frames that are in their place, while holes are taken out */
+	__u32 futex_space;   /* off_address is in, where it is a futex's: struct futex_place */
 	__u32 owner_tid;     /* of the lock it waits for, as the lock's word says; 0 */
+	__u32 owner_pid;     /* whose thread that is */
 	__u32 waker_pid;     /* who ended the wait, by another thread's hand; 0: not known */
 	__u32 named_pid;     /* the last of them whose name was noted */
 	__u64 fault_address; /* of its last page fault in a span */
-	__u64 watched_lock;  /* it holds this lock and others wait; by another thread's hand */
-	__u64 sampled_ns;    /* waited since the last sample */
-	__u64 missed_ns;     /* what samples of a profile weigh whose stacks were not copied, */
+	struct futex_place watched[2]; /* locks that it holds and others wait for; by others' hands */
+	__u64 shared_at; /* address of the futex that it last waited for as one that may be shared, */
+	__u64 shared_since;		 /* by the run queue's clock, */
+	struct futex_place shared_place; /* and where that is */
+	__u64 sampled_ns;		 /* waited since the last sample */
+	/* Of futexes, where every wait for one is counted (futexes.h). */
+	__u64 futex_address; /* of the last wait that was counted, */
+	__u32 futex_last_space;
+	__u32 futex_padding;
+	__u64 futex_place;   /* the thread's registers in it, as a hash, */
+	__u64 futex_begin;   /* of the present one, by the run queue's clock, when it is counted */
+	__u64 futex_owed_ns; /* it is over, and is still to be counted; 0 */
+	__u64 futex_owed_queued_ns;
+	__u64 futex_ns;	    /* its length, */
+	__u64 futex_end;    /* its end by the run queue's clock, */
+	__u64 futex_calls;  /* reads and writes before it */
+	__u64 futex_run_ns; /* and se.sum_exec_runtime then */
+	__u32 futex_holder_pid;
+	__u32 futex_holder;	/* thread that held it longest in that wait, if it was long; 0 */
+	__u32 futex_waker;	/* thread that ends the present one; by another thread's hand; 0 */
+	__u32 futex_last_waker; /* the same of the one that was counted last */
+	__u8 futex_command;	/* of the present wait, or the last: FUTEX_WAIT ... */
+	__u8 futex_value;	/* the value that it waits with, or FUTEX_ANY_VALUE */
+	__u8 futex_is_again; /* the present one goes on with the last: the lock had been taken again */
+	__u8 futex_has_let; /* it has woken others from the last one's futex since it was back */
+	__u64 missed_ns;    /* what samples of a profile weigh whose stacks were not copied, */
 	__u64 missed_queued_ns;
 	__u64 missed_address; /* of waits of this kind, and in the run queue */
 	__u16 missed_syscall;
 	__u8 missed_class;
-	__u8 missed_padding[5];
+	__u8 is_own_tid_noted; /* namespaces.h */
+	__u8 is_unplaced;      /* where the futex is that it waits for is not known yet */
+	__u8 missed_padding[3];
 	struct total totals[MAX_TOTALS];
 	struct off_time off;
 	struct wait waits[MAX_WAITS];
@@ -248,8 +297,8 @@ struct probe_counters {
 	__u64 sched_repaired;
 	__u64 samples_dropped;
 	__u64 samples_skipped;
-	__u64 trial_calls; /* of a function, while it was attached and not recorded */
-	__u64 renewed_ns;  /* of a function: it was detached for a while until then; 0: never */
+	__u64 trial_calls; /* of a function, while it was attached and not recorded; or of locks, and none was taken */
+	__u64 renewed_ns; /* of a function: it was detached for a while until then; 0: never */
 	__u64 padding[4];
 };
 _Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
@@ -322,7 +371,7 @@ struct wait_identity {
 	__u32 pid;
 	__u16 syscall;
 	__u8 time_class;
-	__u8 padding;
+	__u8 futex_value; /* where every wait for a futex is counted: as in struct futex_key; else 0 */
 };
 _Static_assert(sizeof(struct wait_identity) == 16, "no padding");
 
@@ -431,40 +480,7 @@ struct slowness {
 };
 _Static_assert(sizeof(struct slowness) == 128, "whole cache lines");
 
-/* ---- locks that are waited for ---- */
-
-struct lock_key {
-	__u64 address;
-	__u64 pid;
-};
-
-/* Since when which thread has held it, as far as those who wait have seen. */
-struct lock_state {
-	__u64 since; /* by the run queue's clock */
-	__u32 holder_tid;
-	__s32 waiters;
-	__u64 before[MAX_TOTALS]; /* the holder's totals then */
-};
-#define MAX_LOCKS 16384
-
-/* ---- what holders of locks did while others waited ---- */
-
-/* What the holder waited for, or CLASS_ONCPU; together they are the holds. */
-struct holding_key {
-	__u64 lock;
-	__u64 address; /* that the holder itself waited for, as in struct wait; 0 */
-	__u32 pid;
-	__u16 syscall;
-	__u8 time_class;
-	__u8 band; /* floor(log2) of the hold's ns */
-};
-_Static_assert(sizeof(struct holding_key) == 24, "no padding");
-
-struct holding {
-	__u64 ns;
-	__u64 count;
-};
-#define MAX_HOLDINGS 16384
+#include "shared_locks.h"
 
 /* ---- followed processes ---- */
 
@@ -518,14 +534,16 @@ struct open_record {
 	__u32 tid;
 	__u32 has_key;
 	char comm[16];
-	__u64 blocked_since_ns; /* 0: it runs, or has not left its CPU since we came */
-	__u64 address;		/* struct wait.address */
+	__u64 blocked_since_ns;	  /* 0: it runs, or has not left its CPU since we came */
+	struct futex_place place; /* of the futex that it waits for */
+	__u32 owner_pid;
 	__u32 owner_tid;
 	__u16 syscall;
 	__u8 time_class;
 	__u8 is_blocked;
+	__u32 padding;
 };
-_Static_assert(sizeof(struct open_record) == 72, "no padding");
+_Static_assert(sizeof(struct open_record) == 88, "no padding");
 
 enum event_kind {
 	EVENT_EXEC,    /* a followed process executed another file */

@@ -5,33 +5,12 @@
  * little of our own work as possible is inside the span.
  */
 #include "arguments.h"
+#include "cookies.h"
 #include "frames.h"
+#include "namespaces.h"
 #include "rows.h"
 
 #include <asm-generic/errno-base.h>
-
-static __always_inline __u32 cookie_probe(__u64 cookie)
-{
-	return cookie & MAX_PROBES;
-}
-
-static __always_inline __u32 cookie_operand(__u64 cookie)
-{
-	return cookie >> COOKIE_OPERAND_SHIFT & COOKIE_OPERAND_MASK;
-}
-
-static __always_inline __u32 cookie_flags(__u64 cookie)
-{
-	return cookie >> COOKIE_FLAG_SHIFT & 0xff;
-}
-
-/* Before everything is attached, begins would miss their ends, and ends their begins. */
-static __always_inline bool is_silent(__u64 cookie)
-{
-	return !is_recording || (cookie_flags(cookie) & COOKIE_LATE &&
-				 (probe_row(cookie_probe(cookie)) == 0 ||
-				  hushed_pid == bpf_get_current_pid_tgid() >> 32));
-}
 
 static __always_inline __u64 site_sp(struct pt_regs *ctx, __u64 cookie)
 {
@@ -398,6 +377,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		bpf_map_delete_elem(&spare_threads, &key);
 	if (task->pid == task->tgid)
 		bpf_map_delete_elem(&processes, &pid);
+	if (thread && thread->is_own_tid_noted)
+		forget_own_tid(task);
 	if (follows_children && task->signal->live.counter == 0)
 		drop_followed(pid);
 	return 0;
@@ -406,7 +387,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 /* A short program may have ended before its first sample comes: who it is has to be read at once. */
 static __always_inline void tell_program(const struct thread *thread, __u32 pid)
 {
-	if (profile_scope && thread)
+	if ((profile_scope || counts_futexes) && thread)
 		tell(EVENT_PROGRAM, pid);
 }
 
@@ -415,7 +396,7 @@ static __always_inline void tell_program(const struct thread *thread, __u32 pid)
 SEC("?tp_btf/task_newtask")
 int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
 {
-	if ((clone_flags & CLONE_THREAD || profile_scope == PROFILE_WHOLE) && thread_current(false))
+	if ((clone_flags & CLONE_THREAD || follows_whole()) && thread_current(false))
 		adopt_thread(task, UNSEEN_NEW);
 	if (!(clone_flags & CLONE_THREAD))
 		tell_program(thread_of(task), task->tgid);
@@ -504,6 +485,10 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 		thread->outermost_sp = 0;
 		thread->is_fresh = true;
 		thread->fault_address = 0;
+		thread->shared_at = 0;
+		thread->futex_address = 0;
+		thread->watched[0].address = 0;
+		thread->watched[1].address = 0;
 	}
 	tell_program(thread, task->tgid);
 	return 0;
@@ -519,6 +504,7 @@ int count_hit(struct pt_regs *ctx)
 	return 0;
 }
 
+#include "hold_sites.h"
 #include "open_list.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -54,26 +54,6 @@ static __always_inline struct thread *thread_if_any(struct task_struct *task)
 	return thread_of(task);
 }
 
-/* The thread `tid` of process `pid`, numbers of the first PID namespace. */
-static __always_inline struct thread *thread_by_tid(__u32 pid, __u32 tid)
-{
-	struct thread *thread = NULL;
-	__u64 key = (__u64)pid << 32 | tid;
-	struct task_struct *task;
-
-	if (has_spare_threads)
-		thread = bpf_map_lookup_elem(&spare_threads, &key);
-	if (thread || !has_task_from_pid)
-		return thread;
-	task = bpf_task_from_pid((__s32)tid);
-	if (!task)
-		return NULL;
-	if ((__u32)task->tgid == pid)
-		thread = bpf_task_storage_get(&threads, task, NULL, 0);
-	bpf_task_release(task);
-	return thread;
-}
-
 static __always_inline void tell(__u32 kind, __u32 pid)
 {
 	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);

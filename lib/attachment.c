@@ -78,12 +78,20 @@ static uint64_t named_bits(enum program program)
 	return (uint64_t)what[program] << COOKIE_NAMED_SHIFT;
 }
 
-/* What an end program needs is its row; everything else needs the site. */
+static bool is_hold(enum program program)
+{
+	return program == PROGRAM_HOLD_BEGIN || program == PROGRAM_HOLD_END;
+}
+
+/* What an end program needs is its row; one of holds has what it needs in the plan; everything else needs the
+ * site. */
 static uint64_t site_cookie(const struct plan *plan, uint32_t index, uint32_t flags)
 {
 	const struct plan_site *site = &plan->sites[index];
 	bool is_row = site->program == PROGRAM_SPAN_END || is_function_end(site->program);
-	uint32_t operand = is_row ? ENGINE_ROW(plan->probes[site->probe].row) : ENGINE_SITE(index);
+	uint32_t operand = is_row		    ? ENGINE_ROW(plan->probes[site->probe].row)
+			   : is_hold(site->program) ? 0
+						    : ENGINE_SITE(index);
 
 	return cookie_make(ENGINE_PROBE(site->probe), operand,
 			   flags | (site->has_key ? COOKIE_HAS_KEY : 0)) |

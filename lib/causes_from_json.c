@@ -48,34 +48,33 @@ static bool is_activity_name(const char *name)
 	return length > 0 && length <= 64;
 }
 
-static int read_activity(struct json_reader *r, const char *name, const json_t *share,
+static int read_activity(struct json_reader *r, const char *key, void *at,
 			 struct probekit_activity *activity)
 {
-	if (!is_activity_name(name))
-		return json_malformed(r, "blocked_in", "has a name that is none of an activity");
-	if (breakdown_copy_text(name, &activity->name))
+	if (!is_activity_name(json_object_iter_key(at)))
+		return json_malformed(r, key, "has a name that is none of an activity");
+	if (breakdown_copy_text(json_object_iter_key(at), &activity->name))
 		return error_no_memory(r->err);
-	return json_read_share(r, "blocked_in", share, &activity->share);
+	return json_read_share(r, key, json_object_iter_value(at), &activity->share);
 }
 
-static int read_activities(struct json_reader *r, const json_t *object,
-			   struct probekit_holder *holder)
+int activities_from_json(struct json_reader *r, const json_t *object, const char *key,
+			 struct probekit_activity **activities, size_t *count)
 {
-	json_t *inner = json_object_get(object, "blocked_in");
+	json_t *inner = json_object_get(object, key);
 	int result = 0;
 
 	if (!inner || json_is_null(inner))
 		return 0;
 	if (!json_is_object(inner))
-		return json_malformed(r, "blocked_in", "is not an object");
+		return json_malformed(r, key, "is not an object");
 	if (json_object_size(inner) == 0)
 		return 0;
-	holder->activities = calloc(json_object_size(inner), sizeof(*holder->activities));
-	if (!holder->activities)
+	*activities = calloc(json_object_size(inner), sizeof(**activities));
+	if (!*activities)
 		return error_no_memory(r->err);
 	for (void *i = json_object_iter(inner); i && !result; i = json_object_iter_next(inner, i))
-		result = read_activity(r, json_object_iter_key(i), json_object_iter_value(i),
-				       &holder->activities[holder->activity_count++]);
+		result = read_activity(r, key, i, &(*activities)[(*count)++]);
 	return result;
 }
 
@@ -114,9 +113,12 @@ static int read_holder(struct json_reader *r, const json_t *object, struct probe
 	if (!result)
 		result = json_read_thread_ids(r, object, &holder->thread);
 	if (!result)
-		result = read_activities(r, object, holder);
+		result = activities_from_json(r, object, "blocked_in", &holder->activities,
+					      &holder->activity_count);
 	if (!result)
 		result = json_read_stack(r, object, "stack", &holder->stack);
+	if (!result)
+		result = json_read_thread(r, object, "thief", &holder->thief, NULL);
 	if (!result && inner && !json_is_null(inner)) {
 		json_enter(r, "waits_for", -1); /* left with the holder */
 		result = json_is_object(inner) ? read_waits_for(r, inner, holder, next)
@@ -125,25 +127,51 @@ static int read_holder(struct json_reader *r, const json_t *object, struct probe
 	return result;
 }
 
-static int read_holders(struct json_reader *r, const json_t *object, struct probekit_holder **into)
+/* From the object of the holder at `depth`; `into` is where it goes, or where the next one does. */
+static int add_holder(struct json_reader *r, const json_t **object, int depth,
+		      struct probekit_holder **into)
 {
-	const json_t *holder = json_object_get(object, "holder");
+	if (depth == HOLDERS_MAX)
+		return json_malformed(r, "", "is nested too deep");
+	if (!json_is_object(*object))
+		return json_malformed(r, "", "is not an object");
+	*into = calloc(1, sizeof(**into));
+	if (!*into)
+		return error_no_memory(r->err);
+	return read_holder(r, *object, *into, object);
+}
+
+static int read_chain(struct json_reader *r, const json_t *holder, int depth,
+		      struct probekit_holder **into)
+{
 	size_t outside = strlen(r->place);
 	int result = 0;
 
-	for (int i = 0; holder && !json_is_null(holder) && !result; i++) {
+	for (; holder && !json_is_null(holder) && !result; depth++) {
 		json_enter(r, "holder", -1);
-		if (i == HOLDERS_MAX)
-			return json_malformed(r, "", "is nested too deep");
-		if (!json_is_object(holder))
-			return json_malformed(r, "", "is not an object");
-		*into = calloc(1, sizeof(**into));
-		if (!*into)
-			return error_no_memory(r->err);
-		result = read_holder(r, holder, *into, &holder);
-		into = &(*into)->next;
+		result = add_holder(r, &holder, depth, into);
+		if (!result)
+			into = &(*into)->next;
 	}
-	json_leave(r, outside);
+	if (!result)
+		json_leave(r, outside);
+	return result;
+}
+
+static int read_holders(struct json_reader *r, const json_t *object, struct probekit_holder **into)
+{
+	return read_chain(r, json_object_get(object, "holder"), 0, into);
+}
+
+int holders_from_json(struct json_reader *r, const json_t *object, struct probekit_holder **holder)
+{
+	size_t outside = strlen(r->place);
+	int result = add_holder(r, &object, 0, holder);
+
+	if (!result)
+		result = read_chain(r, object, 1, &(*holder)->next);
+	if (!result)
+		json_leave(r, outside);
 	return result;
 }
 

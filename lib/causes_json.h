@@ -12,6 +12,16 @@ void causes_to_json(struct json_text *json, const struct probekit_probe *probe);
 void slowest_to_json(struct json_text *json, const struct probekit_probe *probe);
 void open_to_json(struct json_text *json, const struct probekit_probe *probe);
 
+/* An object of names and shares. */
+void activities_to_json(struct json_text *json, const char *key,
+			const struct probekit_activity *activities, size_t count);
+/* The members of a holder's object, and what it waited for. */
+void holder_members_to_json(struct json_text *json, const struct probekit_holder *holder);
+
+int activities_from_json(struct json_reader *r, const json_t *object, const char *key,
+			 struct probekit_activity **activities, size_t *count);
+/* A new holder from the members of its object, and those it waited for. */
+int holders_from_json(struct json_reader *r, const json_t *object, struct probekit_holder **holder);
 int tail_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
 int causes_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
 int slowest_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);

@@ -21,27 +21,26 @@ void tail_to_json(struct json_text *json, const struct probekit_tail *tail)
 	json_text_close(json, '}');
 }
 
-static void activities(struct json_text *json, const struct probekit_holder *holder)
+void activities_to_json(struct json_text *json, const char *key,
+			const struct probekit_activity *activities, size_t count)
 {
-	json_text_open(json, "blocked_in", '{');
-	for (size_t i = 0; i < holder->activity_count; i++)
-		json_share(json, holder->activities[i].name, holder->activities[i].share);
+	json_text_open(json, key, '{');
+	for (size_t i = 0; i < count; i++)
+		json_share(json, activities[i].name, activities[i].share);
 	json_text_close(json, '}');
 }
 
+static void holder_of(struct json_text *json, const struct probekit_holder *holder, int room);
+
 /* Holders of holders are written inside it: `room` for that many. */
-static void holder_of(struct json_text *json, const struct probekit_holder *holder, int room)
+static void holder_members(struct json_text *json, const struct probekit_holder *holder, int room)
 {
-	if (!holder || !room) {
-		json_text_null(json, "holder");
-		return;
-	}
-	json_text_open_inline(json, "holder", '{');
 	json_thread_ids(json, &holder->thread);
 	json_text_unsigned(json, "threads", holder->threads);
-	activities(json, holder);
+	activities_to_json(json, "blocked_in", holder->activities, holder->activity_count);
 	json_stack(json, "stack", &holder->stack);
 	json_text_string(json, "file", holder->file);
+	json_thread(json, "thief", &holder->thief);
 	if (holder->next_address) {
 		const struct json_lock next = {holder->next_address, holder->next_symbol,
 					       holder->next_place, NULL};
@@ -53,7 +52,22 @@ static void holder_of(struct json_text *json, const struct probekit_holder *hold
 	} else {
 		json_text_null(json, "waits_for");
 	}
+}
+
+static void holder_of(struct json_text *json, const struct probekit_holder *holder, int room)
+{
+	if (!holder || !room) {
+		json_text_null(json, "holder");
+		return;
+	}
+	json_text_open_inline(json, "holder", '{');
+	holder_members(json, holder, room);
 	json_text_close(json, '}');
+}
+
+void holder_members_to_json(struct json_text *json, const struct probekit_holder *holder)
+{
+	holder_members(json, holder, HOLDERS_MAX);
 }
 
 static void cause(struct json_text *json, const struct probekit_cause *c)

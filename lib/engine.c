@@ -55,6 +55,7 @@ static struct bpf_program *program_of(const struct probekit_bpf *bpf, enum progr
 		[PROGRAM_FUNCTION_RETURN] = bpf->progs.function_return,
 		[PROGRAM_FUNCTION_EXIT] = bpf->progs.function_return,
 		[PROGRAM_FUNCTION_ENTRY] = bpf->progs.function_entry,
+		[PROGRAM_HOLD_BEGIN] = bpf->progs.hold_site,
 		[PROGRAM_SPAN_BEGIN] = bpf->progs.span_begin,
 		[PROGRAM_PAIR_BEGIN] = bpf->progs.named_site,
 		[PROGRAM_ASYNC_BEGIN] = bpf->progs.async_begin,
@@ -65,6 +66,7 @@ static struct bpf_program *program_of(const struct probekit_bpf *bpf, enum progr
 		[PROGRAM_PAIR_END] = bpf->progs.named_site,
 		[PROGRAM_ASYNC_END] = bpf->progs.async_end,
 		[PROGRAM_LOCK_RELEASED] = bpf->progs.named_site,
+		[PROGRAM_HOLD_END] = bpf->progs.hold_site,
 		[PROGRAM_COUNT_HIT] = bpf->progs.count_hit,
 	};
 
@@ -86,9 +88,11 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->slow_over_ns = options->slow_over_ns;
 	bpf->rodata->follows_children = options->follows_children;
 	bpf->rodata->futex_syscall = SYS_futex;
+	bpf->rodata->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
 	bpf->rodata->lose_switches = options->lose_switches;
 	bpf->rodata->lose_tasks = options->lose_tasks;
 	engine_configure_profile(engine, options);
+	engine_configure_futexes(engine, options);
 	if (!options->has_breakdown)
 		bpf_map__set_max_entries(bpf->maps.stack_slots, 1);
 	bpf->rodata->sample_period_ns = options->has_breakdown ? sampler_period_ns() : 0;
@@ -121,6 +125,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf_program__set_autoload(bpf->progs.on_fault, options->has_fault_address);
 	bpf_program__set_autoload(bpf->progs.list_stacks, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.list_profiled, options->profile_scope != PROFILE_NONE);
+	bpf_program__set_autoload(bpf->progs.list_futexes, options->counts_futexes);
 	bpf_program__set_autoload(bpf->progs.on_sample, bpf->rodata->sample_period_ns > 0);
 }
 

@@ -15,6 +15,7 @@ enum program {
 	PROGRAM_FUNCTION_RETURN, /* by uretprobe */
 	PROGRAM_FUNCTION_EXIT,	 /* the same program at instructions that leave the function */
 	PROGRAM_FUNCTION_ENTRY,
+	PROGRAM_HOLD_BEGIN, /* functions that take locks, */
 	PROGRAM_SPAN_BEGIN,
 	PROGRAM_PAIR_BEGIN,
 	PROGRAM_ASYNC_BEGIN,
@@ -25,6 +26,7 @@ enum program {
 	PROGRAM_PAIR_END,
 	PROGRAM_ASYNC_END,
 	PROGRAM_LOCK_RELEASED,
+	PROGRAM_HOLD_END, /* and that release them: the same program */
 	PROGRAM_COUNT_HIT,
 	PROGRAM_COUNT,
 };
@@ -51,6 +53,8 @@ struct engine_options {
 	bool follows_children; /* of processes that are followed */
 	enum profile_scope profile_scope;
 	bool profiles_oncpu;
+	bool counts_futexes; /* every wait for one, of all threads of the processes */
+	bool measures_holds; /* of locks */
 };
 
 /* Loads the programs and maps their aggregates; thread exit and exec are hooked from here on. */
@@ -153,6 +157,9 @@ int engine_visit_holdings(const struct engine *engine,
 			  void *arg);
 /* What an address in struct wait_identity stands for; false: it is not known. */
 bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing);
+/* A process that sees this place in shared memory, and where; false: it is not known. */
+bool engine_find_shared(const struct engine *engine, const struct futex_place *place,
+			struct futex_place *seen);
 /* What a process was called when it ended a wait; false: it was not seen to. */
 bool engine_find_process(const struct engine *engine, uint32_t pid, struct process_name *name);
 /* KEY_EMPTY where slot `i` is free. */
@@ -169,6 +176,33 @@ int engine_visit_profile_times(const struct engine *engine,
 /* Calls `visit` for each thread of the profile: what it is at was not added up yet. */
 int engine_visit_profiled(struct engine *engine,
 			  int (*visit)(const struct profile_record *record, void *arg), void *arg);
+
+/* Forgets the waits for futexes until now, those of the calibration. -errno. */
+int engine_begin_futexes(struct engine *engine);
+/* Calls `visit` for each futex that was waited for; the key's space is 0 for those without room. */
+int engine_visit_futexes(const struct engine *engine,
+			 int (*visit)(const struct futex_key *key, const struct futex_row *row,
+				      void *arg),
+			 void *arg);
+/* Has the row leave the kernel's table. -errno; -ENOENT: it is not there. */
+int engine_take_futex(struct engine *engine, const struct futex_key *key, struct futex_row *row);
+/* The same for each lock that was held. */
+int engine_visit_holds(const struct engine *engine,
+		       int (*visit)(const struct futex_key *key, const struct futex_row *row,
+				    void *arg),
+		       void *arg);
+/* The same of the time inside spans of a probe. */
+int engine_visit_futex_spans(const struct engine *engine,
+			     int (*visit)(const struct futex_span_key *key, uint64_t ns, void *arg),
+			     void *arg);
+/* The same of long waits (LONG_FUTEX_NS) in which a thread held it longest. */
+int engine_visit_futex_holders(const struct engine *engine,
+			       int (*visit)(const struct futex_holder_key *key, uint64_t waits,
+					    void *arg),
+			       void *arg);
+/* Calls `visit` for each thread that waits for one now. */
+int engine_visit_futex_waits(struct engine *engine,
+			     int (*visit)(const struct futex_record *record, void *arg), void *arg);
 
 /* Calls `visit` for each open span, async ones included (they have the id as key). */
 int engine_visit_open(struct engine *engine,

@@ -65,7 +65,8 @@ void engine_note_program(struct engine *engine, pid_t pid)
 	size_t count = engine->program_count;
 	pid_t *grown = engine->programs;
 
-	if (engine->bpf->rodata->profile_scope == PROFILE_NONE)
+	if (engine->bpf->rodata->profile_scope == PROFILE_NONE &&
+	    !engine->bpf->rodata->counts_futexes)
 		return;
 	if (!(count & (count - 1)))
 		grown = reallocarray(grown, count ? count * 2 : 1, sizeof(*grown));

@@ -100,8 +100,7 @@ void engine_read_counters(const struct engine *engine, uint32_t probe,
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
-/* The next element of a hash that is there; false behind the last. */
-static bool next_element(int map, bool *has_begun, void *key, void *value)
+bool engine_next_element(int map, bool *has_begun, void *key, void *value)
 {
 	while (bpf_map_get_next_key(map, *has_begun ? key : NULL, key) == 0) {
 		*has_begun = true;
@@ -122,7 +121,7 @@ int engine_visit_relations(const struct engine *engine,
 	bool has_begun = false;
 	int result = 0;
 
-	while (!result && next_element(map, &has_begun, &key, &relation))
+	while (!result && engine_next_element(map, &has_begun, &key, &relation))
 		result = visit(&key, &relation, arg);
 	return result;
 }
@@ -138,9 +137,21 @@ int engine_visit_causes(const struct engine *engine,
 	bool has_begun = false;
 	int result = 0;
 
-	while (!result && next_element(map, &has_begun, &key, &cause))
+	while (!result && engine_next_element(map, &has_begun, &key, &cause))
 		result = visit(&key, &cause, arg);
 	return result;
+}
+
+struct holding_visit {
+	int (*visit)(const struct holding_key *key, const struct holding *holding, void *arg);
+	void *arg;
+};
+
+static int visit_holding(const void *key, const void *holding, void *arg)
+{
+	const struct holding_visit *visit = arg;
+
+	return visit->visit(key, holding, visit->arg);
 }
 
 int engine_visit_holdings(const struct engine *engine,
@@ -148,20 +159,22 @@ int engine_visit_holdings(const struct engine *engine,
 				       void *arg),
 			  void *arg)
 {
-	int map = bpf_map__fd(engine->bpf->maps.holdings);
-	struct holding_key key;
-	struct holding holding;
-	bool has_begun = false;
-	int result = 0;
+	struct holding_visit each = {visit, arg};
 
-	while (!result && next_element(map, &has_begun, &key, &holding))
-		result = visit(&key, &holding, arg);
-	return result;
+	return engine_visit_elements(bpf_map__fd(engine->bpf->maps.holdings),
+				     sizeof(struct holding_key), sizeof(struct holding),
+				     visit_holding, &each);
 }
 
 bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing)
 {
 	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.things), &id, thing) == 0;
+}
+
+bool engine_find_shared(const struct engine *engine, const struct futex_place *place,
+			struct futex_place *seen)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.shared_words), place, seen) == 0;
 }
 
 bool engine_find_process(const struct engine *engine, uint32_t pid, struct process_name *name)
@@ -307,7 +320,7 @@ static int visit_async(struct engine *engine,
 	bool has_begun = false;
 	int result = 0;
 
-	while (!result && next_element(map, &has_begun, &key, &span)) {
+	while (!result && engine_next_element(map, &has_begun, &key, &span)) {
 		struct open_record record = {
 			.probe = key.probe, .key = (int64_t)key.id, .has_key = 1};
 

@@ -38,6 +38,12 @@ struct engine {
 
 /* Before the load. */
 void engine_configure_profile(struct engine *engine, const struct engine_options *options);
+void engine_configure_futexes(struct engine *engine, const struct engine_options *options);
+/* The next element of a hash that is there; false behind the last. */
+bool engine_next_element(int map, bool *has_begun, void *key, void *value);
+/* Calls `visit` for each element of a hash, until it returns other than 0, which is returned. -errno. */
+int engine_visit_elements(int map, size_t key_bytes, size_t value_bytes,
+			  int (*visit)(const void *key, const void *value, void *arg), void *arg);
 /* Forgotten where there is no profile, or no memory. */
 void engine_note_program(struct engine *engine, pid_t pid);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock_evidence.h"
 #include "oncpu_evidence.h"
 #include "slow_spans.h"
 #include "stack.h"
@@ -144,9 +145,24 @@ int evidence_fill(struct evidence *evidence,
 	return wait_evidence_fill(&evidence->waits, &evidence->traces, is_of, arg, probe, cause);
 }
 
-const char *evidence_lock_kind(struct evidence *evidence, pid_t pid, uint64_t address)
+int evidence_fill_lock(struct evidence *evidence,
+		       bool (*is_of)(const struct wait_identity *wait, void *arg), void *arg,
+		       struct probekit_lock *lock)
 {
-	return wait_evidence_lock_kind(&evidence->waits, &evidence->traces, pid, address);
+	struct wait_findings findings;
+	int result =
+		wait_evidence_gather(&evidence->waits, &evidence->traces, is_of, arg, &findings);
+
+	if (result)
+		return result;
+	result = lock_evidence_show(&findings, lock);
+	wait_findings_done(&findings, &evidence->traces);
+	return result;
+}
+
+struct lock_use evidence_lock_use(struct evidence *evidence, struct futex_place place)
+{
+	return wait_evidence_lock_use(&evidence->waits, &evidence->traces, place);
 }
 
 int evidence_fill_oncpu(struct evidence *evidence, uint32_t probe, struct probekit_cause *cause)

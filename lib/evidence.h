@@ -11,6 +11,7 @@
 #include "../bpf/shared.h"
 #include "profile.h"
 #include "profile_evidence.h"
+#include "wait_evidence.h"
 
 struct evidence;
 
@@ -35,8 +36,13 @@ bool evidence_wants_longer_copies(struct evidence *evidence);
 int evidence_fill(struct evidence *evidence,
 		  bool (*is_of)(const struct wait_identity *wait, void *arg), void *arg,
 		  uint32_t probe, struct probekit_cause *cause) __attribute__((warn_unused_result));
-/* "mutex", "rwlock" ...: the lock at an address of a process; NULL: not known. */
-const char *evidence_lock_kind(struct evidence *evidence, pid_t pid, uint64_t address);
+/* The same of a lock, whoever waited: fills waiters, wakers and, with thread and stack, holders of `lock`, whose
+ * kind is known if it can be. -ENOMEM, and a part may be filled. */
+int evidence_fill_lock(struct evidence *evidence,
+		       bool (*is_of)(const struct wait_identity *wait, void *arg), void *arg,
+		       struct probekit_lock *lock) __attribute__((warn_unused_result));
+/* What the word there is used for, as the stack of who waited last tells: memory may be one lock after another. */
+struct lock_use evidence_lock_use(struct evidence *evidence, struct futex_place place);
 /* The same of time on-CPU: `stack` is the heaviest of the hottest function, whose share it has;
  * kernel_stack is there where most of the time was spent in the kernel. */
 int evidence_fill_oncpu(struct evidence *evidence, uint32_t probe, struct probekit_cause *cause)

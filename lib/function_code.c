@@ -43,6 +43,7 @@ bool function_code_has(const struct function_code *code, uint64_t address)
 #define LOOK_BACK 32 /* instructions, for the one that sets the register of a jump */
 #define NO_REGISTER 0xff
 #define RSP 4
+#define RDI 7
 
 /* ---- jumps through registers and memory ---- */
 
@@ -329,6 +330,22 @@ static bool needs_settling(const struct function_code *code)
 	return false;
 }
 
+bool function_code_keeps_argument(const struct function_code *code, size_t i)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction insn;
+	ZydisDecoder decoder;
+	uint8_t count;
+
+	if (!ZYAN_SUCCESS(
+		    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) ||
+	    !decode_at(&decoder, code, i, &insn, operands, &count) ||
+	    insn.meta.category == ZYDIS_CATEGORY_CALL ||
+	    insn.meta.category == ZYDIS_CATEGORY_SYSCALL)
+		return false;
+	return !writes(operands, count, RDI) && !writes(operands, count, RSP);
+}
+
 int function_code_decode(const void *bytes, uint32_t size_bytes, uint64_t address,
 			 struct function_code *out)
 {
@@ -355,6 +372,12 @@ int function_code_decode(const void *bytes, uint32_t size_bytes, uint64_t addres
 {
 	(void)bytes, (void)size_bytes, (void)address, (void)code;
 	return -ENOTSUP;
+}
+
+bool function_code_keeps_argument(const struct function_code *code, size_t i)
+{
+	(void)code, (void)i;
+	return false;
 }
 
 #endif

@@ -41,6 +41,9 @@ struct function_code {
 int function_code_decode(const void *bytes, uint32_t size_bytes, uint64_t address,
 			 struct function_code *code) __attribute__((warn_unused_result));
 void function_code_done(struct function_code *code);
+/* Does instruction number `i` leave the stack pointer alone, and the register in which a function gets its first
+ * argument? False where in doubt. */
+bool function_code_keeps_argument(const struct function_code *code, size_t i);
 /* Does an instruction begin at `address`? */
 bool function_code_has(const struct function_code *code, uint64_t address);
 

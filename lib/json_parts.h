@@ -22,6 +22,9 @@ void json_share(struct json_text *json, const char *key, double share);
 /* RFC 3339 in UTC with nine decimals; null before 1970. */
 void json_instant(struct json_text *json, const char *key, int64_t unix_ns);
 void json_times(struct json_text *json, const uint64_t time_ns[static PROBEKIT_CLASS_COUNT]);
+void json_address(struct json_text *json, const char *key, uint64_t value);
+/* Member histogram; `unit` is "s" or "1". */
+void json_histogram(struct json_text *json, const char *unit, const struct probekit_histogram *h);
 void json_lock(struct json_text *json, const char *key, const struct json_lock *lock);
 /* Members pid, tid and comm. */
 void json_thread_ids(struct json_text *json, const struct probekit_thread *thread);
@@ -45,6 +48,11 @@ int json_read_times(struct json_reader *r, const json_t *object,
 		    uint64_t time_ns[static PROBEKIT_CLASS_COUNT], bool *is_known);
 int json_read_class(const struct json_reader *r, const json_t *object,
 		    enum probekit_class *time_class);
+int json_read_address(const struct json_reader *r, const json_t *object, const char *key,
+		      uint64_t *address);
+/* Its unit has to be `unit`. */
+int json_read_histogram(struct json_reader *r, const json_t *object, const char *unit,
+			struct probekit_histogram *histogram);
 int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
 		   struct json_lock *lock);
 int json_read_comm(const struct json_reader *r, const json_t *object, char comm[static 16]);

@@ -115,8 +115,8 @@ int json_read_class(const struct json_reader *r, const json_t *object,
 }
 
 /* "0x1f" */
-static int read_address(const struct json_reader *r, const json_t *object, const char *key,
-			uint64_t *address)
+int json_read_address(const struct json_reader *r, const json_t *object, const char *key,
+		      uint64_t *address)
 {
 	const json_t *value = json_object_get(object, key);
 	const char *text = json_string_value(value);
@@ -148,7 +148,7 @@ int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
 	if (!json_is_object(inner))
 		return json_malformed(r, key, "is not an object");
 	outside = json_enter(r, key, -1);
-	result = read_address(r, inner, "address", &lock->address);
+	result = json_read_address(r, inner, "address", &lock->address);
 	if (!result && !lock->address)
 		result = json_malformed(r, "address", "is missing");
 	if (!result)
@@ -185,7 +185,8 @@ static int read_frame(struct json_reader *r, const json_t *object, size_t i, voi
 	struct probekit_frame *frame = (struct probekit_frame *)arg + i;
 	int result = JSON_READ_FIELDS(r, object, fields, frame);
 
-	return result ? result : read_address(r, object, "module_offset", &frame->module_offset);
+	return result ? result
+		      : json_read_address(r, object, "module_offset", &frame->module_offset);
 }
 
 /* One that a newer version may know is none that is known here. */

@@ -46,7 +46,7 @@ void json_times(struct json_text *json, const uint64_t time_ns[static PROBEKIT_C
 	json_text_close(json, '}');
 }
 
-static void address(struct json_text *json, const char *key, uint64_t value)
+void json_address(struct json_text *json, const char *key, uint64_t value)
 {
 	char text[32];
 
@@ -61,7 +61,7 @@ void json_lock(struct json_text *json, const char *key, const struct json_lock *
 		return;
 	}
 	json_text_open_inline(json, key, '{');
-	address(json, "address", lock->address);
+	json_address(json, "address", lock->address);
 	json_text_string(json, "symbol", lock->symbol);
 	json_text_string(json, "place", lock->place);
 	json_text_string(json, "kind", lock->kind);
@@ -75,7 +75,7 @@ static void frame(struct json_text *json, const struct probekit_frame *f)
 	json_text_string(json, "file", f->file);
 	json_count_or_null(json, "line", f->line);
 	json_text_string(json, "module", f->module);
-	address(json, "module_offset", f->module_offset);
+	json_address(json, "module_offset", f->module_offset);
 	json_text_bool(json, "is_inlined", f->is_inlined);
 	json_text_close(json, '}');
 }
@@ -183,4 +183,23 @@ void json_object_of(struct json_text *json, enum probekit_class time_class, cons
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		json_text_string(json, keys[i], strcmp(keys[i], key) == 0 ? object : NULL);
 	json_text_string(json, "direction", direction);
+}
+
+void json_histogram(struct json_text *json, const char *unit, const struct probekit_histogram *h)
+{
+	json_text_open_inline(json, "histogram", '{');
+	json_text_string(json, "unit", unit);
+	json_text_integer(json, "scale", h->scale);
+	json_text_unsigned(json, "zero_count", h->zero_count);
+	if (strcmp(unit, "1") == 0)
+		json_text_unsigned(json, "negative_count", h->negative_count);
+	json_text_open(json, "buckets", '[');
+	for (size_t i = 0; i < h->size; i++) {
+		json_text_open(json, NULL, '[');
+		json_text_integer(json, NULL, h->index[i]);
+		json_text_unsigned(json, NULL, h->count[i]);
+		json_text_close(json, ']');
+	}
+	json_text_close(json, ']');
+	json_text_close(json, '}');
 }

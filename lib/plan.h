@@ -91,6 +91,11 @@ int plan_add_object(struct plan *plan, const struct objects *objects, uint32_t i
 int plan_add_functions(struct plan *plan, const struct objects *objects, uint32_t index,
 		       struct selection *selection, struct probekit_error *err);
 
+/* Adds the functions of objects[index] that take and release locks, as one probe, PROBEKIT_HOLDS_NAME. */
+int plan_add_holds(struct plan *plan, const struct objects *objects, uint32_t index,
+		   struct probekit_error *err);
+bool plan_has_holds(const struct plan *plan);
+
 /* Gives rows to the probes that have none yet; call when all objects known by now are added, as a
  * probe with keys takes more of them. */
 void plan_number_rows(struct plan *plan);

@@ -16,9 +16,14 @@
 #include "../bpf/bucket.h"
 #include "cgroup.h"
 #include "evidence.h"
+#include "lock.h"
 #include "process.h"
 
-#define SAMPLES_INTERVAL_MS 50 /* until what the kernel samples is taken from it */
+/* Until what the kernel samples is taken from it, and at first a share of how long it has been measured:
+ * once a process has ended, stacks that were copied from it cannot be followed. */
+#define SAMPLES_INTERVAL_MS 50
+#define SAMPLES_LEAST_MS 2
+#define SAMPLES_SHARE 16
 
 uint64_t session_now_ns(void)
 {
@@ -55,6 +60,8 @@ int probekit_session_new(const struct probekit_session_options *options,
 		return error_usage(err, "the session options are of a newer library");
 	if (options && (unsigned int)options->profiling > PROBEKIT_PROFILING_WHOLE)
 		return error_usage(err, "there is no such profiling: %d", (int)options->profiling);
+	if (options && options->measure_holds && !options->measure_locks)
+		return error_usage(err, "holds are measured with locks, not alone");
 	if (options && options->max_keys > KEY_SLOTS)
 		return error_usage(err, "at most %d keys can be kept apart, not %u", KEY_SLOTS,
 				   options->max_keys);
@@ -93,6 +100,9 @@ void probekit_session_free(struct probekit_session *session)
 	free(session->seen);
 	session_forget_open(session);
 	session_forget_profile(session);
+	session_forget_present(session);
+	futex_history_done(&session->futexes_before);
+	retired_futexes_done(&session->retired);
 	session_forget_names(session);
 	evidence_free(session->evidence);
 	free(session->target);
@@ -305,21 +315,35 @@ static int poll_once(struct probekit_session *session, int timeout_ms, struct pr
 	return result;
 }
 
+static int samples_interval_ms(const struct probekit_session *session)
+{
+	uint64_t ms = (session_now_ns() - session->started_ns) / 1000000 / SAMPLES_SHARE;
+
+	if (ms < SAMPLES_LEAST_MS)
+		return SAMPLES_LEAST_MS;
+	return ms < SAMPLES_INTERVAL_MS ? (int)ms : SAMPLES_INTERVAL_MS;
+}
+
 int probekit_session_poll(struct probekit_session *session, int timeout_ms,
 			  struct probekit_error *err)
 {
+	int most_ms = samples_interval_ms(session);
+	int events = 0;
 	int result;
 
 	if (session->state != SESSION_RUNNING)
 		return error_usage(err, "the session is not running");
-	if (timeout_ms < 0 || timeout_ms > SAMPLES_INTERVAL_MS)
-		timeout_ms = SAMPLES_INTERVAL_MS;
+	if (timeout_ms < 0 || timeout_ms > most_ms)
+		timeout_ms = most_ms;
 	if (session->has_follow_events && timeout_ms > 1)
 		timeout_ms = 1; /* they came right after the last scan */
 	result = poll_once(session, timeout_ms, err);
 	if (result)
 		return result;
-	return all_ended(session) ? PROBEKIT_EVENT_TARGETS_ENDED : 0;
+	if (session->has_new_deadlock)
+		events |= PROBEKIT_EVENT_DEADLOCK;
+	session->has_new_deadlock = false;
+	return all_ended(session) ? events | PROBEKIT_EVENT_TARGETS_ENDED : events;
 }
 
 size_t probekit_session_process_count(const struct probekit_session *session)
@@ -345,6 +369,8 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	session->state = SESSION_STOPPED;
 	result = session_note_open(session, err);
 	if (!result && session->options.profiling && session_note_profile(session))
+		result = error_no_memory(err);
+	if (!result && session->options.measure_locks && session_note_present(session))
 		result = error_no_memory(err);
 	if (!result && (session_poll_evidence(session) || session_find_names(session)))
 		result = error_no_memory(err);

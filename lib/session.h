@@ -8,6 +8,8 @@
 #include "command.h"
 #include "custom.h"
 #include "features.h"
+#include "futex_history.h"
+#include "retired_futexes.h"
 #include "plan.h"
 #include "proc_maps.h"
 #include "snapshot.h"
@@ -58,10 +60,11 @@ enum session_state {
 
 /* What a lock in a process is called; NULLs where that is not known. */
 struct named_lock {
-	pid_t pid;
-	uint64_t word;	  /* that is waited for */
+	struct futex_place at; /* the word that is waited for */
+	pid_t pid;	       /* who sees it; of shared memory one of those */
+	uint64_t word;	       /* its address there */
 	uint64_t address; /* of the lock that it is part of; the word's own until the kind is known */
-	bool is_kind_known;
+	const char *kind;  /* its `address` goes with it; NULL: not known */
 	uint64_t asked_ns; /* the look at which the kind was asked for last */
 	char *symbol;
 	char *place;
@@ -78,6 +81,33 @@ struct named_process {
 	char comm[16];	 /* "" when it could not be read any more */
 	char *cgroup;	 /* with its CPU quota; NULL: not asked for, or none */
 	bool has_cgroup; /* it was asked for */
+};
+
+struct lock_word {
+	struct futex_place place;
+	uint64_t address; /* where the lock's process sees it */
+};
+
+/* The words of one lock that threads wait for, or of several that are told as one; by place. */
+struct lock_words {
+	struct lock_word *at;
+	size_t size;
+};
+
+/* A thread that waits for a futex now. */
+struct present_wait {
+	struct futex_record record;
+	bool begins_circle;    /* of threads that wait for each other, for certain */
+	bool is_told;	       /* its stack is part of the evidence */
+	const char *lock_kind; /* NULL: not known */
+	struct probekit_stack stack;
+};
+
+/* A thread that others wait for now. */
+struct present_owner {
+	uint32_t tid;
+	uint16_t syscall; /* that it is in; NO_SYSCALL */
+	struct probekit_stack stack;
 };
 
 /* What holders of a lock did. */
@@ -143,6 +173,15 @@ struct probekit_session {
 	size_t process_count;
 	struct held *held; /* while causes are explained */
 	size_t held_count;
+	struct present_wait *present; /* when they were last noted, by tid; until the stop */
+	size_t present_count;
+	struct present_owner *owners; /* of what they wait for, if they do not wait for futexes too */
+	size_t owner_count;
+	struct futex_history futexes_before; /* at the last interval */
+	struct retired_futexes retired;
+	uint64_t *deadlocks_told; /* hashes */
+	size_t deadlock_count;
+	bool has_new_deadlock;
 	struct evidence *evidence; /* NULL: nothing is broken down */
 	uint64_t last_look_ns;	   /* when thresholds were last set, and names found */
 
@@ -227,7 +266,7 @@ int session_add_waits(struct session_rows *rows);
 /* ---- names of what was waited for; NULL: no memory ---- */
 
 /* By the word that is waited for. It lives until the next call. */
-const struct named_lock *session_lock(struct probekit_session *session, pid_t pid, uint64_t word);
+const struct named_lock *session_lock(struct probekit_session *session, struct futex_place place);
 const struct named_thing *session_thing(struct probekit_session *session, uint64_t id);
 /* What a process is called now; "" when it has gone. */
 void session_read_comm(pid_t pid, char comm[static 16]);
@@ -236,6 +275,8 @@ struct named_process *session_process(struct probekit_session *session, pid_t pi
 const char *session_cgroup(struct probekit_session *session, pid_t pid);
 /* Did the holder wait for a lock itself? Else `address` is a thing's, or nothing. */
 bool holding_waits_for_lock(const struct holding_key *key);
+/* For the very lock that it is said to hold: another took it in between. */
+bool holding_waits_for_own(const struct holding_key *key);
 /* Finds all names while the processes and files are still there. -ENOMEM. */
 int session_find_names(struct probekit_session *session);
 void session_forget_names(struct probekit_session *session);
@@ -251,14 +292,57 @@ int session_poll_evidence(struct probekit_session *session);
 int session_read_histogram(const struct probekit_session *session, uint32_t row, uint32_t count,
 			   struct probekit_probe *probe);
 /* Finds each row's tail and its causes, with all that is known of them. -ENOMEM. */
-int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot);
+int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot,
+		    bool is_interval);
+
+/* ---- locks, where every wait for a futex is counted ---- */
+
+/* Once the processes are followed: begins anew. */
+int session_start_locks(struct probekit_session *session, struct probekit_error *err);
+/* Adds the locks with all that is known of them, and the deadlocks, while session->held is there. Of an
+ * interval: the waits since the last one, and those locks alone; shares are of the whole. -ENOMEM. */
+int session_add_locks(struct probekit_session *session, struct probekit_snapshot *snapshot,
+		      bool is_interval);
+/* Where the kernel's table fills up, takes rows out of it that have not grown since the last call; to be called
+ * from time to time, once locks are named. -ENOMEM. */
+int session_retire_futexes(struct probekit_session *session);
+/* Notes who waits for what now. -ENOMEM. */
+int session_note_present(struct probekit_session *session);
+/* The same, and sets has_new_deadlock where there is one that was not told before. */
+int session_watch_deadlocks(struct probekit_session *session);
+/* Of the threads that are noted. -ENOMEM. */
+int session_add_deadlocks(struct probekit_session *session, struct probekit_snapshot *snapshot);
+void session_forget_present(struct probekit_session *session);
+/* Is the owner that stands there one, as far as the lock's kind is known? */
+bool present_has_owner(const struct present_wait *wait);
+/* NULL: the thread does not wait for a futex. */
+const struct present_wait *session_present_wait(const struct probekit_session *session,
+						uint32_t tid);
+/* The futex that the thread waits for, as the kernel counts waits. */
+struct futex_key wait_key(const struct futex_record *record);
+/* NULL: it has no such word. */
+const struct lock_word *lock_word_at(const struct lock_words *words, struct futex_place place);
+/* What was held at this word, once locks are put together: session->held is by place then. */
+const struct held *session_held_at(const struct probekit_session *session, struct futex_place place,
+				   size_t *count);
+/* What the holder (its thread is given) did while others waited for the lock of these words. -ENOMEM. */
+int session_explain_holder(struct probekit_session *session, const struct lock_words *words,
+			   struct probekit_holder *holder);
+
+/* What the waker (its thread is given) did before it ended waits for it. -ENOMEM. */
+int session_explain_waker(struct probekit_session *session, const struct lock_words *words,
+			  struct probekit_lock_waker *waker);
 
 /* ---- profiles ---- */
 
 /* Is there anything to probe? A profile of whole processes needs nothing. */
 bool session_has_probes(const struct probekit_session *session);
+/* Are spans measured where there are any, and is it no error when there are none? */
+bool session_may_do_without(const struct probekit_session *session);
 /* Once the processes are followed: begins anew, and notes who they are. */
 int session_start_profile(struct probekit_session *session, struct probekit_error *err);
+/* Notes who the processes are, and follows those that run the target's files. -ENOMEM. */
+int session_note_all(struct probekit_session *session);
 /* Has the profile follow processes that run the target's files by now. */
 void session_follow_users(struct probekit_session *session);
 /* Notes who the processes are of which the kernel has told that they are new. -ENOMEM. */

@@ -16,6 +16,7 @@
 #define MAX_CHAIN 8 /* locks whose holders wait for each other */
 /* Holds this much shorter, in octaves, than a slow span are not what made it slow. */
 #define HOLD_OCTAVES 4
+#define LEAST_THEFT_NS 1000000 /* of a CPU: less is everyday scheduling */
 #define LEAST_ACTIVITY 0.01
 #define MAX_EXPLAINED 32 /* causes of a row: those that took most */
 
@@ -53,6 +54,10 @@ static int look(struct probekit_session *session)
 	int result = session_find_names(session);
 
 	session_follow_users(session);
+	if (!result && session->options.measure_locks)
+		result = session_retire_futexes(session);
+	if (!result && session->options.measure_locks)
+		result = session_watch_deadlocks(session);
 	for (uint32_t i = 0; i < session->plan.probe_count && !result; i++)
 		if (session->options.slow_over_ns)
 			engine_set_slow(session->engine, ENGINE_PROBE(i),
@@ -85,6 +90,9 @@ int session_poll_evidence(struct probekit_session *session)
 struct asked {
 	struct probekit_session *session;
 	const struct probekit_cause *cause;
+	const struct lock_words *words; /* of the lock, where they are known; NULL */
+	uint32_t holder;		/* of it, a thread; 0: any */
+	bool is_waker;			/* what it did before it ended waits, not as a holder */
 };
 
 static bool is_same_syscall(const char *name, unsigned int number)
@@ -96,13 +104,16 @@ static bool is_same_syscall(const char *name, unsigned int number)
 	return is_same;
 }
 
-static bool is_lock_of(const struct asked *asked, pid_t pid, uint64_t word)
+static bool is_lock_of(const struct asked *asked, struct futex_place place)
 {
 	const struct probekit_cause *cause = asked->cause;
-	const struct named_lock *lock = session_lock(asked->session, pid, word);
+	const struct named_lock *lock;
 
+	if (asked->words)
+		return lock_word_at(asked->words, place) != NULL;
+	lock = session_lock(asked->session, place);
 	if (!lock || !cause->symbol)
-		return lock && pid == cause->pid && lock->address == cause->address;
+		return lock && lock->pid == cause->pid && lock->address == cause->address;
 	return breakdown_is_same(lock->symbol, cause->symbol) &&
 	       breakdown_is_same(lock->place, cause->place);
 }
@@ -117,7 +128,8 @@ static bool is_wait_of(const struct wait_identity *wait, void *arg)
 	    !is_same_syscall(cause->syscall, wait->syscall))
 		return false;
 	if (wait->time_class == CLASS_LOCK && wait->pid)
-		return cause->address && is_lock_of(asked, (pid_t)wait->pid, wait->address);
+		return cause->address &&
+		       is_lock_of(asked, (struct futex_place){wait->address, wait->pid});
 	if (cause->address)
 		return false;
 	if (wait->time_class == CLASS_IPC && (pid_t)wait->pid != cause->waker.pid)
@@ -133,8 +145,7 @@ static bool is_wait_of(const struct wait_identity *wait, void *arg)
 
 /* What the holder waited for most, of a kind. */
 struct waited_most {
-	pid_t pid;
-	uint64_t address;
+	struct futex_place place; /* of a file, `space` is 0 */
 	uint64_t ns;
 };
 
@@ -146,6 +157,7 @@ struct holder_time {
 	size_t count;
 	struct waited_most next; /* a lock */
 	struct waited_most file;
+	struct waited_most thief; /* its process, as the address */
 };
 
 static char *activity_name(const struct holding_key *key)
@@ -181,18 +193,22 @@ static int add_holding(struct holder_time *time, const struct holding_key *key,
 {
 	struct waited_most *most;
 
-	if (key->band < time->least_band || !is_lock_of(&time->asked, (pid_t)key->pid, key->lock))
+	if (key->band < time->least_band ||
+	    (time->asked.holder && key->tid != time->asked.holder) ||
+	    (key->band == BAND_OF_WAKER) != time->asked.is_waker)
 		return 0;
 	if (key->time_class >= PROBEKIT_CLASS_COUNT)
 		return 0;
 	/* Who waits for the lock itself does not hold it: another took it in between. */
-	if (holding_waits_for_lock(key) && key->address == key->lock)
+	if (holding_waits_for_own(key))
 		return 0;
 	time->whole_ns += holding->ns;
-	most = holding_waits_for_lock(key) ? &time->next : &time->file;
+	most = holding_waits_for_lock(key)	   ? &time->next
+	       : key->time_class == CLASS_RUNQUEUE ? &time->thief
+						   : &time->file;
 	if (key->address && holding->ns > most->ns)
-		*most = (struct waited_most){
-			.pid = (pid_t)key->pid, .address = key->address, .ns = holding->ns};
+		*most = (struct waited_most){.place = {key->address, key->address_space},
+					     .ns = holding->ns};
 	return add_activity(time, key, holding->ns);
 }
 
@@ -232,13 +248,10 @@ static int explain_holder(struct asked *asked, struct probekit_holder *holder, u
 static int explain_next(struct asked *asked, struct probekit_holder *holder,
 			const struct holder_time *time, int depth)
 {
-	const struct named_lock *lock =
-		session_lock(asked->session, time->next.pid, time->next.address);
+	const struct named_lock *lock = session_lock(asked->session, time->next.place);
 	struct probekit_cause next = {
 		.time_class = PROBEKIT_CLASS_LOCK,
 		.syscall = asked->cause->syscall,
-		.pid = time->next.pid,
-		.address = time->next.address,
 	};
 	struct asked ask_next = {.session = asked->session, .cause = &next};
 	int result;
@@ -246,6 +259,7 @@ static int explain_next(struct asked *asked, struct probekit_holder *holder,
 	if (!lock)
 		return -ENOMEM;
 	holder->next_address = lock->address;
+	next.pid = lock->pid;
 	next.address = lock->address;
 	if (breakdown_copy_text(lock->symbol, &holder->next_symbol) |
 	    breakdown_copy_text(lock->place, &holder->next_place))
@@ -269,20 +283,74 @@ static int name_file(struct probekit_session *session, uint64_t id, struct probe
 	return thing ? breakdown_copy_text(thing->name, &holder->file) : -ENOMEM;
 }
 
+static int name_thief(struct probekit_session *session, pid_t pid, struct probekit_holder *holder)
+{
+	const struct named_process *process = session_process(session, pid);
+
+	if (!process)
+		return -ENOMEM;
+	holder->thief.pid = pid;
+	memcpy(holder->thief.comm, process->comm, sizeof(holder->thief.comm));
+	return 0;
+}
+
+/* Those of one lock, in a row. */
+static int add_row(struct holder_time *time, const struct held *held, size_t count)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count && !result; i++)
+		result = add_holding(time, &held[i].key, &held[i].holding);
+	return result;
+}
+
+static int add_of_words(struct holder_time *time, const struct lock_words *words)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < words->size && !result; i++) {
+		size_t count;
+		const struct held *held =
+			session_held_at(time->asked.session, words->at[i].place, &count);
+
+		result = add_row(time, held, count);
+	}
+	return result;
+}
+
+/* Whose a lock is takes longer to find out than to see that the next is of the same. */
+static int add_of_lock(struct holder_time *time)
+{
+	const struct probekit_session *session = time->asked.session;
+	int result = 0;
+
+	for (size_t i = 0, end; i < session->held_count && !result; i = end) {
+		const struct held *held = &session->held[i];
+		const struct futex_place place = {held->key.lock, held->key.space};
+
+		for (end = i + 1; end < session->held_count; end++)
+			if (session->held[end].key.lock != place.address ||
+			    session->held[end].key.space != place.space)
+				break;
+		if (is_lock_of(&time->asked, place))
+			result = add_row(time, held, end - i);
+	}
+	return result;
+}
+
 /* What the lock's holders did while others waited for it. */
 static int explain_holder(struct asked *asked, struct probekit_holder *holder, uint8_t least_band,
 			  int depth)
 {
 	struct holder_time time = {.asked = *asked, .least_band = least_band};
-	const struct probekit_session *session = asked->session;
-	int result = 0;
+	int result = asked->words ? add_of_words(&time, asked->words) : add_of_lock(&time);
 
-	for (size_t i = 0; i < session->held_count && !result; i++)
-		result = add_holding(&time, &session->held[i].key, &session->held[i].holding);
 	set_activities(&time, holder);
 	if (!result && time.file.ns > time.next.ns)
-		result = name_file(asked->session, time.file.address, holder);
-	if (!result && time.next.address &&
+		result = name_file(asked->session, time.file.place.address, holder);
+	if (!result && time.thief.place.address && time.thief.ns >= LEAST_THEFT_NS)
+		result = name_thief(asked->session, (pid_t)time.thief.place.address, holder);
+	if (!result && time.next.place.address &&
 	    (double)time.next.ns > LEAST_ACTIVITY * (double)time.whole_ns)
 		result = explain_next(asked, holder, &time, depth);
 	return result;
@@ -309,6 +377,46 @@ static uint8_t least_band_of(uint64_t from_ns)
 	while (from_ns >> (band + 1))
 		band++;
 	return band > HOLD_OCTAVES ? (uint8_t)(band - HOLD_OCTAVES) : 0;
+}
+
+static int explain_thread(struct probekit_session *session, const struct lock_words *words,
+			  bool is_waker, struct probekit_holder *holder)
+{
+	/* what others are asked for further on: waits in this system call */
+	struct probekit_cause cause = {.time_class = PROBEKIT_CLASS_LOCK, .syscall = "futex"};
+	struct asked asked = {
+		.session = session,
+		.cause = &cause,
+		.words = words,
+		.holder = (uint32_t)holder->thread.tid,
+		.is_waker = is_waker,
+	};
+
+	return explain_holder(&asked, holder, 0, 0);
+}
+
+int session_explain_holder(struct probekit_session *session, const struct lock_words *words,
+			   struct probekit_holder *holder)
+{
+	return explain_thread(session, words, false, holder);
+}
+
+int session_explain_waker(struct probekit_session *session, const struct lock_words *words,
+			  struct probekit_lock_waker *waker)
+{
+	struct probekit_holder *holder = calloc(1, sizeof(*holder));
+	int result;
+
+	if (!holder)
+		return -ENOMEM;
+	holder->thread = waker->thread;
+	result = explain_thread(session, words, true, holder);
+	waker->did = holder->activities;
+	waker->did_count = holder->activity_count;
+	holder->activities = NULL;
+	holder->activity_count = 0;
+	holder_free(holder);
+	return result;
 }
 
 static int fill_cause(struct probekit_session *session, uint32_t number,
@@ -339,14 +447,19 @@ static int explain_row(struct probekit_session *session, uint32_t index, struct 
 	return result;
 }
 
-int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot)
+int session_explain(struct probekit_session *session, struct probekit_snapshot *snapshot,
+		    bool is_interval)
 {
 	uint32_t index = 0;
 	int result = session_poll_evidence(session);
 
 	if (!result && session->evidence)
 		result = engine_visit_holdings(session->engine, keep_holding, session);
-	for (size_t i = 0; i < snapshot->size && !result && session->evidence; i++) {
+	if (!result && session->options.measure_locks)
+		result = session_add_locks(session, snapshot, is_interval);
+	for (size_t i = 0;
+	     i < snapshot->size && !result && session->evidence && !session->options.measure_locks;
+	     i++) {
 		struct probekit_probe *row = &snapshot->probes[i];
 
 		while (index < session->plan.probe_count &&

@@ -37,15 +37,16 @@ static const struct proc_maps *maps_of(struct probekit_session *session, pid_t p
 	return &session->lock_maps;
 }
 
-/* Where the object begins of which a thread waits for this word: both of a rwlock's words, and those
- * of a condition variable that waiters sleep on, lie side by side (glibc, sysdeps/nptl/bits). */
-static uint64_t lock_base(uint64_t word, const char *kind)
+/* Where the object begins of which a thread waits for this word: two of a rwlock's words, and those
+ * of a condition variable that waiters sleep on, lie side by side (glibc, sysdeps/nptl/bits). Readers that let
+ * writers pass wait for the rwlock's first word, which counts readers. */
+static uint64_t lock_base(uint64_t word, const struct lock_use *use)
 {
 	uint64_t pair = word & ~7ull;
 
-	if (strcmp(kind, "rwlock") == 0)
-		return pair - 8;
-	return strcmp(kind, "condvar") == 0 ? pair - 40 : word;
+	if (strcmp(use->kind, "rwlock") == 0)
+		return use->value > RWLOCK_CONTENDED ? word : pair - 8;
+	return strcmp(use->kind, "condvar") == 0 ? pair - 40 : word;
 }
 
 static int name_lock(struct probekit_session *session, struct named_lock *lock)
@@ -58,31 +59,45 @@ static int name_lock(struct probekit_session *session, struct named_lock *lock)
 			 &lock->symbol, &lock->place);
 }
 
-/* Evidence of what it is may come after the first wait. */
+/* Evidence of what it is may come after the first wait, and of what it is by now after others. */
 static int learn_kind(struct probekit_session *session, struct named_lock *lock)
 {
-	const char *kind = session->evidence
-				   ? evidence_lock_kind(session->evidence, lock->pid, lock->word)
-				   : NULL;
-	uint64_t address = kind ? lock_base(lock->word, kind) : lock->address;
+	struct lock_use use = {0};
+	uint64_t address;
 
 	lock->asked_ns = session->last_look_ns;
-	lock->is_kind_known = kind != NULL;
-	if (address == lock->address)
+	if (session->evidence)
+		use = evidence_lock_use(session->evidence, lock->at);
+	if (!use.kind)
 		return 0;
+	address = lock_base(lock->word, &use);
+	if (lock->kind && strcmp(lock->kind, use.kind) == 0 && lock->address == address)
+		return 0;
+	lock->kind = use.kind;
 	lock->address = address;
 	return name_lock(session, lock);
 }
 
-const struct named_lock *session_lock(struct probekit_session *session, pid_t pid, uint64_t word)
+/* Who sees the place, and where. */
+static void find_seer(const struct probekit_session *session, struct named_lock *lock)
+{
+	struct futex_place seen = lock->at;
+
+	if (seen.space & SHARED_MEMORY && !engine_find_shared(session->engine, &lock->at, &seen))
+		seen.space = 0; /* found no room */
+	lock->pid = (pid_t)seen.space;
+	lock->word = lock->address = seen.address;
+}
+
+const struct named_lock *session_lock(struct probekit_session *session, struct futex_place place)
 {
 	struct named_lock *lock;
 
 	for (size_t i = 0; i < session->lock_count; i++) {
 		lock = &session->locks[i];
-		if (lock->pid != pid || lock->word != word)
+		if (lock->at.space != place.space || lock->at.address != place.address)
 			continue;
-		if (lock->is_kind_known || lock->asked_ns == session->last_look_ns)
+		if (lock->asked_ns == session->last_look_ns)
 			return lock;
 		return learn_kind(session, lock) == 0 ? lock : NULL;
 	}
@@ -91,7 +106,8 @@ const struct named_lock *session_lock(struct probekit_session *session, pid_t pi
 		return NULL;
 	session->locks = lock;
 	lock += session->lock_count;
-	*lock = (struct named_lock){.pid = pid, .word = word, .address = word};
+	*lock = (struct named_lock){.at = place};
+	find_seer(session, lock);
 	if (name_lock(session, lock)) {
 		free(lock->place);
 		return NULL;
@@ -187,13 +203,21 @@ bool holding_waits_for_lock(const struct holding_key *key)
 	return key->time_class == CLASS_LOCK && key->syscall == SYS_futex && key->address;
 }
 
+bool holding_waits_for_own(const struct holding_key *key)
+{
+	return holding_waits_for_lock(key) && key->address == key->lock &&
+	       key->address_space == key->space;
+}
+
 static int find_one(const struct cause_key *key, const struct cause *cause, void *arg)
 {
 	struct probekit_session *session = arg;
 
 	(void)cause;
 	if (key->time_class == CLASS_LOCK && key->pid)
-		return session_lock(session, (pid_t)key->pid, key->address) ? 0 : -ENOMEM;
+		return session_lock(session, (struct futex_place){key->address, key->pid})
+			       ? 0
+			       : -ENOMEM;
 	if (key->time_class == CLASS_THROTTLED && key->pid)
 		session_cgroup(session, (pid_t)key->pid);
 	if (key->pid)
@@ -206,11 +230,25 @@ static int find_held(const struct holding_key *key, const struct holding *holdin
 	struct probekit_session *session = arg;
 
 	(void)holding;
+	if (key->pid && !session_process(session, (pid_t)key->pid))
+		return -ENOMEM;
 	if (!key->address)
 		return 0;
+	if (key->time_class == CLASS_RUNQUEUE)
+		return session_process(session, (pid_t)key->address) ? 0 : -ENOMEM;
 	if (holding_waits_for_lock(key))
-		return session_lock(session, (pid_t)key->pid, key->address) ? 0 : -ENOMEM;
+		return session_lock(session, (struct futex_place){key->address, key->address_space})
+			       ? 0
+			       : -ENOMEM;
 	return session_thing(session, key->address) ? 0 : -ENOMEM;
+}
+
+static int find_futex(const struct futex_key *key, const struct futex_row *row, void *arg)
+{
+	(void)row;
+	return !key->space || session_lock(arg, (struct futex_place){key->address, key->space})
+		       ? 0
+		       : -ENOMEM;
 }
 
 int session_find_names(struct probekit_session *session)
@@ -221,6 +259,8 @@ int session_find_names(struct probekit_session *session)
 	result = engine_visit_causes(session->engine, find_one, session);
 	if (!result)
 		result = engine_visit_holdings(session->engine, find_held, session);
+	if (!result && session->options.measure_locks)
+		result = engine_visit_futexes(session->engine, find_futex, session);
 	session_forget_maps(session);
 	return result;
 }

@@ -136,10 +136,9 @@ static int lock_of(struct probekit_session *session, const struct open_record *r
 		   const struct named_lock **lock)
 {
 	*lock = NULL;
-	if (!record->is_blocked || record->time_class != CLASS_LOCK || !record->address ||
-	    record->syscall != SYS_futex)
+	if (!record->is_blocked || !record->place.address)
 		return 0;
-	*lock = session_lock(session, (pid_t)record->pid, record->address);
+	*lock = session_lock(session, record->place);
 	return *lock ? 0 : -ENOMEM;
 }
 
@@ -158,9 +157,9 @@ static int describe_blocker(struct probekit_session *session, const struct open_
 	       breakdown_copy_text(lock->place, &blocker->lock_place);
 }
 
-/* `at`: what is known of the thread `tid`; NULL: nothing. */
-static int add_blocker(struct probekit_session *session, uint32_t tid, const struct open_span *at,
-		       struct probekit_open_span *open)
+/* `at`: what is known of the thread; NULL: nothing. */
+static int add_blocker(struct probekit_session *session, pid_t pid, uint32_t tid,
+		       const struct open_span *at, struct probekit_open_span *open)
 {
 	struct probekit_blocker *grown =
 		reallocarray(open->blockers, open->blocker_count + 1, sizeof(*grown));
@@ -170,10 +169,10 @@ static int add_blocker(struct probekit_session *session, uint32_t tid, const str
 		return -ENOMEM;
 	open->blockers = grown;
 	blocker = &grown[open->blocker_count++];
-	*blocker = (struct probekit_blocker){.thread = {.pid = open->pid, .tid = (pid_t)tid}};
+	*blocker = (struct probekit_blocker){.thread = {.pid = pid, .tid = (pid_t)tid}};
 	if (at)
 		return describe_blocker(session, at, blocker);
-	process_thread_name(open->pid, (pid_t)tid, blocker->thread.comm);
+	process_thread_name(pid, (pid_t)tid, blocker->thread.comm);
 	return 0;
 }
 
@@ -182,14 +181,16 @@ static int add_blockers(struct probekit_session *session, const struct open_span
 			struct probekit_open_span *open)
 {
 	uint32_t owner = owner_of(from);
+	pid_t pid = (pid_t)from->record.owner_pid;
 	int result = 0;
 
 	while (owner && owner != from->record.tid && !is_blocker(open, owner) &&
 	       open->blocker_count < MAX_CHAIN && !result) {
 		const struct open_span *at = span_of_thread(session, owner);
 
-		result = add_blocker(session, owner, at, open);
+		result = add_blocker(session, pid, owner, at, open);
 		owner = at ? owner_of(at) : 0;
+		pid = at ? (pid_t)at->record.owner_pid : 0;
 	}
 	open->is_deadlock = owner == from->record.tid;
 	return result;

@@ -16,6 +16,12 @@ bool session_has_probes(const struct probekit_session *session)
 	       session->selection.function_count || session->custom.program_count;
 }
 
+bool session_may_do_without(const struct probekit_session *session)
+{
+	return session->options.measure_locks && !session->selection.glob_count &&
+	       !session->selection.pair_count && !session->selection.function_count;
+}
+
 struct noting {
 	struct probekit_session *session;
 	int result;
@@ -52,7 +58,6 @@ static void follow(pid_t pid, void *arg)
 
 int session_start_profile(struct probekit_session *session, struct probekit_error *err)
 {
-	struct noting noting = {.session = session};
 	int result;
 
 	if (session->options.profiling == PROBEKIT_PROFILING_NONE)
@@ -60,15 +65,25 @@ int session_start_profile(struct probekit_session *session, struct probekit_erro
 	result = engine_begin_profile(session->engine);
 	if (result)
 		return error_errno(err, result, "cannot fill the BPF maps");
+	return session_note_all(session) ? error_no_memory(err) : 0;
+}
+
+int session_note_all(struct probekit_session *session)
+{
+	struct noting noting = {.session = session};
+
 	for (size_t i = 0; i < session->pid_count; i++)
 		note_program(session->pids[i], &noting);
 	session_follow_users(session);
-	return noting.result ? error_no_memory(err) : 0;
+	return noting.result;
 }
 
 void session_follow_users(struct probekit_session *session)
 {
-	if (session->options.profiling != PROBEKIT_PROFILING_WHOLE || session->pid_count)
+	bool is_whole = session->options.profiling == PROBEKIT_PROFILING_WHOLE ||
+			session->options.measure_locks;
+
+	if (!is_whole || session->pid_count)
 		return;
 	for (size_t i = 0; i < session->path_count; i++)
 		process_each_user(session->objects.items[i], follow, session);

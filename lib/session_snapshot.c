@@ -135,22 +135,31 @@ static int begin_row(const struct probekit_session *session, const struct plan_p
 	return row->name && row->object && (row->build_id || !planned->build_id) ? 0 : -ENOMEM;
 }
 
+static struct probekit_lost lost_of(const struct probe_counters *counters)
+{
+	return (struct probekit_lost){
+		.unmatched_end = counters->unmatched_end,
+		.abandoned = counters->abandoned,
+		.depth_overflow = counters->depth_overflow,
+		.state_unavailable = counters->state_unavailable,
+		.map_full = counters->map_full,
+		.unreadable_argument = counters->unreadable_argument,
+		.sched_repaired = counters->sched_repaired,
+		.samples_skipped = counters->samples_skipped,
+		.samples_dropped = counters->samples_dropped,
+	};
+}
+
 static void read_losses(const struct probekit_session *session, uint32_t index,
 			struct probekit_probe *row)
 {
+	uint64_t out_of_range = row->lost.out_of_range; /* is in the histogram */
 	struct probe_counters counters;
 
 	engine_read_counters(session->engine, ENGINE_PROBE(index), &counters);
 	row->in_flight_at_start = counters.in_flight_at_start;
-	row->lost.unmatched_end = counters.unmatched_end;
-	row->lost.abandoned = counters.abandoned;
-	row->lost.depth_overflow = counters.depth_overflow;
-	row->lost.state_unavailable = counters.state_unavailable;
-	row->lost.map_full = counters.map_full;
-	row->lost.unreadable_argument = counters.unreadable_argument;
-	row->lost.sched_repaired = counters.sched_repaired;
-	row->lost.samples_skipped = counters.samples_skipped;
-	row->lost.samples_dropped = counters.samples_dropped;
+	row->lost = lost_of(&counters);
+	row->lost.out_of_range = out_of_range;
 }
 
 static int by_key(const void *a, const void *b)
@@ -277,6 +286,7 @@ static int add_relation(const struct relation_key *key, const struct relation *r
 static int fill_info(const struct probekit_session *session, struct probekit_snapshot *snapshot)
 {
 	struct probekit_snapshot_info *info = &snapshot->info;
+	struct probe_counters counters;
 	struct utsname kernel;
 	pid_t *pids = calloc(session->pid_count + 1, sizeof(*pids));
 
@@ -301,6 +311,9 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->site = copy(point_name(session->calibration.point));
 	info->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	info->has_stacks = session->evidence != NULL;
+	info->has_locks = session->options.measure_locks;
+	engine_read_counters(session->engine, 0, &counters);
+	info->lost = lost_of(&counters);
 	for (int i = 0; info->has_stacks && i < PROBEKIT_STACK_END_COUNT; i++)
 		info->stacks[i] = evidence_stacks(session->evidence, (enum probekit_stack_end)i);
 	return info->target && info->tool_version && info->kernel && info->attach && info->site
@@ -343,9 +356,9 @@ static int read_snapshot(struct probekit_session *session, bool is_interval,
 
 /* Of a whole, or of an interval once it is one. */
 static int explain(struct probekit_session *session, struct probekit_snapshot **snapshot,
-		   struct probekit_error *err)
+		   bool is_interval, struct probekit_error *err)
 {
-	if (session_explain(session, *snapshot) == 0)
+	if (session_explain(session, *snapshot, is_interval) == 0)
 		return 0;
 	probekit_snapshot_free(*snapshot);
 	*snapshot = NULL;
@@ -357,7 +370,7 @@ static int require_started(const struct probekit_session *session, struct probek
 	if (session->state == SESSION_NEW)
 		return error_usage(err, "the session has not started");
 	if (session->state == SESSION_STOPPED && session->plan.probe_count == 0 &&
-	    session_has_probes(session))
+	    session_has_probes(session) && !session_may_do_without(session))
 		return plan_require(&session->plan, &session->objects, &session->selection, err);
 	return 0;
 }
@@ -369,7 +382,7 @@ int probekit_session_snapshot(struct probekit_session *session, struct probekit_
 
 	if (!result)
 		result = read_snapshot(session, false, snapshot, err);
-	return result ? result : explain(session, snapshot, err);
+	return result ? result : explain(session, snapshot, false, err);
 }
 
 /* ---- intervals ---- */
@@ -388,11 +401,18 @@ static const struct probekit_probe *find_row(const struct probekit_snapshot *sna
 	return NULL;
 }
 
+static void subtract_lost(struct probekit_lost *lost, const struct probekit_lost *before)
+{
+	uint64_t *now = (uint64_t *)lost;
+	const uint64_t *then = (const uint64_t *)before;
+
+	for (size_t i = 0; i < sizeof(*lost) / sizeof(*now); i++)
+		now[i] -= then[i];
+}
+
 static int subtract_row(struct probekit_probe *row, const struct probekit_probe *before)
 {
 	struct probekit_histogram delta;
-	uint64_t *now = (uint64_t *)&row->lost;
-	const uint64_t *then = (const uint64_t *)&before->lost;
 	int result = histogram_subtract(&row->histogram, &before->histogram, &delta);
 
 	if (result)
@@ -403,8 +423,7 @@ static int subtract_row(struct probekit_probe *row, const struct probekit_probe 
 	row->sum -= before->sum;
 	breakdown_subtract(row, before);
 	row->in_flight_at_start -= before->in_flight_at_start;
-	for (size_t i = 0; i < sizeof(row->lost) / sizeof(*now); i++)
-		now[i] -= then[i];
+	subtract_lost(&row->lost, &before->lost);
 	return 0;
 }
 
@@ -452,6 +471,8 @@ static int copy_rows(const struct probekit_snapshot *from, struct probekit_snaps
 	struct probekit_snapshot *copied = snapshot_new(from->size);
 	int result = copied ? 0 : -ENOMEM;
 
+	if (copied)
+		copied->info.lost = from->info.lost;
 	if (copied)
 		memcpy(copied->info.stacks, from->info.stacks, sizeof(from->info.stacks));
 	for (size_t i = 0; !result && i < from->size; i++)
@@ -503,13 +524,16 @@ int probekit_session_interval(struct probekit_session *session, struct probekit_
 	}
 	for (int i = 0; session->previous && i < PROBEKIT_STACK_END_COUNT; i++)
 		delta->info.stacks[i] -= session->previous->info.stacks[i];
+	if (session->previous)
+		subtract_lost(&delta->info.lost, &session->previous->info.lost);
 	delta->info.started_unix_ns += (int64_t)(session->interval_start_ns - session->started_ns);
 	delta->info.duration_ns = now - session->interval_start_ns;
 	session->interval_start_ns = now;
 	probekit_snapshot_free(session->previous);
 	session->previous = whole;
-	result = explain(session, &delta, err);
-	if (!result)
-		*out = delta;
-	return result;
+	result = explain(session, &delta, true, err);
+	if (result)
+		return result;
+	*out = delta;
+	return 0;
 }

@@ -71,9 +71,25 @@ int session_plan_object(struct probekit_session *session, uint32_t index,
 	int result =
 		plan_add_object(&session->plan, &session->objects, index, &session->selection, err);
 
-	return result ? result
-		      : plan_add_functions(&session->plan, &session->objects, index,
-					   &session->selection, err);
+	if (!result)
+		result = plan_add_functions(&session->plan, &session->objects, index,
+					    &session->selection, err);
+	if (!result && session->options.measure_holds)
+		result = plan_add_holds(&session->plan, &session->objects, index, err);
+	return result;
+}
+
+static int no_lock_functions(const struct probekit_session *session, struct probekit_error *err)
+{
+	bool is_path = session->path_count && !session->command.argv;
+
+	error_failed(err, -ENOENT, "no hold can be measured: '%s' %s", session->target,
+		     is_path ? "has none of the functions that take locks (pthread_mutex_lock ...)"
+			     : "maps no library with pthread_mutex_lock()");
+	return is_path ? error_hint(err, -ENOENT,
+				    "they are in a library, which other programs use too: give the "
+				    "processes alone (-p PID, --cgroup) or the command")
+		       : -ENOENT;
 }
 
 /* By default spans are measured where there are any, if it is single probes that programs are for. */
@@ -81,7 +97,9 @@ static int require_probes(const struct probekit_session *session, struct probeki
 {
 	const struct selection *selection = &session->selection;
 
-	if (!session_has_probes(session))
+	if (session->options.measure_holds && !plan_has_holds(&session->plan))
+		return no_lock_functions(session, err);
+	if (!session_has_probes(session) || session_may_do_without(session))
 		return 0;
 	if (custom_has_events(&session->custom) && !selection->glob_count &&
 	    !selection->pair_count && !selection->function_count)
@@ -135,6 +153,9 @@ static bool may_need(const struct probekit_session_options *options,
 	if (options->only_programs)
 		return false;
 	switch (program) {
+	case PROGRAM_HOLD_BEGIN:
+	case PROGRAM_HOLD_END:
+		return options->measure_holds;
 	case PROGRAM_FUNCTION_RETURN:
 	case PROGRAM_FUNCTION_EXIT:
 	case PROGRAM_FUNCTION_ENTRY:
@@ -147,8 +168,15 @@ static bool may_need(const struct probekit_session_options *options,
 	}
 }
 
+/* Or may it come to that, with what is executed or opened later? Holds cost what functions do. */
+static bool measures_functions(const struct probekit_session *session)
+{
+	return has_kind(&session->plan, PROBEKIT_KIND_FUNCTION) || session->options.measure_holds ||
+	       (session_may_grow(session) && session->selection.function_count);
+}
+
 /* To verify a program takes the kernel milliseconds, but for the empty one, which benchmarks attach.
- * Calibration needs those of spans. */
+ * Calibration needs those of spans, and of functions where these are measured. */
 static void leave_out_programs(const struct probekit_session *session,
 			       bool leaves_out[static PROGRAM_COUNT])
 {
@@ -160,7 +188,11 @@ static void leave_out_programs(const struct probekit_session *session,
 				i != PROGRAM_COUNT_HIT &&
 				!(may_grow && may_need(&session->options, &session->selection,
 						       (enum program)i));
-	for (uint32_t i = 0; i < plan->site_count && !session->options.only_programs; i++)
+	if (session->options.only_programs)
+		return;
+	if (measures_functions(session))
+		leaves_out[PROGRAM_FUNCTION_ENTRY] = leaves_out[PROGRAM_FUNCTION_RETURN] = false;
+	for (uint32_t i = 0; i < plan->site_count; i++)
 		leaves_out[plan->sites[i].program] = false;
 }
 
@@ -206,6 +238,8 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.lose_tasks = number_in("PROBEKIT_LOSE_TASKS"),
 		.profile_scope = (enum profile_scope)session->options.profiling,
 		.profiles_oncpu = session->options.profiling_oncpu,
+		.counts_futexes = session->options.measure_locks,
+		.measures_holds = session->options.measure_holds,
 		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
 		.follows_children = session_is_by_pid(session) &&
 				    (session->options.follow_children || session->cgroup),
@@ -251,8 +285,7 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 	if (!session_has_probes(session))
 		return 0;
 	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
-		  has_kind(plan, PROBEKIT_KIND_FUNCTION), &session->calibration,
-		  &session->detaching.waiting);
+		  measures_functions(session), &session->calibration, &session->detaching.waiting);
 	attach_later_run(&session->detaching);
 	session->attachment.point = session->calibration.point;
 	return 0;
@@ -273,6 +306,8 @@ static int note_start(struct probekit_session *session, struct probekit_error *e
 
 	engine_adopt(session->engine, session->pids, session->pid_count);
 	result = session_start_profile(session, err);
+	if (!result)
+		result = session_start_locks(session, err);
 	if (result)
 		return result;
 	clock_gettime(CLOCK_REALTIME, &wall);
@@ -302,11 +337,11 @@ static bool is_real_time_kernel(void)
 	return is_real_time;
 }
 
-static int no_profile(struct probekit_error *err)
+static int no_scheduler(const char *what, struct probekit_error *err)
 {
 	const struct feature_info *info = features_info(FEATURE_BREAKDOWN);
 
-	error_unavailable(err, -EOPNOTSUPP, "no profile can be taken: %s", info->missing);
+	error_unavailable(err, -EOPNOTSUPP, "no %s: %s", what, info->missing);
 	return error_hint(err, -EOPNOTSUPP, "%s", info->advice);
 }
 
@@ -331,7 +366,10 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		result = features_require(&session->features, err);
 		if (!result && session->options.profiling &&
 		    !session->features.has[FEATURE_BREAKDOWN])
-			result = no_profile(err);
+			result = no_scheduler("profile can be taken", err);
+		if (!result && session->options.measure_locks &&
+		    !session->features.has[FEATURE_BREAKDOWN])
+			result = no_scheduler("locks can be measured", err);
 	}
 	/* Before there are links, which it would inherit, and could have to detach as it executes. */
 	if (!result && session->command.argv)

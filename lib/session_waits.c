@@ -36,10 +36,10 @@ static int name_target(struct probekit_session *session, const struct cause_key 
 	const struct named_process *process;
 
 	if (key->time_class == CLASS_LOCK && key->pid) {
-		lock = session_lock(session, (pid_t)key->pid, key->address);
+		lock = session_lock(session, (struct futex_place){key->address, key->pid});
 		if (!lock)
 			return -ENOMEM;
-		wait->pid = (pid_t)key->pid;
+		wait->pid = lock->pid;
 		wait->address = lock->address;
 		wait->symbol = lock->symbol;
 		wait->place = lock->place;

@@ -6,6 +6,7 @@
 
 #include "breakdown.h"
 #include "histogram.h"
+#include "lock.h"
 #include "stack.h"
 
 struct probekit_snapshot *snapshot_new(size_t size)
@@ -63,6 +64,8 @@ void probekit_snapshot_free(struct probekit_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->size; i++)
 		snapshot_row_done(&snapshot->probes[i]);
 	free(snapshot->probes);
+	locks_free(snapshot->locks, snapshot->lock_count);
+	deadlocks_free(snapshot->deadlocks, snapshot->deadlock_count);
 	release(snapshot->info.target);
 	release(snapshot->info.pids);
 	release(snapshot->info.tool_version);

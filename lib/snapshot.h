@@ -10,6 +10,10 @@ struct probekit_snapshot {
 	struct probekit_snapshot_info info;
 	struct probekit_probe *probes;
 	size_t size;
+	struct probekit_lock *locks;
+	size_t lock_count;
+	struct probekit_deadlock *deadlocks;
+	size_t deadlock_count;
 };
 
 /* An empty snapshot with room for `size` zeroed rows. NULL: no memory. */

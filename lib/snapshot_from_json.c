@@ -12,96 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bpf/bucket.h"
 #include "breakdown_json.h"
 #include "causes_json.h"
 #include "histogram.h"
 #include "json_read.h"
+#include "locks_json.h"
 #include "snapshot.h"
 
 #define SCHEMA "probekit.snapshot/"
 #define SCHEMA_MAJOR 1
-#define OCTAVE_LOWEST (-64) /* of a bucket: more than 64-bit nanoseconds or values need */
-#define OCTAVE_HIGHEST 63
-
-static int read_bucket(const struct json_reader *r, const json_t *pair, size_t i,
-		       struct probekit_histogram *h)
-{
-	const json_t *index = json_array_get(pair, 0);
-	const json_t *count = json_array_get(pair, 1);
-	json_int_t number = json_integer_value(index);
-	char key[40];
-
-	snprintf(key, sizeof(key), "buckets[%zu]", i);
-	if (json_array_size(pair) != 2 || !json_is_integer(index) || !json_is_integer(count))
-		return json_malformed(r, key, "is not [index, count]");
-	if (number < (json_int_t)OCTAVE_LOWEST * (1 << h->scale) ||
-	    number >= (json_int_t)(OCTAVE_HIGHEST + 1) * (1 << h->scale))
-		return json_malformed(r, key, "has an index out of range: %" JSON_INTEGER_FORMAT,
-				      number);
-	if (i > 0 && number <= h->index[i - 1])
-		return json_malformed(r, key, "does not ascend");
-	if (json_integer_value(count) <= 0)
-		return json_malformed(r, key, "has a count that is not positive");
-	h->index[i] = (int32_t)number;
-	h->count[i] = (uint64_t)json_integer_value(count);
-	h->size = i + 1;
-	return 0;
-}
-
-static int read_buckets(const struct json_reader *r, const json_t *list,
-			struct probekit_histogram *h)
-{
-	size_t size = json_array_size(list);
-	int ret = 0;
-
-	if (size > (size_t)(OCTAVE_HIGHEST + 1 - OCTAVE_LOWEST) << h->scale)
-		return json_malformed(r, "buckets", "is too long: %zu", size);
-	if (size == 0)
-		return 0;
-	h->index = calloc(size, sizeof(*h->index));
-	h->count = calloc(size, sizeof(*h->count));
-	if (!h->index || !h->count)
-		return error_no_memory(r->err);
-	for (size_t i = 0; i < size && !ret; i++)
-		ret = read_bucket(r, json_array_get(list, i), i, h);
-	if (!ret && histogram_total(h) > INT64_MAX)
-		return json_malformed(r, "buckets", "has counts that add up to more than 2^63");
-	return ret;
-}
-
-static int read_histogram(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
-{
-	static const struct json_field fields[] = {
-		{"scale", offsetof(struct probekit_histogram, scale), FIELD_I32, true},
-		{"zero_count", offsetof(struct probekit_histogram, zero_count), FIELD_U64, true},
-		{"negative_count", offsetof(struct probekit_histogram, negative_count), FIELD_U64,
-		 false},
-	};
-	const char *unit = probe->kind == PROBEKIT_KIND_VALUE ? "1" : "s";
-	const json_t *inner = json_object_get(object, "histogram");
-	const char *found = json_string_value(json_object_get(inner, "unit"));
-	const json_t *buckets;
-	size_t outside;
-	int ret;
-
-	if (!json_is_object(inner))
-		return json_malformed(r, "histogram", "is not an object");
-	outside = json_enter(r, "histogram", -1);
-	ret = JSON_READ_FIELDS(r, inner, fields, &probe->histogram);
-	if (!ret && (!found || strcmp(found, unit) != 0))
-		ret = json_malformed(r, "unit", "is not \"%s\"", unit);
-	if (!ret && (probe->histogram.scale < 0 || probe->histogram.scale > BUCKET_SCALE))
-		ret = json_malformed(r, "scale", "is not within 0 and %d", BUCKET_SCALE);
-	if (!ret)
-		ret = json_read_list(r, inner, "buckets", &buckets);
-	if (!ret && !buckets)
-		ret = json_malformed(r, "buckets", "is missing");
-	if (!ret)
-		ret = read_buckets(r, buckets, &probe->histogram);
-	json_leave(r, outside);
-	return ret;
-}
 
 static int read_kind(const struct json_reader *r, const json_t *object,
 		     struct probekit_probe *probe)
@@ -162,6 +81,19 @@ static int read_key(const struct json_reader *r, const json_t *object, struct pr
 		key, offsetof(struct probekit_snapshot_info, member), type, is_required \
 	}
 
+static const struct json_field lost[] = {
+	PROBE_FIELD("unmatched_end", lost.unmatched_end, FIELD_U64, false),
+	PROBE_FIELD("abandoned", lost.abandoned, FIELD_U64, false),
+	PROBE_FIELD("depth_overflow", lost.depth_overflow, FIELD_U64, false),
+	PROBE_FIELD("state_unavailable", lost.state_unavailable, FIELD_U64, false),
+	PROBE_FIELD("map_full", lost.map_full, FIELD_U64, false),
+	PROBE_FIELD("unreadable_argument", lost.unreadable_argument, FIELD_U64, false),
+	PROBE_FIELD("out_of_range", lost.out_of_range, FIELD_U64, false),
+	PROBE_FIELD("samples_skipped", lost.samples_skipped, FIELD_U64, false),
+	PROBE_FIELD("samples_dropped", lost.samples_dropped, FIELD_U64, false),
+	PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
+};
+
 static int read_numbers(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
 {
 	static const struct json_field common[] = {
@@ -185,18 +117,6 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 	static const struct json_field probing[] = {
 		PROBE_FIELD("cost_ns", probe_cost_ns, FIELD_U64, false),
 		PROBE_FIELD("dropped_after_ns", dropped_after_ns, FIELD_U64, false),
-	};
-	static const struct json_field lost[] = {
-		PROBE_FIELD("unmatched_end", lost.unmatched_end, FIELD_U64, false),
-		PROBE_FIELD("abandoned", lost.abandoned, FIELD_U64, false),
-		PROBE_FIELD("depth_overflow", lost.depth_overflow, FIELD_U64, false),
-		PROBE_FIELD("state_unavailable", lost.state_unavailable, FIELD_U64, false),
-		PROBE_FIELD("map_full", lost.map_full, FIELD_U64, false),
-		PROBE_FIELD("unreadable_argument", lost.unreadable_argument, FIELD_U64, false),
-		PROBE_FIELD("out_of_range", lost.out_of_range, FIELD_U64, false),
-		PROBE_FIELD("samples_skipped", lost.samples_skipped, FIELD_U64, false),
-		PROBE_FIELD("samples_dropped", lost.samples_dropped, FIELD_U64, false),
-		PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
 	};
 	int ret = JSON_READ_FIELDS(r, object, common, probe);
 
@@ -228,7 +148,8 @@ static int read_probe(struct json_reader *r, const json_t *object, struct probek
 	if (!ret)
 		ret = read_key(r, object, probe);
 	if (!ret)
-		ret = read_histogram(r, object, probe);
+		ret = json_read_histogram(r, object, probe->kind == PROBEKIT_KIND_VALUE ? "1" : "s",
+					  &probe->histogram);
 	if (!ret && histogram_total(&probe->histogram) != probe->count)
 		ret = json_malformed(r, "count", "is not what the histogram holds");
 	if (!ret)
@@ -347,6 +268,35 @@ static int check_schema(const struct json_reader *r, const json_t *root)
 	return 0;
 }
 
+static uint64_t less(uint64_t all, uint64_t part)
+{
+	return all > part ? all - part : 0;
+}
+
+/* What is not of a probe: the whole's less theirs. */
+static int read_lost(struct json_reader *r, const json_t *root, struct probekit_snapshot *snapshot)
+{
+	struct probekit_probe all = {0};
+	struct probekit_lost *rest = &snapshot->info.lost;
+	int ret = JSON_READ_OBJECT(r, root, "lost", lost, &all);
+
+	*rest = all.lost;
+	for (size_t i = 0; i < snapshot->size && !ret; i++) {
+		const struct probekit_lost *part = &snapshot->probes[i].lost;
+
+		if (snapshot->probes[i].has_key)
+			continue;
+		rest->map_full = less(rest->map_full, part->map_full);
+		rest->samples_dropped = less(rest->samples_dropped, part->samples_dropped);
+		rest->samples_skipped = less(rest->samples_skipped, part->samples_skipped);
+		rest->sched_repaired = less(rest->sched_repaired, part->sched_repaired);
+		rest->state_unavailable = less(rest->state_unavailable, part->state_unavailable);
+	}
+	rest->unmatched_end = rest->abandoned = rest->depth_overflow = 0; /* of probes alone */
+	rest->unreadable_argument = rest->out_of_range = 0;
+	return ret;
+}
+
 static int read_root(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
 {
 	struct probekit_snapshot *made;
@@ -365,6 +315,10 @@ static int read_root(struct json_reader *r, const json_t *root, struct probekit_
 	ret = read_info(r, root, &made->info);
 	if (!ret)
 		ret = read_probes(r, list, made);
+	if (!ret)
+		ret = read_lost(r, root, made);
+	if (!ret)
+		ret = locks_from_json(r, root, made);
 	if (ret) {
 		probekit_snapshot_free(made);
 		return ret;

@@ -14,6 +14,7 @@
 #include "causes_json.h"
 #include "histogram.h"
 #include "json_text.h"
+#include "locks_json.h"
 #include "snapshot.h"
 
 #define NS_PER_S 1e9
@@ -83,28 +84,6 @@ static void totals(struct json_text *json, const struct probekit_probe *probe)
 			json_text_rounded(json, quantiles[i].name,
 					  probekit_probe_quantile(probe, quantiles[i].q));
 	}
-	json_text_close(json, '}');
-}
-
-static void histogram(struct json_text *json, const struct probekit_probe *probe)
-{
-	const struct probekit_histogram *h = &probe->histogram;
-	bool is_value = probe->kind == PROBEKIT_KIND_VALUE;
-
-	json_text_open_inline(json, "histogram", '{');
-	json_text_string(json, "unit", is_value ? "1" : "s");
-	json_text_integer(json, "scale", h->scale);
-	json_text_unsigned(json, "zero_count", h->zero_count);
-	if (is_value)
-		json_text_unsigned(json, "negative_count", h->negative_count);
-	json_text_open(json, "buckets", '[');
-	for (size_t i = 0; i < h->size; i++) {
-		json_text_open(json, NULL, '[');
-		json_text_integer(json, NULL, h->index[i]);
-		json_text_unsigned(json, NULL, h->count[i]);
-		json_text_close(json, ']');
-	}
-	json_text_close(json, ']');
 	json_text_close(json, '}');
 }
 
@@ -184,7 +163,7 @@ static void row(struct json_text *json, const struct probekit_probe *probe, uint
 	key_of_row(json, probe);
 	totals(json, probe);
 	json_text_unsigned(json, "in_flight_at_start", probe->in_flight_at_start);
-	histogram(json, probe);
+	json_histogram(json, probe->kind == PROBEKIT_KIND_VALUE ? "1" : "s", &probe->histogram);
 	modes(json, probe);
 	probing(json, probe, duration_ns);
 	breakdown_to_json(json, probe);
@@ -250,7 +229,7 @@ int probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool com
 			      struct probekit_error *err)
 {
 	struct json_text json = {.is_compact = compact};
-	struct probekit_lost sum = {0};
+	struct probekit_lost sum = snapshot->info.lost;
 	char *made;
 
 	json_text_open(&json, NULL, '{');
@@ -263,7 +242,7 @@ int probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool com
 	}
 	json_text_close(&json, ']');
 	json_stack_ends(&json, snapshot->info.has_stacks, snapshot->info.stacks);
-	empty_list(&json, "locks");
+	locks_to_json(&json, snapshot);
 	empty_list(&json, "runs");
 	lost(&json, &sum);
 	json_text_close(&json, '}');

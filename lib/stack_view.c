@@ -2,7 +2,10 @@
 /* Owns the names that stacks are read by. */
 #include "stack_view.h"
 
+#include <linux/futex.h>
 #include <string.h>
+
+#include "../bpf/shared.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -45,6 +48,8 @@ static const char *kind_of(const char *function)
 		{"sem_clockwait", "semaphore"},	 {"pthread_join", "join"},
 		{"pthread_timedjoin", "join"},	 {"pthread_clockjoin", "join"},
 		{"pthread_barrier_", "barrier"}, {"pthread_once", "once"},
+		{"thrd_join", "join"},		 {"::thread::join", "join"},
+		{"call_once", "once"},
 	};
 
 	for (size_t i = 0; function && i < LENGTH(kinds); i++)
@@ -129,15 +134,70 @@ size_t stack_view_hidden_kernel(const struct symbol_frame *frames, size_t size)
 
 /* ---- what is waited for ---- */
 
-const char *stack_view_lock_kind(const struct symbol_frame *frames, size_t size)
+/* Of the locks that the C library has for itself; none of them says who owns it. */
+static const char *private_kind(const struct symbol_frame *frames, size_t inside)
+{
+	static const char *const memory[] = {"malloc",	"calloc",	 "realloc",
+					     "free",	"memalign",	 "valloc",
+					     "pvalloc", "aligned_alloc", "posix_memalign"};
+	static const char *const streams[] = {"IO_",	 "fprintf", "printf", "vfprintf", "vprintf",
+					      "fput",	 "fwrite",  "fread",  "fget",	  "fflush",
+					      "fclose",	 "fseek",   "ftell",  "setvb",	  "perror",
+					      "ungetc",	 "fscanf",  "scanf",  "fopen",	  "getline",
+					      "getdelim"};
+	/* others begin with these that have locks of their own: getservbyname, putenv, rewinddir */
+	static const char *const whole[] = {"getc",	"getchar",  "gets",    "getwc",
+					    "getwchar", "putc",	    "putchar", "puts",
+					    "putwc",	"putwchar", "rewind",  "flockfile"};
+	const char *kind = NULL;
+
+	for (size_t i = 0; i < inside && !kind; i++) {
+		const char *name = frames[i].function ? frames[i].function : "";
+
+		name += strspn(name, "_");
+		if (starts_with(name, "libc_") || starts_with(name, "int_"))
+			name = strchr(name, '_') + 1;
+		if (starts_with_any(name, memory, LENGTH(memory)))
+			kind = "malloc";
+		else if (starts_with_any(name, streams, LENGTH(streams)))
+			kind = "stdio";
+		for (size_t k = 0; k < LENGTH(whole) && !kind; k++)
+			if (strcmp(name, whole[k]) == 0)
+				kind = "stdio";
+	}
+	return kind ? kind : "libc";
+}
+
+/* Does a wait `depth` frames inside of this function take the mutex again? The functions between may have no
+ * names. Waits for the condition variable itself are of other commands; its inner lock has the values of a mutex,
+ * but nothing of its own to call. */
+static bool takes_mutex(const char *function, size_t depth, const struct futex_call *call)
+{
+	if (!strstr(function, "pthread_cond_") || !strstr(function, "wait"))
+		return false;
+	if (futex_is_pi(call->operation))
+		return true;
+	return (call->operation & FUTEX_COMMAND_BITS) == FUTEX_WAIT &&
+	       (call->value & FUTEX_WAITED_FOR || (call->value == MUTEX_CONTENDED && depth > 1));
+}
+
+const char *stack_view_lock_kind(const struct symbol_frame *frames, size_t size,
+				 const struct futex_call *call)
 {
 	size_t inside = runtime_frames(frames, size);
 	const char *kind = NULL;
 
 	if (!inside && size)
 		inside = hidden_by_name(frames, size) + 1;
-	for (size_t i = 0; i < inside && !kind; i++)
-		kind = kind_of(frames[i].function);
+	for (size_t i = 0; i < inside && !kind; i++) {
+		const char *function = frames[i].function;
+
+		if (function && strstr(function, "lll_lock_wait_private"))
+			return private_kind(frames, inside);
+		kind = kind_of(function);
+		if (kind && takes_mutex(function, i, call))
+			kind = "mutex";
+	}
 	/* without its caller: the copy was short */
 	for (size_t i = 0; i < inside && !kind; i++)
 		if (frames[i].function && strstr(frames[i].function, "lll_lock_wait"))

@@ -14,9 +14,16 @@ size_t stack_view_hidden(const struct symbol_frame *frames, size_t size);
 /* The same of a kernel stack: the scheduler, an interrupt, and what a tracer added. */
 size_t stack_view_hidden_kernel(const struct symbol_frame *frames, size_t size);
 
+/* What a thread that blocks in futex() has asked for. */
+struct futex_call {
+	uint32_t operation; /* with flags */
+	uint32_t value;
+};
+
 /* What a thread that blocks there waits for, "mutex", by the frames up to the function that the
  * application called; NULL: not known. */
-const char *stack_view_lock_kind(const struct symbol_frame *frames, size_t size);
+const char *stack_view_lock_kind(const struct symbol_frame *frames, size_t size,
+				 const struct futex_call *call);
 /* Has a lock of this kind an owner that its memory names? */
 bool stack_view_has_owner(const char *lock_kind);
 

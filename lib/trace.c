@@ -12,7 +12,6 @@
 #include "call_target.h"
 #include "demangle.h"
 #include "stack.h"
-#include "stack_view.h"
 
 /* ---- the set ---- */
 
@@ -128,6 +127,8 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 		return -ENOMEM;
 	trace->image_id = image->id;
 	trace->image = image;
+	trace->call.operation = (uint32_t)record->registers[UNWIND_ARGUMENT_2];
+	trace->call.value = (uint32_t)record->registers[UNWIND_ARGUMENT_3];
 	trace->end = found.end;
 	traces->ended[found.end]++;
 	traces->unwound++;
@@ -177,7 +178,7 @@ static void name_called(struct traces *traces, struct trace *trace, const struct
 	char name[DEMANGLED_BYTES_MAX];
 	const char *symbol;
 
-	trace->lock_kind = stack_view_lock_kind(trace->frames, trace->frame_count);
+	trace->lock_kind = stack_view_lock_kind(trace->frames, trace->frame_count, &trace->call);
 	symbol = caller->is_return ? call_target(&trace->image->space, caller->address) : NULL;
 	if (!symbol)
 		return;
@@ -208,8 +209,10 @@ static bool resolve_user(struct traces *traces, struct trace *trace)
 			return false;
 	}
 	trace->hidden = stack_view_hidden(trace->frames, trace->frame_count);
-	if (!trace->lock_kind)
-		trace->lock_kind = stack_view_lock_kind(trace->frames, trace->frame_count);
+	/* (or more, where it is a lock of the library's own) */
+	if (!trace->lock_kind || strcmp(trace->lock_kind, "libc") == 0)
+		trace->lock_kind =
+			stack_view_lock_kind(trace->frames, trace->frame_count, &trace->call);
 	return true;
 }
 

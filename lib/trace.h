@@ -10,6 +10,7 @@
 #include "../bpf/shared.h"
 #include "image.h"
 #include "kallsyms.h"
+#include "stack_view.h"
 #include "symbolize.h"
 
 struct trace_step {
@@ -22,7 +23,8 @@ struct trace {
 	uint32_t users;
 	enum probekit_stack_end end;
 	bool is_resolved;
-	struct image *image; /* until it is resolved */
+	struct image *image;	/* until it is resolved */
+	struct futex_call call; /* of the first thread that was seen there, if it was in futex() */
 	/* once it is resolved */
 	struct symbol_frame *frames;
 	size_t frame_count;

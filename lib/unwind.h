@@ -16,9 +16,13 @@
 #if defined(__x86_64__)
 #define UNWIND_FRAME_POINTER 6
 #define UNWIND_STACK_POINTER 7
+#define UNWIND_ARGUMENT_2 4 /* of a system call */
+#define UNWIND_ARGUMENT_3 1
 #elif defined(__aarch64__)
 #define UNWIND_FRAME_POINTER 29
 #define UNWIND_STACK_POINTER 31
+#define UNWIND_ARGUMENT_2 1
+#define UNWIND_ARGUMENT_3 2
 #else
 #error "no register numbers for this machine"
 #endif

@@ -15,21 +15,13 @@
 
 #define STACKS_MAX 32
 
-/* What samples with one `wait`, or several, told. */
-struct findings {
-	struct tally waiters;
-	struct tally kernel; /* of the waiters */
-	struct tally holders;
-	struct tally wakers;
-	struct thread_tally holder_threads;
-	struct thread_tally waker_threads;
-	bool is_lock;
-};
-
 struct subject {
 	uint32_t probe;
 	struct wait_identity wait;
-	struct findings findings;
+	struct wait_findings findings;
+	struct trace *last; /* of the waiters */
+	uint64_t last_ns;
+	uint32_t last_value; /* that it waited with */
 };
 
 static int compare(const void *left, const void *right)
@@ -45,10 +37,12 @@ static int compare(const void *left, const void *right)
 		return a->wait.pid < b->wait.pid ? -1 : 1;
 	if (a->wait.syscall != b->wait.syscall)
 		return a->wait.syscall - b->wait.syscall;
+	if (a->wait.futex_value != b->wait.futex_value)
+		return a->wait.futex_value - b->wait.futex_value;
 	return a->wait.time_class - b->wait.time_class;
 }
 
-static void findings_done(struct findings *findings, struct traces *traces)
+void wait_findings_done(struct wait_findings *findings, struct traces *traces)
 {
 	tally_done(&findings->waiters, traces);
 	tally_done(&findings->kernel, traces);
@@ -56,6 +50,8 @@ static void findings_done(struct findings *findings, struct traces *traces)
 	tally_done(&findings->wakers, traces);
 	thread_tally_done(&findings->holder_threads);
 	thread_tally_done(&findings->waker_threads);
+	thread_stacks_done(&findings->by_holder, traces);
+	thread_stacks_done(&findings->by_waker, traces);
 }
 
 /* ---- subjects ---- */
@@ -81,7 +77,8 @@ static void remove_subject(struct wait_evidence *evidence, struct traces *traces
 {
 	tdelete(subject, &evidence->tree, compare);
 	evidence->size--;
-	findings_done(&subject->findings, traces);
+	wait_findings_done(&subject->findings, traces);
+	traces_drop(traces, subject->last);
 	free(subject);
 }
 
@@ -121,12 +118,25 @@ void wait_evidence_done(struct wait_evidence *evidence, struct traces *traces)
 
 /* ---- samples ---- */
 
-static int add_waiter(struct findings *findings, struct traces *traces,
+static void note_last(struct subject *subject, struct traces *traces,
+		      const struct stack_record *record, struct trace *user)
+{
+	if (!user || record->at_ns < subject->last_ns)
+		return;
+	traces_drop(traces, subject->last);
+	subject->last = trace_use(user);
+	subject->last_ns = record->at_ns;
+	subject->last_value = (uint32_t)record->registers[UNWIND_ARGUMENT_3];
+}
+
+static int add_waiter(struct subject *subject, struct traces *traces,
 		      const struct stack_record *record, struct trace *user, struct trace *kernel)
 {
+	struct wait_findings *findings = &subject->findings;
 	struct thread_count holder = {
 		.pid = (pid_t)record->holder_pid, .tid = (pid_t)record->holder_tid, .count = 1};
 
+	note_last(subject, traces, record, user);
 	if (tally_add(&findings->waiters, traces, user, record->wait_ns, STACKS_MAX) ||
 	    tally_add(&findings->kernel, traces, kernel, record->wait_ns, STACKS_MAX))
 		return -ENOMEM;
@@ -144,20 +154,22 @@ int wait_evidence_add(struct wait_evidence *evidence, struct traces *traces,
 	struct subject *subject = subject_of(evidence, traces, record);
 	struct thread_count thread = {
 		.pid = (pid_t)record->pid, .tid = (pid_t)record->tid, .count = 1};
-	struct findings *findings;
+	struct wait_findings *findings;
 
 	if (!subject)
 		return -ENOMEM;
 	findings = &subject->findings;
 	memcpy(thread.comm, record->comm, sizeof(thread.comm) - 1);
 	if (record->role == STACK_WAITER)
-		return add_waiter(findings, traces, record, user, kernel);
+		return add_waiter(subject, traces, record, user, kernel);
 	if (record->role == STACK_HOLDER) {
-		if (tally_add(&findings->holders, traces, user, record->wait_ns, STACKS_MAX))
+		if (tally_add(&findings->holders, traces, user, record->wait_ns, STACKS_MAX) ||
+		    thread_stacks_add(&findings->by_holder, traces, &thread, user, record->wait_ns))
 			return -ENOMEM;
 		return thread_tally_add(&findings->holder_threads, &thread, THREADS_MAX);
 	}
-	if (tally_add(&findings->wakers, traces, user, record->wait_ns, STACKS_MAX))
+	if (tally_add(&findings->wakers, traces, user, record->wait_ns, STACKS_MAX) ||
+	    thread_stacks_add(&findings->by_waker, traces, &thread, user, record->wait_ns))
 		return -ENOMEM;
 	return thread_tally_add(&findings->waker_threads, &thread, THREADS_MAX);
 }
@@ -165,7 +177,7 @@ int wait_evidence_add(struct wait_evidence *evidence, struct traces *traces,
 /* ---- what they show ---- */
 
 struct gathering {
-	struct findings findings;
+	struct wait_findings findings;
 	struct traces *traces;
 	bool (*is_of)(const struct wait_identity *wait, void *arg);
 	void *arg;
@@ -175,21 +187,25 @@ struct gathering {
 };
 
 /* Of whoever's waits: a holder may have no span of its own. */
-static int add_holders(struct findings *to, struct traces *traces, const struct findings *from)
+static int add_holders(struct wait_findings *to, struct traces *traces,
+		       const struct wait_findings *from)
 {
 	return tally_add_all(&to->holders, traces, &from->holders) ||
-			       thread_tally_add_all(&to->holder_threads, &from->holder_threads)
+			       thread_tally_add_all(&to->holder_threads, &from->holder_threads) ||
+			       thread_stacks_add_all(&to->by_holder, traces, &from->by_holder)
 		       ? -ENOMEM
 		       : 0;
 }
 
-static int add_findings(struct findings *to, struct traces *traces, const struct findings *from)
+static int add_findings(struct wait_findings *to, struct traces *traces,
+			const struct wait_findings *from)
 {
 	to->is_lock |= from->is_lock;
 	if (tally_add_all(&to->waiters, traces, &from->waiters) ||
 	    tally_add_all(&to->kernel, traces, &from->kernel) ||
 	    tally_add_all(&to->wakers, traces, &from->wakers) || add_holders(to, traces, from) ||
-	    thread_tally_add_all(&to->waker_threads, &from->waker_threads))
+	    thread_tally_add_all(&to->waker_threads, &from->waker_threads) ||
+	    thread_stacks_add_all(&to->by_waker, traces, &from->by_waker))
 		return -ENOMEM;
 	return 0;
 }
@@ -210,7 +226,7 @@ static void gather(const void *node, VISIT visit, void *arg)
 			add_holders(&gathering->findings, gathering->traces, &subject->findings);
 }
 
-static int fill_holder(const struct findings *findings, struct probekit_holder **out)
+static int fill_holder(const struct wait_findings *findings, struct probekit_holder **out)
 {
 	struct probekit_holder *holder;
 
@@ -227,7 +243,7 @@ static int fill_holder(const struct findings *findings, struct probekit_holder *
 	return 0;
 }
 
-static int fill_cause(struct findings *findings, struct traces *traces,
+static int fill_cause(struct wait_findings *findings, struct traces *traces,
 		      struct probekit_cause *cause)
 {
 	const char *kind;
@@ -257,44 +273,82 @@ int wait_evidence_fill(struct wait_evidence *evidence, struct traces *traces,
 
 	twalk_r(evidence->tree, gather, &gathering);
 	if (!gathering.findings.waiters.size) { /* those of spans inside tell as much */
-		findings_done(&gathering.findings, traces);
-		gathering.findings = (struct findings){0};
+		wait_findings_done(&gathering.findings, traces);
+		gathering.findings = (struct wait_findings){0};
 		gathering.of_any = true;
 		twalk_r(evidence->tree, gather, &gathering);
 	}
 	if (!gathering.result)
 		gathering.result = fill_cause(&gathering.findings, traces, cause);
-	findings_done(&gathering.findings, traces);
+	wait_findings_done(&gathering.findings, traces);
 	return gathering.result;
+}
+
+int wait_evidence_gather(struct wait_evidence *evidence, struct traces *traces,
+			 bool (*is_of)(const struct wait_identity *wait, void *arg), void *arg,
+			 struct wait_findings *findings)
+{
+	struct gathering gathering = {.traces = traces, .is_of = is_of, .arg = arg, .of_any = true};
+	int result;
+
+	twalk_r(evidence->tree, gather, &gathering);
+	result = gathering.result;
+	if (!result)
+		result = tally_join(&gathering.findings.waiters, traces);
+	if (!result)
+		result = thread_stacks_join(&gathering.findings.by_holder, traces);
+	if (!result)
+		result = thread_stacks_join(&gathering.findings.by_waker, traces);
+	if (result) {
+		wait_findings_done(&gathering.findings, traces);
+		return result;
+	}
+	*findings = gathering.findings;
+	return 0;
 }
 
 /* ---- what a lock is ---- */
 
 struct lock_question {
 	struct traces *traces;
-	pid_t pid;
-	uint64_t address;
-	const char *kind;
+	struct futex_place place;
+	struct lock_use use;
+	uint64_t at_ns;
 };
 
-static void ask_kind(const void *node, VISIT visit, void *arg)
+/* By the last waiter; if that does not tell, by those before. */
+static const char *kind_of(struct subject *subject, struct traces *traces)
+{
+	if (subject->last && traces_resolve(traces, subject->last) == 0 && subject->last->lock_kind)
+		return subject->last->lock_kind;
+	return tally_join(&subject->findings.waiters, traces) == 0
+		       ? tally_lock_kind(&subject->findings.waiters)
+		       : NULL;
+}
+
+static void ask_use(const void *node, VISIT visit, void *arg)
 {
 	struct subject *subject = *(struct subject *const *)node;
 	struct lock_question *question = arg;
+	const char *kind;
 
-	if ((visit != postorder && visit != leaf) || question->kind ||
-	    subject->wait.address != question->address ||
-	    (pid_t)subject->wait.pid != question->pid || !subject->findings.is_lock)
+	if ((visit != postorder && visit != leaf) ||
+	    subject->wait.address != question->place.address ||
+	    subject->wait.pid != question->place.space || !subject->findings.is_lock ||
+	    (question->use.kind && subject->last_ns <= question->at_ns))
 		return;
-	if (tally_join(&subject->findings.waiters, question->traces) == 0)
-		question->kind = tally_lock_kind(&subject->findings.waiters);
+	kind = kind_of(subject, question->traces);
+	if (!kind)
+		return;
+	question->use = (struct lock_use){kind, subject->last_value};
+	question->at_ns = subject->last_ns;
 }
 
-const char *wait_evidence_lock_kind(struct wait_evidence *evidence, struct traces *traces,
-				    pid_t pid, uint64_t address)
+struct lock_use wait_evidence_lock_use(struct wait_evidence *evidence, struct traces *traces,
+				       struct futex_place place)
 {
-	struct lock_question question = {.traces = traces, .pid = pid, .address = address};
+	struct lock_question question = {.traces = traces, .place = place};
 
-	twalk_r(evidence->tree, ask_kind, &question);
-	return question.kind;
+	twalk_r(evidence->tree, ask_use, &question);
+	return question.use;
 }

@@ -214,6 +214,7 @@ struct probekit_holder {
 	size_t activity_count;
 	struct probekit_stack stack; /* where it stood */
 	const char *file;	     /* of its longest wait for a disk; NULL: none, or not known */
+	struct probekit_thread thief; /* "runqueue": the process that had its CPU; pid 0: not known */
 	/* Where it waited for a lock itself: that one, as struct probekit_cause has it, and its holder. */
 	uint64_t next_address; /* 0: it did not */
 	const char *next_symbol;
@@ -252,7 +253,7 @@ struct probekit_lost {
 	uint64_t abandoned;	    /* begins that can no longer end: longjmp, exec, thread exit */
 	uint64_t depth_overflow;    /* begins nested deeper than is recorded */
 	uint64_t state_unavailable; /* the kernel refused per-thread memory */
-	uint64_t map_full;	    /* async spans beyond the table */
+	uint64_t map_full; /* async spans, or holds and holders of locks, beyond the table */
 	uint64_t unreadable_argument; /* key, id or value could not be read */
 	uint64_t out_of_range;	      /* values counted in the histogram's last bucket */
 	uint64_t samples_dropped; /* stacks and slow spans that found no room on their way here */
@@ -355,6 +356,88 @@ struct probekit_probe {
 	size_t open_count;
 };
 
+/* ---- locks ---- */
+
+/* Which of a lock's users wait: those of a reader-writer lock are told apart. */
+enum probekit_lock_access {
+	PROBEKIT_LOCK_ANY,
+	PROBEKIT_LOCK_READ,
+	PROBEKIT_LOCK_WRITE,
+};
+
+/* A thread that held a lock while others waited for it. */
+struct probekit_lock_holder {
+	double share;	     /* of the time of all waits for the lock, [0, 1] */
+	bool is_certain;     /* the lock is of a kind whose memory names its owner */
+	uint64_t long_waits; /* of a millisecond and more, in which it held the lock longest of all */
+	struct probekit_holder *holder; /* never NULL; `threads` is 1 */
+};
+
+/* Threads that ended waits, by stack. */
+struct probekit_lock_waker {
+	double share; /* of the time of those waits whose end was sampled, [0, 1] */
+	struct probekit_thread thread;
+	struct probekit_stack stack;
+	/* What it did from the time that the thread blocked, or it last woke another, until it woke the thread;
+	 * most time first. */
+	struct probekit_activity *did;
+	size_t did_count;
+};
+
+/* Time that was waited for a lock inside the spans of one probe. */
+struct probekit_lock_span {
+	const char *name;
+	double share; /* of the lock's; spans in one another have the same time, [0, 1] */
+};
+
+/*
+ * A futex that threads waited for: a lock, a condition variable, a semaphore or a thread's end. A reader-writer
+ * lock has up to two rows of one address. A wait lasts from the moment that a thread leaves its CPU until it
+ * is back on one; who is woken and finds the lock taken again goes on waiting.
+ */
+struct probekit_lock {
+	pid_t pid;
+	uint64_t address;   /* of the object, in that process */
+	const char *symbol; /* its variable, "log_mutex" or "pool+16"; NULL: not known */
+	const char *place;  /* file and address in it, "logger+0x4050"; NULL: not known */
+	const char *name;   /* as PROBEKIT_MUTEX_LOCK() has it, "provider:name"; NULL: not known */
+	const char *kind; /* "mutex", "rwlock", "condvar", "semaphore", "join" ...; NULL: not known */
+	enum probekit_lock_access access;
+	bool is_shared; /* between processes, as the waits for it say */
+	/* Locks that this row is of: nameless ones that are waited for from the same calls are one row, whose
+	 * `pid` and `address` are of the one that was waited for most. 1: only itself. */
+	uint32_t objects;
+	/* The waits that have ended, as a row of kind USDT: count, sum, min, max and histogram. */
+	struct probekit_probe waits;
+	/* The same of holds by its owners, waited for or not; of a reader-writer lock by writers, and by readers.
+	 * Only where measure_holds was asked for. */
+	struct probekit_probe holds;
+	struct probekit_probe read_holds;
+	uint64_t runqueue_ns; /* of `waits.sum`: woken, and without a CPU */
+	uint32_t threads;     /* that waited, about */
+	uint64_t handoffs;    /* waits that another thread ended, and not time */
+	uint64_t barged;      /* times that a thread was woken and found it taken again */
+	uint32_t waiting;     /* threads that wait now */
+	uint64_t waiting_ns;  /* for so long together, since the start at most; not in `waits` */
+	struct probekit_lock_span *spans; /* most time first */
+	size_t span_count;
+	/* Where they waited, with the shares of the time that was sampled; most first. */
+	struct probekit_stack *waiters;
+	size_t waiter_count;
+	struct probekit_lock_holder *holders; /* most time first; at most 16 */
+	size_t holder_count;
+	uint32_t holder_threads; /* that held it, also those that are not listed; 0: not known, or none */
+	double unowned_share; /* of the time, that for which no holder is certain */
+	struct probekit_lock_waker *wakers;
+	size_t waker_count;
+};
+
+/* Threads each of which waits for a lock that the next one holds, the last one's is held by the first. */
+struct probekit_deadlock {
+	struct probekit_blocker *threads;
+	size_t size;
+};
+
 struct probekit_snapshot_info {
 	int64_t started_unix_ns; /* wall-clock time of attachment */
 	uint64_t duration_ns;
@@ -373,6 +456,9 @@ struct probekit_snapshot_info {
 	uint32_t cpus;
 	bool has_stacks;
 	uint64_t stacks[PROBEKIT_STACK_END_COUNT]; /* sampled in user space, by where they end */
+	struct probekit_lost
+		lost; /* of no probe: stacks, switches, and what the tables for locks had no room for */
+	bool has_locks; /* waits for locks were counted: none is none, and not unknown */
 };
 
 struct probekit_snapshot;
@@ -383,6 +469,20 @@ PROBEKIT_API const struct probekit_snapshot_info *probekit_snapshot_info(
 /* Rows in the order of first planning; a probe's key rows follow its own row. */
 PROBEKIT_API size_t probekit_snapshot_size(const struct probekit_snapshot *snapshot);
 PROBEKIT_API const struct probekit_probe *probekit_snapshot_probe(
+	const struct probekit_snapshot *snapshot, size_t i);
+
+/* Locks, most waited time first; none unless the session was asked to measure them. */
+PROBEKIT_API size_t probekit_snapshot_lock_count(const struct probekit_snapshot *snapshot);
+/* NULL beyond the count. */
+PROBEKIT_API const struct probekit_lock *probekit_snapshot_lock(
+	const struct probekit_snapshot *snapshot, size_t i);
+/* Does a thread wait there to be told of something, as idle ones do, and not for others to be done with a lock?
+ * False where the kind is not known. */
+PROBEKIT_API bool probekit_lock_is_event(const struct probekit_lock *lock);
+/* Deadlocks that were there when the snapshot was taken. */
+PROBEKIT_API size_t probekit_snapshot_deadlock_count(const struct probekit_snapshot *snapshot);
+/* NULL beyond the count. */
+PROBEKIT_API const struct probekit_deadlock *probekit_snapshot_deadlock(
 	const struct probekit_snapshot *snapshot, size_t i);
 
 /* JSON text (docs/snapshot-format.md), without a newline inside when `compact`. The caller frees
@@ -459,7 +559,19 @@ struct probekit_session_options {
 	/* One line, escaped as errors are; called from within the session's functions. */
 	void (*log)(void *arg, enum probekit_log_level level, const char *line);
 	void *log_arg;
+	/* Count every wait of the processes' threads for a futex, inside spans or not. Spans are counted besides
+	 * where there are any, without causes. */
+	bool measure_locks;
+	/* With measure_locks: also how long locks are held, by probes in the C library's functions that take and
+	 * release mutexes and reader-writer locks. Each costs a microsecond or so, which max_overhead bounds. A
+	 * hold lasts from the function that takes it, or the end of the last wait for it, to the one that
+	 * releases it; one that began before the session is not counted. */
+	bool measure_holds;
 };
+
+/* The row, of kind FUNCTION, that sums up holds of all locks, those too that nobody waited for; with what was lost
+ * of them, and when measuring them ended because it cost too much. */
+#define PROBEKIT_HOLDS_NAME "holds of locks"
 
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_new(
 	const struct probekit_session_options *options, struct probekit_session **session,
@@ -565,6 +677,8 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_start(struct probekit_sess
 
 enum probekit_event {
 	PROBEKIT_EVENT_TARGETS_ENDED = 1, /* the command, or every given PID, has ended */
+	PROBEKIT_EVENT_DEADLOCK =
+		2, /* threads wait for each other: a snapshot has them; once for each */
 };
 
 /* Waits up to `timeout_ms`, sooner when a target ends or a signal arrives; attaches to what the

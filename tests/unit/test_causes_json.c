@@ -1,85 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tail, its causes with all their evidence, slow and open spans: written and read back. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "snapshots.h"
 
-#include <cmocka.h>
-#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "breakdown.h"
 #include "causes_json.h"
-#include "snapshot.h"
-#include "stack.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void *zeroed(size_t count, size_t size)
-{
-	void *made = calloc(count, size);
-
-	assert_non_null(made);
-	return made;
-}
-
-static char *copy(const char *text)
-{
-	char *made = strdup(text);
-
-	assert_non_null(made);
-	return made;
-}
-
-static struct probekit_stack new_stack(double share)
-{
-	struct probekit_frame frames[] = {
-		{.function = "std::vector<int>::push_back(int&&)",
-		 .module = "/lib/libc.so.6",
-		 .module_offset = 0xffffffff81000000},
-		{.function = "flush \x1b\"log\"",
-		 .module = "/opt/logger",
-		 .module_offset = 0x40,
-		 .file = "logger.c",
-		 .line = 61,
-		 .is_inlined = true},
-		{.module = NULL},
-	};
-	struct probekit_stack made;
-
-	assert_int_equal(stack_copy(&made, &(struct probekit_stack){.frames = frames,
-								    .size = COUNT(frames),
-								    .is_complete = true,
-								    .end = PROBEKIT_STACK_COMPLETE,
-								    .share = share}),
-			 0);
-	return made;
-}
-
-static struct probekit_holder *new_holder(int depth)
-{
-	struct probekit_holder *holder = zeroed(1, sizeof(*holder));
-
-	holder->thread = (struct probekit_thread){42, 100 + depth, "holder"};
-	holder->threads = (uint32_t)depth;
-	holder->activities = zeroed(2, sizeof(*holder->activities));
-	holder->activity_count = 2;
-	holder->activities[0] = (struct probekit_activity){copy("fsync"), 0.94};
-	holder->activities[1] = (struct probekit_activity){copy("#451"), 0.05};
-	holder->stack = new_stack(0.5);
-	holder->file = copy("/var/log/app.log");
-	if (depth > 1) {
-		holder->next_address = 0x5000;
-		holder->next_symbol = copy("inner");
-		holder->next_place = copy("logger+0x60");
-		holder->next = new_holder(depth - 1);
-	}
-	return holder;
-}
 
 /* A cause of every class, each with all that it can have. */
 static void add_causes(struct probekit_probe *probe)
@@ -90,14 +17,14 @@ static void add_causes(struct probekit_probe *probe)
 		struct probekit_cause *cause = &probe->causes[i];
 
 		cause->time_class = (enum probekit_class)i;
-		cause->syscall = copy("read");
+		cause->syscall = copied("read");
 		cause->pid = 42;
 		cause->address = 0x7fff12345678;
-		cause->symbol = copy("log_mutex");
-		cause->place = copy("logger+0x4050");
-		cause->lock_kind = copy("rwlock");
-		cause->object = copy("/data/index\n");
-		cause->direction = copy("write");
+		cause->symbol = copied("log_mutex");
+		cause->place = copied("logger+0x4050");
+		cause->lock_kind = copied("rwlock");
+		cause->object = copied("/data/index\n");
+		cause->direction = copied("write");
 		cause->time_ns = 1000;
 		cause->share = 0.123456789;
 		cause->count = 3;
@@ -148,11 +75,11 @@ static void add_spans(struct probekit_probe *probe)
 		.tid = 43,
 		.comm = "worker",
 		.age_ns = 99,
-		.blocked_in = copy("futex"),
+		.blocked_in = copied("futex"),
 		.blocked_ns = 98,
 		.lock_address = 0x10,
-		.lock_symbol = copy("lock_a"),
-		.lock_place = copy("logger+0x10"),
+		.lock_symbol = copied("lock_a"),
+		.lock_place = copied("logger+0x10"),
 		.holder_tid = 44,
 		.is_deadlock = true,
 		.blockers = zeroed(2, sizeof(*probe->open[0].blockers)),
@@ -162,8 +89,8 @@ static void add_spans(struct probekit_probe *probe)
 	probe->open[0].blockers[0] = (struct probekit_blocker){
 		.thread = {42, 44, "holder"},
 		.lock_address = 0x20,
-		.lock_symbol = copy("lock_b"),
-		.lock_place = copy("logger+0x20"),
+		.lock_symbol = copied("lock_b"),
+		.lock_place = copied("logger+0x20"),
 		.stack = new_stack(1),
 	};
 	probe->open[0].blockers[1].thread = (struct probekit_thread){42, 45, ""};
@@ -174,7 +101,7 @@ static struct probekit_snapshot *new_example(void)
 	struct probekit_snapshot *snapshot = snapshot_new(1);
 	struct probekit_probe *probe = &snapshot->probes[0];
 
-	probe->name = copy("logger:flush");
+	probe->name = copied("logger:flush");
 	probe->count = 4;
 	probe->sum = 2000;
 	probe->has_time = true;
@@ -193,116 +120,12 @@ static struct probekit_snapshot *new_example(void)
 	return snapshot;
 }
 
-static char *to_json(const struct probekit_snapshot *snapshot)
-{
-	char *text;
-
-	assert_int_equal(probekit_snapshot_to_json(snapshot, true, &text, NULL), 0);
-	return text;
-}
-
-static struct probekit_snapshot *from_json(const char *text)
-{
-	struct probekit_snapshot *snapshot;
-	struct probekit_error err = {0};
-
-	if (snapshot_from_json(text, strlen(text), "x.json", &snapshot, &err))
-		fail_msg("%s", err.text);
-	return snapshot;
-}
-
-static json_t *example_tree(void)
-{
-	struct probekit_snapshot *snapshot = new_example();
-	char *text = to_json(snapshot);
-	json_t *root = json_loads(text, 0, NULL);
-
-	assert_non_null(root);
-	probekit_snapshot_free(snapshot);
-	free(text);
-	return root;
-}
-
-/* "causes/0/holder" of the row: the value there. */
-static json_t *at(json_t *root, const char *path)
-{
-	json_t *value = json_array_get(json_object_get(root, "probes"), 0);
-	char part[64];
-
-	while (*path) {
-		size_t length = strcspn(path, "/");
-
-		assert_true(length < sizeof(part));
-		memcpy(part, path, length);
-		part[length] = '\0';
-		value = json_is_array(value) ? json_array_get(value, (size_t)atol(part))
-					     : json_object_get(value, part);
-		if (!value)
-			fail_msg("nothing at %s", path);
-		path += length + (path[length] == '/');
-	}
-	return value;
-}
-
-static void assert_same_text(const char *a, const char *b)
-{
-	if (a && b)
-		assert_string_equal(a, b);
-	else
-		assert_true(!a && !b);
-}
-
-static void assert_same_stack(const struct probekit_stack *a, const struct probekit_stack *b)
-{
-	assert_int_equal(a->size, b->size);
-	assert_int_equal(a->is_complete, b->is_complete);
-	assert_int_equal(a->end, b->end);
-	assert_true(a->share == b->share);
-	for (size_t i = 0; i < a->size; i++) {
-		assert_same_text(a->frames[i].function, b->frames[i].function);
-		assert_same_text(a->frames[i].module, b->frames[i].module);
-		assert_same_text(a->frames[i].file, b->frames[i].file);
-		assert_true(a->frames[i].module_offset == b->frames[i].module_offset);
-		assert_int_equal(a->frames[i].line, b->frames[i].line);
-		assert_int_equal(a->frames[i].is_inlined, b->frames[i].is_inlined);
-	}
-}
-
-static void assert_same_thread(const struct probekit_thread *a, const struct probekit_thread *b)
-{
-	assert_int_equal(a->pid, b->pid);
-	assert_int_equal(a->tid, b->tid);
-	assert_string_equal(a->comm, b->comm);
-}
-
-static void assert_same_holder(const struct probekit_holder *a, const struct probekit_holder *b)
-{
-	for (; a && b; a = a->next, b = b->next) {
-		assert_same_thread(&a->thread, &b->thread);
-		assert_int_equal(a->threads, b->threads);
-		assert_int_equal(a->activity_count, b->activity_count);
-		for (size_t i = 0; i < a->activity_count; i++) {
-			assert_string_equal(a->activities[i].name, b->activities[i].name);
-			assert_true(a->activities[i].share == b->activities[i].share);
-		}
-		assert_same_stack(&a->stack, &b->stack);
-		assert_same_text(a->file, b->file);
-		assert_true(a->next_address == b->next_address);
-		assert_same_text(a->next_symbol, b->next_symbol);
-		assert_same_text(a->next_place, b->next_place);
-	}
-	assert_true(!a && !b);
-}
-
 static void causes_read_back_are_equal(void **state)
 {
 	struct probekit_snapshot *made = new_example();
-	char *text = to_json(made);
-	struct probekit_snapshot *read = from_json(text);
-	char *again = to_json(read);
+	struct probekit_snapshot *read = read_back(made);
 
 	(void)state;
-	assert_string_equal(text, again);
 	assert_int_equal(read->probes[0].cause_count, PROBEKIT_CLASS_COUNT);
 	for (size_t i = 0; i < PROBEKIT_CLASS_COUNT; i++) {
 		const struct probekit_cause *a = &made->probes[0].causes[i];
@@ -326,8 +149,6 @@ static void causes_read_back_are_equal(void **state)
 		assert_same_stack(&a->waker_stack, &b->waker_stack);
 		assert_same_thread(&a->thief, &b->thief);
 	}
-	free(text);
-	free(again);
 	probekit_snapshot_free(made);
 	probekit_snapshot_free(read);
 }
@@ -335,8 +156,7 @@ static void causes_read_back_are_equal(void **state)
 static void tail_waits_slow_and_open_spans_read_back_are_equal(void **state)
 {
 	struct probekit_snapshot *made = new_example();
-	char *text = to_json(made);
-	struct probekit_snapshot *read = from_json(text);
+	struct probekit_snapshot *read = read_back(made);
 	const struct probekit_probe *a = &made->probes[0];
 	const struct probekit_probe *b = &read->probes[0];
 
@@ -379,17 +199,8 @@ static void tail_waits_slow_and_open_spans_read_back_are_equal(void **state)
 	assert_string_equal(b->open[0].blockers[0].lock_symbol, "lock_b");
 	assert_string_equal(b->open[0].blockers[0].lock_place, "logger+0x20");
 	assert_same_stack(&a->open[0].stack, &b->open[0].stack);
-	free(text);
 	probekit_snapshot_free(made);
 	probekit_snapshot_free(read);
-}
-
-static void assert_text(json_t *root, const char *path, const char *expected)
-{
-	const char *found = json_string_value(at(root, path));
-
-	if (!found || strcmp(found, expected) != 0)
-		fail_msg("%s is '%s', not '%s'", path, found ? found : "null", expected);
 }
 
 static void causes_have_the_members_of_the_contract(void **state)
@@ -403,34 +214,38 @@ static void causes_have_the_members_of_the_contract(void **state)
 		{PROBEKIT_CLASS_PAGEFAULT, "mapping"}, {PROBEKIT_CLASS_THROTTLED, "cgroup"},
 		{PROBEKIT_CLASS_MEMORY, "cgroup"},
 	};
-	json_t *root = example_tree();
+	json_t *root = to_tree(new_example());
 	char path[64];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(objects); i++) {
-		snprintf(path, sizeof(path), "causes/%d/%s", (int)objects[i].time_class,
+		snprintf(path, sizeof(path), "probes/0/causes/%d/%s", (int)objects[i].time_class,
 			 objects[i].key);
-		assert_text(root, path, "/data/index\\n");
+		assert_member_text(root, path, "/data/index\\n");
 	}
-	assert_true(json_is_null(at(root, "causes/4/peer")));
-	assert_text(root, "causes/5/direction", "write");
-	assert_text(root, "causes/3/lock/kind", "rwlock");
-	assert_text(root, "causes/3/lock/address", "0x7fff12345678");
-	assert_text(root, "causes/3/stack/1/file", "logger.c");
-	assert_int_equal(json_integer_value(at(root, "causes/3/stack/1/line")), 61);
-	assert_true(json_is_null(at(root, "causes/3/stack/0/line")));
-	assert_text(root, "causes/3/released_by/comm", "producer");
-	assert_text(root, "causes/3/released_by/stack/1/file", "logger.c");
-	assert_text(root, "causes/6/released_by/comm", "producer");
-	assert_int_equal(json_integer_value(at(root, "causes/1/thief/pid")), 7);
-	assert_true(json_is_null(at(root, "causes/1/thief/tid")));
-	assert_true(json_number_value(at(root, "causes/3/holder/blocked_in/fsync")) == 0.94);
-	assert_text(root, "causes/3/holder/waits_for/lock/symbol", "inner");
-	assert_int_equal(json_integer_value(at(root, "causes/1/holder/waits_for/holder/tid")), 101);
-	assert_true(json_is_null(at(root, "causes/1/holder/waits_for/holder/waits_for")));
-	assert_text(root, "open/0/lock/symbol", "lock_a");
-	assert_true(json_is_true(at(root, "open/0/is_deadlock")));
-	assert_text(root, "slowest/0/at", "2026-01-01T00:00:00.123456789Z");
+	assert_true(json_is_null(member_at(root, "probes/0/causes/4/peer")));
+	assert_member_text(root, "probes/0/causes/5/direction", "write");
+	assert_member_text(root, "probes/0/causes/3/lock/kind", "rwlock");
+	assert_member_text(root, "probes/0/causes/3/lock/address", "0x7fff12345678");
+	assert_member_text(root, "probes/0/causes/3/stack/1/file", "logger.c");
+	assert_int_equal(json_integer_value(member_at(root, "probes/0/causes/3/stack/1/line")), 61);
+	assert_true(json_is_null(member_at(root, "probes/0/causes/3/stack/0/line")));
+	assert_member_text(root, "probes/0/causes/3/released_by/comm", "producer");
+	assert_member_text(root, "probes/0/causes/3/released_by/stack/1/file", "logger.c");
+	assert_member_text(root, "probes/0/causes/6/released_by/comm", "producer");
+	assert_int_equal(json_integer_value(member_at(root, "probes/0/causes/1/thief/pid")), 7);
+	assert_true(json_is_null(member_at(root, "probes/0/causes/1/thief/tid")));
+	assert_true(json_number_value(
+			    member_at(root, "probes/0/causes/3/holder/blocked_in/fsync")) == 0.94);
+	assert_member_text(root, "probes/0/causes/3/holder/waits_for/lock/symbol", "inner");
+	assert_int_equal(json_integer_value(
+				 member_at(root, "probes/0/causes/1/holder/waits_for/holder/tid")),
+			 101);
+	assert_true(json_is_null(
+		member_at(root, "probes/0/causes/1/holder/waits_for/holder/waits_for")));
+	assert_member_text(root, "probes/0/open/0/lock/symbol", "lock_a");
+	assert_true(json_is_true(member_at(root, "probes/0/open/0/is_deadlock")));
+	assert_member_text(root, "probes/0/slowest/0/at", "2026-01-01T00:00:00.123456789Z");
 	json_decref(root);
 }
 
@@ -438,32 +253,33 @@ static void what_is_not_known_is_null_or_empty(void **state)
 {
 	struct probekit_snapshot *snapshot = snapshot_new(1);
 	struct probekit_probe *probe = &snapshot->probes[0];
-	static const char *const nulls[] = {"causes/0/syscall",	 "causes/0/lock",
-					    "causes/0/file",	 "causes/0/peer",
-					    "causes/0/mapping",	 "causes/0/cgroup",
-					    "causes/0/holder",	 "causes/0/released_by",
-					    "causes/0/thief",	 "causes/0/stack_share",
-					    "open/0/lock",	 "open/0/blocked_in",
-					    "open/0/holder_tid", "open/0/blocked_ns"};
+	static const char *const nulls[] = {
+		"probes/0/causes/0/syscall",  "probes/0/causes/0/lock",
+		"probes/0/causes/0/file",     "probes/0/causes/0/peer",
+		"probes/0/causes/0/mapping",  "probes/0/causes/0/cgroup",
+		"probes/0/causes/0/holder",   "probes/0/causes/0/released_by",
+		"probes/0/causes/0/thief",    "probes/0/causes/0/stack_share",
+		"probes/0/open/0/lock",	      "probes/0/open/0/blocked_in",
+		"probes/0/open/0/holder_tid", "probes/0/open/0/blocked_ns"};
 	json_t *root;
 	char *text;
 
 	(void)state;
-	probe->name = copy("a:b");
+	probe->name = copied("a:b");
 	probe->count = probe->histogram.zero_count = 1;
 	probe->has_time = true;
 	probe->causes = zeroed(1, sizeof(*probe->causes));
 	probe->cause_count = 1;
 	probe->open = zeroed(1, sizeof(*probe->open));
 	probe->open_count = 1;
-	text = to_json(snapshot);
+	text = to_json(snapshot, true);
 	root = json_loads(text, 0, NULL);
 	for (size_t i = 0; i < COUNT(nulls); i++)
-		if (!json_is_null(at(root, nulls[i])))
+		if (!json_is_null(member_at(root, nulls[i])))
 			fail_msg("%s is not null", nulls[i]);
-	assert_true(json_is_null(at(root, "tail")));
-	assert_int_equal(json_array_size(at(root, "causes/0/stack")), 0);
-	assert_int_equal(json_array_size(at(root, "slowest")), 0);
+	assert_true(json_is_null(member_at(root, "probes/0/tail")));
+	assert_int_equal(json_array_size(member_at(root, "probes/0/causes/0/stack")), 0);
+	assert_int_equal(json_array_size(member_at(root, "probes/0/slowest")), 0);
 	json_decref(root);
 	free(text);
 	probekit_snapshot_free(snapshot);
@@ -477,7 +293,7 @@ static void a_threshold_has_no_exponent(void **state)
 
 	(void)state;
 	made->probes[0].tail.exponent = INT32_MIN;
-	text = to_json(made);
+	text = to_json(made, true);
 	read = from_json(text);
 	assert_non_null(strstr(text, "\"tail\":{\"exponent\":null"));
 	assert_int_equal(read->probes[0].tail.exponent, INT32_MIN);
@@ -497,7 +313,7 @@ static void holders_beyond_the_bound_are_not_written(void **state)
 	(void)state;
 	holder_free(made->probes[0].causes[0].holder);
 	made->probes[0].causes[0].holder = new_holder(HOLDERS_MAX + 3);
-	text = to_json(made);
+	text = to_json(made, true);
 	read = from_json(text);
 	for (holder = read->probes[0].causes[0].holder; holder; holder = holder->next)
 		depth++;
@@ -507,91 +323,76 @@ static void holders_beyond_the_bound_are_not_written(void **state)
 	probekit_snapshot_free(read);
 }
 
-static void refuse(json_t *root, const char *reason)
-{
-	struct probekit_snapshot *snapshot = NULL;
-	struct probekit_error err = {0};
-	char *text = json_dumps(root, 0);
-
-	assert_non_null(text);
-	assert_int_equal(snapshot_from_json(text, strlen(text), "x.json", &snapshot, &err),
-			 -EBADMSG);
-	assert_null(snapshot);
-	if (!strstr(err.text, reason))
-		fail_msg("'%s' does not say '%s'", err.text, reason);
-	free(text);
-}
-
 static void wrong_evidence_is_refused_with_its_place(void **state)
 {
-	static const struct {
-		const char *path;
-		const char *key;
-		const char *value;
-		const char *reason;
-	} cases[] = {
-		{"", "tail", "7", "probes[0].tail is not an object"},
-		{"tail", "share_of_time", "1.5", "tail.share_of_time is not within 0 and 1"},
-		{"tail", "from_ns", "null", "tail.from_ns is missing"},
-		{"", "causes", "{}", "causes is not a list"},
-		{"", "causes", "[7]", "causes[0]. is not an object"},
-		{"causes/1", "class", "\"mutex\"", "causes[1].class is none"},
-		{"causes/1", "share", "\"1\"", "causes[1].share is not a number"},
-		{"causes/4", "file", "7", "causes[4].file is not a string"},
-		{"causes/3", "lock", "7", "causes[3].lock is not an object"},
-		{"causes/3/lock", "address", "null", "causes[3].lock.address is missing"},
-		{"causes/3/lock", "address", "\"0x\"", "causes[3].lock.address is not an address"},
-		{"causes/3/lock", "address", "\"0x1g\"", "is not an address"},
-		{"causes/3/lock", "address", "\"0x11111111111111111\"", "is not an address"},
-		{"causes/3/lock", "address", "5", "is not an address"},
-		{"causes/3", "stack", "[3]", "causes[3].stack[0]. is not an object"},
-		{"causes/3/stack/1", "line", "-1", "causes[3].stack[1].line is out of range"},
-		{"causes/3/stack/1", "is_inlined", "1", "stack[1].is_inlined is not a boolean"},
-		{"causes/3", "stack_share", "2", "causes[3].stack_share is not within"},
-		{"causes/3", "kernel_stack", "{}", "causes[3].kernel_stack is not a list"},
-		{"causes/3", "holder", "[]", "causes[3].holder. is not an object"},
-		{"causes/3/holder", "blocked_in", "[]", "holder.blocked_in is not an object"},
-		{"causes/3/holder/blocked_in", "fsync", "-1", "holder.blocked_in is not within"},
-		{"causes/3/holder/blocked_in", "a\"b", "1", "holder.blocked_in has a name"},
-		{"causes/3/holder", "waits_for", "7", "holder.waits_for. is not an object"},
-		{"causes/3/holder/waits_for", "lock", "null", "holder.waits_for.lock is missing"},
-		{"causes/3/holder/waits_for", "holder", "7",
+	static const struct wrong_member members[] = {
+		{"probes/0", "tail", "7", "probes[0].tail is not an object"},
+		{"probes/0/tail", "share_of_time", "1.5",
+		 "tail.share_of_time is not within 0 and 1"},
+		{"probes/0/tail", "from_ns", "null", "tail.from_ns is missing"},
+		{"probes/0", "causes", "{}", "causes is not a list"},
+		{"probes/0", "causes", "[7]", "causes[0]. is not an object"},
+		{"probes/0/causes/1", "class", "\"mutex\"", "causes[1].class is none"},
+		{"probes/0/causes/1", "share", "\"1\"", "causes[1].share is not a number"},
+		{"probes/0/causes/4", "file", "7", "causes[4].file is not a string"},
+		{"probes/0/causes/3", "lock", "7", "causes[3].lock is not an object"},
+		{"probes/0/causes/3/lock", "address", "null", "causes[3].lock.address is missing"},
+		{"probes/0/causes/3/lock", "address", "\"0x\"",
+		 "causes[3].lock.address is not an address"},
+		{"probes/0/causes/3/lock", "address", "\"0x1g\"", "is not an address"},
+		{"probes/0/causes/3/lock", "address", "\"0x11111111111111111\"",
+		 "is not an address"},
+		{"probes/0/causes/3/lock", "address", "5", "is not an address"},
+		{"probes/0/causes/3", "stack", "[3]", "causes[3].stack[0]. is not an object"},
+		{"probes/0/causes/3/stack/1", "line", "-1",
+		 "causes[3].stack[1].line is out of range"},
+		{"probes/0/causes/3/stack/1", "is_inlined", "1",
+		 "stack[1].is_inlined is not a boolean"},
+		{"probes/0/causes/3", "stack_share", "2", "causes[3].stack_share is not within"},
+		{"probes/0/causes/3", "kernel_stack", "{}", "causes[3].kernel_stack is not a list"},
+		{"probes/0/causes/3", "holder", "[]", "causes[3].holder. is not an object"},
+		{"probes/0/causes/3/holder", "blocked_in", "[]",
+		 "holder.blocked_in is not an object"},
+		{"probes/0/causes/3/holder/blocked_in", "fsync", "-1",
+		 "holder.blocked_in is not within"},
+		{"probes/0/causes/3/holder/blocked_in", "a\"b", "1",
+		 "holder.blocked_in has a name"},
+		{"probes/0/causes/3/holder", "waits_for", "7",
+		 "holder.waits_for. is not an object"},
+		{"probes/0/causes/3/holder/waits_for", "lock", "null",
+		 "holder.waits_for.lock is missing"},
+		{"probes/0/causes/3/holder/waits_for", "holder", "7",
 		 "causes[3].holder.waits_for.holder. is not an object"},
-		{"causes/3", "released_by", "{}", "causes[3].released_by. names no thread"},
-		{"causes/1", "thief", "[]", "causes[1].thief is not an object"},
-		{"", "slowest", "[[]]", "slowest[0]. is not an object"},
-		{"slowest/0", "at", "\"noon\"", "slowest[0].at is not a time"},
-		{"slowest/0", "key", "\"other\"", "slowest[0].key is not an integer"},
-		{"slowest/0", "time_ns", "[]", "slowest[0].time_ns is not an object"},
-		{"open/0", "is_deadlock", "1", "open[0].is_deadlock is not a boolean"},
-		{"open/0/lock", "symbol", "1", "open[0].lock.symbol is not a string"},
-		{"open/0", "blockers", "{}", "open[0].blockers is not a list"},
-		{"open/0/blockers/0", "tid", "\"x\"", "open[0].blockers[0].tid is not an integer"},
-		{"waits/0", "is_slow", "1", "waits[0].is_slow is not a boolean"},
+		{"probes/0/causes/3", "released_by", "{}",
+		 "causes[3].released_by. names no thread"},
+		{"probes/0/causes/1", "thief", "[]", "causes[1].thief is not an object"},
+		{"probes/0", "slowest", "[[]]", "slowest[0]. is not an object"},
+		{"probes/0/slowest/0", "at", "\"noon\"", "slowest[0].at is not a time"},
+		{"probes/0/slowest/0", "key", "\"other\"", "slowest[0].key is not an integer"},
+		{"probes/0/slowest/0", "time_ns", "[]", "slowest[0].time_ns is not an object"},
+		{"probes/0/open/0", "is_deadlock", "1", "open[0].is_deadlock is not a boolean"},
+		{"probes/0/open/0/lock", "symbol", "1", "open[0].lock.symbol is not a string"},
+		{"probes/0/open/0", "blockers", "{}", "open[0].blockers is not a list"},
+		{"probes/0/open/0/blockers/0", "tid", "\"x\"",
+		 "open[0].blockers[0].tid is not an integer"},
+		{"probes/0/waits/0", "is_slow", "1", "waits[0].is_slow is not a boolean"},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		json_t *root = example_tree();
-
-		json_object_set_new(at(root, cases[i].path), cases[i].key,
-				    json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
-		refuse(root, cases[i].reason);
-		json_decref(root);
-	}
+	refuse_members(new_example, members, COUNT(members));
 }
 
 static void holders_that_are_nested_too_deep_are_refused(void **state)
 {
-	json_t *root = example_tree();
+	json_t *root = to_tree(new_example());
 	json_t *holder = json_null();
 
 	(void)state;
 	for (int i = 0; i <= HOLDERS_MAX; i++)
 		holder = json_pack("{s:{s:{s:s}, s:o}}", "waits_for", "lock", "address", "0x1",
 				   "holder", holder);
-	json_object_set_new(at(root, "causes/3"), "holder", holder);
-	refuse(root, "is nested too deep");
+	json_object_set_new(member_at(root, "probes/0/causes/3"), "holder", holder);
+	refuse_tree(root, "is nested too deep");
 	json_decref(root);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stack_view.h"
 
+#include <linux/futex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -108,14 +109,21 @@ static void the_scheduler_and_tracers_are_hidden_in_the_kernel(void **state)
 	assert_int_equal(stack_view_hidden_kernel(frames, 5), 0);
 }
 
+#define WAIT(number, ...)                                                              \
+	{                                                                              \
+		.operation = FUTEX_##number | FUTEX_PRIVATE_FLAG, .value = __VA_ARGS__ \
+	}
+
+static const struct futex_call contended = WAIT(WAIT, 2);
+
 static void expect_kind(const char *kind, const char *function)
 {
 	struct symbol_frame frames[] = {LIBC(NULL), LIBC(function), APPLICATION("main")};
 
 	if (kind)
-		assert_string_equal(stack_view_lock_kind(frames, LENGTH(frames)), kind);
+		assert_string_equal(stack_view_lock_kind(frames, LENGTH(frames), &contended), kind);
 	else
-		assert_null(stack_view_lock_kind(frames, LENGTH(frames)));
+		assert_null(stack_view_lock_kind(frames, LENGTH(frames), &contended));
 }
 
 static void lock_kinds_are_known_by_the_librarys_inner_names(void **state)
@@ -123,16 +131,61 @@ static void lock_kinds_are_known_by_the_librarys_inner_names(void **state)
 	(void)state;
 	expect_kind("mutex", "___pthread_mutex_lock");
 	expect_kind("mutex", "__pthread_mutex_cond_lock");
-	expect_kind("mutex", "__lll_lock_wait_private");
+	expect_kind("mutex", "__lll_lock_wait");
 	expect_kind("rwlock", "__pthread_rwlock_wrlock_full64");
 	expect_kind("condvar", "pthread_cond_clockwait");
 	expect_kind("semaphore", "__new_sem_wait_slow64.constprop.0");
 	expect_kind("semaphore", "sem_clockwait");
 	expect_kind("join", "__pthread_clockjoin_ex");
+	expect_kind("join", "thrd_join");
+	expect_kind("join", "std::thread::join()");
+	expect_kind("join", "std::__1::thread::join()");
 	expect_kind("barrier", "pthread_barrier_wait");
 	expect_kind("once", "__pthread_once_slow");
+	expect_kind("once", "call_once");
 	expect_kind(NULL, "syscall");
 	expect_kind(NULL, NULL);
+}
+
+static void expect_private_kind(const char *kind, const char *caller)
+{
+	struct symbol_frame frames[] = {LIBC("__lll_lock_wait_private"), LIBC(caller),
+					APPLICATION("main")};
+	const char *found = stack_view_lock_kind(frames, LENGTH(frames), &contended);
+
+	assert_string_equal(found ? found : "none", kind);
+}
+
+static void locks_of_the_library_itself_are_known_by_what_was_called(void **state)
+{
+	(void)state;
+	expect_private_kind("malloc", "__libc_malloc");
+	expect_private_kind("malloc", "_int_free");
+	expect_private_kind("malloc", "realloc");
+	expect_private_kind("stdio", "_IO_fwrite");
+	expect_private_kind("stdio", "fprintf");
+	expect_private_kind("stdio", "__vfprintf_chk");
+	expect_private_kind("stdio", "rewind");
+	expect_private_kind("stdio", "__getdelim");
+	/* they have locks of their own */
+	expect_private_kind("libc", "getpwnam");
+	expect_private_kind("libc", "gethostbyname");
+	expect_private_kind("libc", "getservbyname");
+	expect_private_kind("libc", "putenv");
+	expect_private_kind("libc", "rewinddir");
+	expect_private_kind("libc", "setlocale");
+	expect_private_kind("libc", NULL);
+}
+
+/* That of the time zone, in the initialization that a thread waits not for. */
+static void a_lock_of_the_library_itself_is_not_what_its_caller_is(void **state)
+{
+	static const struct symbol_frame frames[] = {
+		LIBC("__futex_wait"), LIBC("__lll_lock_wait_private"), LIBC("__tz_convert"),
+		LIBC("__pthread_once_slow"), APPLICATION("main")};
+
+	(void)state;
+	assert_string_equal(stack_view_lock_kind(frames, LENGTH(frames), &contended), "libc");
 }
 
 static void the_mutex_that_a_condition_variable_takes_again_is_a_mutex(void **state)
@@ -143,7 +196,43 @@ static void the_mutex_that_a_condition_variable_takes_again_is_a_mutex(void **st
 						     APPLICATION("main")};
 
 	(void)state;
-	assert_string_equal(stack_view_lock_kind(frames, LENGTH(frames)), "mutex");
+	assert_string_equal(stack_view_lock_kind(frames, LENGTH(frames), &contended), "mutex");
+}
+
+/* Without debug symbols what is inside of the function has no names. */
+static void the_mutex_that_is_taken_again_is_known_by_how_it_is_waited_for(void **state)
+{
+	static const struct {
+		const char *function;
+		size_t inside; /* frames */
+		struct futex_call call;
+		const char *kind;
+	} waits[] = {
+		{"pthread_cond_wait", 2, WAIT(WAIT, 2), "mutex"},
+		{"pthread_cond_timedwait", 2, WAIT(WAIT, 2), "mutex"},
+		{"pthread_cond_wait", 1, WAIT(WAIT, 0x80000123), "mutex"},
+		{"pthread_cond_wait", 1, WAIT(LOCK_PI, 0), "mutex"},
+		{"pthread_cond_wait", 1, WAIT(LOCK_PI2, 0), "mutex"},
+		{"pthread_cond_wait", 1, WAIT(WAIT_BITSET, 0), "condvar"},
+		/* newer ones wait with any value */
+		{"pthread_cond_wait", 2, WAIT(WAIT_BITSET, 2), "condvar"},
+		{"pthread_cond_wait", 2, WAIT(WAIT_BITSET, 0x80000002), "condvar"},
+		/* its inner lock, and who still leaves it */
+		{"pthread_cond_clockwait", 1, WAIT(WAIT, 2), "condvar"},
+		{"pthread_cond_signal", 2, WAIT(WAIT, 2), "condvar"},
+		{"pthread_cond_broadcast", 2, WAIT(WAIT, 3), "condvar"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(waits); i++) {
+		const struct symbol_frame frames[] = {LIBC(NULL), LIBC(NULL),
+						      LIBC(waits[i].function), APPLICATION("main")};
+		size_t hidden = 2 - waits[i].inside;
+
+		assert_string_equal(stack_view_lock_kind(frames + hidden, LENGTH(frames) - hidden,
+							 &waits[i].call),
+				    waits[i].kind);
+	}
 }
 
 static void outer_calls_do_not_tell_what_is_waited_for(void **state)
@@ -152,7 +241,7 @@ static void outer_calls_do_not_tell_what_is_waited_for(void **state)
 						     LIBC("pthread_once"), APPLICATION("main")};
 
 	(void)state;
-	assert_null(stack_view_lock_kind(frames, LENGTH(frames)));
+	assert_null(stack_view_lock_kind(frames, LENGTH(frames), &contended));
 }
 
 static void locks_with_owners_are_told_from_others(void **state)
@@ -163,6 +252,7 @@ static void locks_with_owners_are_told_from_others(void **state)
 	assert_true(stack_view_has_owner("join"));
 	assert_false(stack_view_has_owner("condvar"));
 	assert_false(stack_view_has_owner("semaphore"));
+	assert_false(stack_view_has_owner("libc"));
 	assert_false(stack_view_has_owner(NULL));
 }
 
@@ -175,7 +265,10 @@ int main(void)
 		cmocka_unit_test(an_interrupt_is_hidden_in_the_kernel_where_it_came_into_something),
 		cmocka_unit_test(the_scheduler_and_tracers_are_hidden_in_the_kernel),
 		cmocka_unit_test(lock_kinds_are_known_by_the_librarys_inner_names),
+		cmocka_unit_test(locks_of_the_library_itself_are_known_by_what_was_called),
+		cmocka_unit_test(a_lock_of_the_library_itself_is_not_what_its_caller_is),
 		cmocka_unit_test(the_mutex_that_a_condition_variable_takes_again_is_a_mutex),
+		cmocka_unit_test(the_mutex_that_is_taken_again_is_known_by_how_it_is_waited_for),
 		cmocka_unit_test(outer_calls_do_not_tell_what_is_waited_for),
 		cmocka_unit_test(locks_with_owners_are_told_from_others),
 	};
