@@ -6,6 +6,7 @@
 
 extern const struct command command_doctor;
 extern const struct command command_latency;
+extern const struct command command_locks;
 extern const struct command command_list;
 extern const struct command command_offcpu;
 

@@ -167,6 +167,20 @@ static int emit_interval(const struct measure *measure, struct progress *progres
 	return ret;
 }
 
+static int tell_deadlock(const struct measure *measure, struct progress *progress,
+			 struct probekit_error *err)
+{
+	struct probekit_snapshot *snapshot;
+	int ret = probekit_session_snapshot(measure->session, &snapshot, err);
+
+	if (ret)
+		return ret;
+	progress_clear(progress);
+	measure->deadlock(measure->arg, snapshot);
+	probekit_snapshot_free(snapshot);
+	return 0;
+}
+
 static int poll_session(const struct measure *measure, int timeout_ms, struct probekit_error *err)
 {
 	int ret = probekit_session_poll(measure->session, timeout_ms, err);
@@ -208,6 +222,12 @@ static int run(const struct measure *measure, struct progress *progress, struct 
 		ret = poll_session(measure, wait_ms(now, end < next ? end : next), err);
 		if (ret < 0)
 			return ret;
+		if (ret & PROBEKIT_EVENT_DEADLOCK && measure->deadlock) {
+			int told = tell_deadlock(measure, progress, err);
+
+			if (told)
+				return told;
+		}
 		if (ret & PROBEKIT_EVENT_TARGETS_ENDED)
 			return 0;
 	}

@@ -50,6 +50,8 @@ struct measure {
 	 * to the whole. Returns 0 or a negative errno with `err` filled. */
 	int (*interval)(void *arg, const struct probekit_snapshot *delta,
 			struct probekit_error *err);
+	/* There is a deadlock that was not told before; NULL: that is of no interest. */
+	void (*deadlock)(void *arg, const struct probekit_snapshot *snapshot);
 	void *arg;
 };
 

@@ -10,6 +10,7 @@ enum {
 	MAX_OPEN_SHOWN = 3,
 	MAX_SLOWEST_SHOWN = 3,
 	OPEN_INDENT = 14,
+	DEADLOCK_INDENT = 6,
 };
 
 /* ---- the slowest ---- */
@@ -192,15 +193,20 @@ static void print_member(struct text_line *line, const struct probekit_blocker *
 	line_end(line);
 }
 
-static void print_circle(struct text_line *line, const struct probekit_open_span *start)
+static void add_head(struct text_line *line, size_t count)
 {
-	size_t count = start->blocker_count + 1;
-
 	line->indent = 0;
 	if (count > 1)
 		line_add(line, 0, INK_BOLD, "DEADLOCK: %zu threads wait for each other", count);
 	else
 		line_add(line, 0, INK_BOLD, "DEADLOCK: a thread waits for itself");
+}
+
+static void print_circle(struct text_line *line, const struct probekit_open_span *start)
+{
+	size_t count = start->blocker_count + 1;
+
+	add_head(line, count);
 	line_end(line);
 	for (size_t i = 0; i < count; i++) {
 		const struct probekit_blocker before = member_of(start, (i + count - 1) % count);
@@ -209,6 +215,23 @@ static void print_circle(struct text_line *line, const struct probekit_open_span
 		print_member(line, &before, &member);
 	}
 	line->indent = 2;
+}
+
+void out_deadlock(struct text_line *line, const struct probekit_deadlock *deadlock)
+{
+	size_t count = deadlock->size;
+
+	add_head(line, count);
+	line_add(line, 1, INK_PLAIN, "(pid %d)", (int)deadlock->threads[0].thread.pid);
+	line_end(line);
+	for (size_t i = 0; i < count; i++) {
+		const struct probekit_stack *stack = &deadlock->threads[i].stack;
+		struct probekit_blocker member = deadlock->threads[i];
+
+		member.stack.size = 0; /* below, as a whole */
+		print_member(line, &deadlock->threads[(i + count - 1) % count], &member);
+		out_stack(line, DEADLOCK_INDENT, "in", stack, stack_library_frames(stack));
+	}
 }
 
 void out_deadlocks(struct text_line *line, const struct text_view *view,

@@ -40,6 +40,11 @@ void out_histogram(FILE *out, const struct text_style *style, const struct probe
 /* What made the slow ones slow; nothing where that is not known. */
 void out_why(struct text_line *line, const struct probekit_snapshot_info *info,
 	     const struct probekit_probe *row);
+/* What a holder did, on the line. */
+void out_activities(struct text_line *line, const struct probekit_holder *holder);
+/* A holder, and below it what it waited for itself, each a step further in. */
+void out_holder(struct text_line *line, unsigned int body, const char *label,
+		const struct probekit_holder *holder);
 /* The few slowest, one by one. */
 void out_slowest(struct text_line *line, const struct probekit_probe *row);
 /* The spans that had not ended, oldest first. */
@@ -48,6 +53,9 @@ void out_open(struct text_line *line, const struct probekit_probe *probe);
  * span of the probe: that one's first thread tells it. */
 void out_deadlocks(struct text_line *line, const struct text_view *view,
 		   const struct probekit_probe *probe);
+
+/* The same of a circle of any threads, with the stack of each. */
+void out_deadlock(struct text_line *line, const struct probekit_deadlock *deadlock);
 
 /* How many stacks lack their outermost callers, and why; nothing where none does. */
 void out_stack_ends(struct text_line *line, const uint64_t stacks[static PROBEKIT_STACK_END_COUNT]);

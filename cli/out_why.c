@@ -18,6 +18,7 @@ enum {
 #define LEAST_SHARE 0.01
 #define LEAST_EXPLAINED 0.05
 #define LEAST_ACTIVITY 0.05
+#define LEAST_INVERSION 0.2 /* of the time that others waited for the holder */
 
 static const char *const words[PROBEKIT_CLASS_COUNT] = {
 	[PROBEKIT_CLASS_ONCPU] = "on CPU",
@@ -215,7 +216,7 @@ static size_t activities_shown(const struct probekit_holder *holder)
 }
 
 /* `fsync("/var/log/app.log") 94 % of it, on CPU 4 %` */
-static void print_activities(struct text_line *line, const struct probekit_holder *holder)
+void out_activities(struct text_line *line, const struct probekit_holder *holder)
 {
 	size_t n = activities_shown(holder);
 	char name[TEXT_SIZE / 2];
@@ -250,18 +251,37 @@ static void holder_text(const struct probekit_holder *holder, char text[2 * TEXT
 		 holder->threads - 1);
 }
 
-/* A holder, and below it what it waited for itself, each a step further in. */
-static void print_holder(struct why *why, const struct probekit_holder *holder)
+/* It could have run, and who waits for it gone on, but another had its CPU. */
+static void print_inversion(struct text_line *line, unsigned int indent,
+			    const struct probekit_holder *holder)
 {
-	struct text_line *line = why->line;
-	unsigned int indent = why->body + (unsigned int)strlen("holder: ");
+	char thief[TEXT_SIZE];
+
+	for (size_t i = 0; i < holder->activity_count && holder->thief.pid; i++) {
+		if (strcmp(holder->activities[i].name, "runqueue") != 0 ||
+		    holder->activities[i].share < LEAST_INVERSION)
+			continue;
+		thread_text(holder->thief.comm, sizeof(holder->thief.comm), "pid",
+			    holder->thief.pid, thief);
+		line->indent = indent;
+		line_add(line, 0, INK_WARN, "priority inversion:");
+		line_add(line, 1, INK_PLAIN, "%s of it others had its CPU, most %s",
+			 format_share(holder->activities[i].share).text, thief);
+		line_end(line);
+	}
+}
+
+void out_holder(struct text_line *line, unsigned int body, const char *label,
+		const struct probekit_holder *holder)
+{
+	unsigned int indent = body + (unsigned int)strlen("holder: ");
 	char text[2 * TEXT_SIZE];
 	char lock[TEXT_SIZE];
 
-	line->indent = why->body;
-	line_add(line, 0, INK_PLAIN, "holder:");
+	line->indent = body;
+	line_add(line, 0, INK_PLAIN, "%s", label);
 	line->indent = indent;
-	print_activities(line, holder);
+	out_activities(line, holder);
 	holder_text(holder, text);
 	if (holder->thread.tid)
 		line_add(line, holder->activity_count ? 2 : 1, INK_PLAIN,
@@ -270,6 +290,7 @@ static void print_holder(struct why *why, const struct probekit_holder *holder)
 	for (;; indent += STEP) {
 		const struct probekit_holder *next = holder->next;
 
+		print_inversion(line, indent, holder);
 		out_stack(line, indent, "in", &holder->stack, stack_library_frames(&holder->stack));
 		if (!holder->next_address)
 			return;
@@ -283,7 +304,7 @@ static void print_holder(struct why *why, const struct probekit_holder *holder)
 		}
 		holder_text(next, text);
 		line_add(line, 1, INK_PLAIN, "held by %s%s", text, next->activity_count ? ":" : "");
-		print_activities(line, next);
+		out_activities(line, next);
 		line_end(line);
 		holder = next;
 	}
@@ -321,7 +342,7 @@ static void print_evidence(struct why *why, const struct probekit_cause *cause)
 	if (is_in_kernel(cause))
 		out_stack(why->line, why->body, "in kernel:", &cause->kernel_stack, 0);
 	if (cause->holder)
-		print_holder(why, cause->holder);
+		out_holder(why->line, why->body, "holder:", cause->holder);
 	else if (cause->time_class == PROBEKIT_CLASS_LOCK)
 		print_releaser(why, cause);
 }

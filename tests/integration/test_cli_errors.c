@@ -3,7 +3,7 @@
  * What probekit says when it is asked for what cannot be: one line on standard error that names the
  * object, the documented exit code, and nothing left behind.
  */
-#include "support.h"
+#include "refusals.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -14,91 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Everything runs in `folder`, which a refusal leaves as it was. */
-struct place {
-	char *folder;
-	size_t files;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	assert_non_null(place);
-	place->folder = support_new_folder();
-	*state = place;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-
-	support_remove_folder(place->folder);
-	free(place);
-	return 0;
-}
-
-static void put(struct place *place, const char *name, const void *data, size_t size_bytes)
-{
-	char *path = support_join(place->folder, name);
-
-	support_write_file(path, data, size_bytes);
-	free(path);
-	place->files++;
-}
-
-/* One line, from probekit, that is free of control characters and has every one of `wanted`. */
-static void check_line(const struct support_child *child, const char *const wanted[])
-{
-	if (support_count_lines(child->err.text) != 1)
-		fail_msg("not one line: '%s'", child->err.text);
-	if (strncmp(child->err.text, "probekit: ", 10) != 0)
-		fail_msg("not by probekit: '%s'", child->err.text);
-	assert_false(support_has_control_characters(child->err.text));
-	for (int i = 0; wanted[i]; i++)
-		if (!strstr(child->err.text, wanted[i]))
-			fail_msg("no \"%s\" in: %s", wanted[i], child->err.text);
-}
-
-struct refusal {
-	const char *arguments[8]; /* after "probekit", up to NULL */
-	int status;
-	const char *wanted[4]; /* in the line on standard error */
-};
-
-static void check_refusal_how(const struct support_how *how, const struct refusal *refusal)
-{
-	const char *words[10] = {support_probekit()};
-	struct support_child child;
-
-	for (int i = 0; i < 8 && refusal->arguments[i]; i++)
-		words[i + 1] = refusal->arguments[i];
-	support_start(&child, how, words);
-	support_close_input(&child);
-	if (support_finish(&child) != refusal->status)
-		fail_msg("%s %s %s: status %d instead of %d: %s%s", words[1] ? words[1] : "",
-			 words[1] && words[2] ? words[2] : "",
-			 words[1] && words[2] && words[3] ? words[3] : "", child.status,
-			 refusal->status, child.out.text, child.err.text);
-	assert_string_equal(child.out.text, "");
-	check_line(&child, refusal->wanted);
-	support_done(&child);
-}
-
-static void check_refusals(struct place *place, const struct refusal *refusals, size_t count)
-{
-	struct support_how how = {.folder = place->folder};
-
-	for (size_t i = 0; i < count; i++) {
-		check_refusal_how(&how, &refusals[i]);
-		assert_int_equal(support_count_files(place->folder), place->files);
-	}
-}
-
-#define CHECK_REFUSALS(place, refusals) \
-	check_refusals(place, refusals, sizeof(refusals) / sizeof((refusals)[0]))
 
 /* ---- files ---- */
 
@@ -117,11 +32,11 @@ static void latency_and_list_name_a_file_that_cannot_be_measured(void **state)
 		{{"latency", "empty"}, 1, {"'empty'", "ELF"}},
 		{{"latency", "/dev/null"}, 1, {"'/dev/null'"}},
 	};
-	struct place *place = *state;
+	struct refusals_place *place = *state;
 
-	put(place, "text", "not a program\n", 14);
-	put(place, "script", script, strlen(script));
-	put(place, "empty", "", 0);
+	refusals_put(place, "text", "not a program\n", 14);
+	refusals_put(place, "script", script, strlen(script));
+	refusals_put(place, "empty", "", 0);
 	CHECK_REFUSALS(place, refusals);
 }
 
@@ -132,13 +47,13 @@ static void a_path_with_control_characters_is_escaped(void **state)
 		{{"list", "\033]0;title\007"}, 1, {"\\x1b]0;title\\x07"}},
 	};
 
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 static void a_truncated_elf_file_is_refused_at_every_length(void **state)
 {
 	static const size_t lengths[] = {4, 16, 63, 64, 100, 1000, 5000};
-	struct place *place = *state;
+	struct refusals_place *place = *state;
 	struct support_how how = {.folder = place->folder};
 	size_t size_bytes;
 	char *program = support_read_file(support_program("victim"), &size_bytes);
@@ -149,10 +64,10 @@ static void a_truncated_elf_file_is_refused_at_every_length(void **state)
 		struct refusal refusal = {{"latency", name}, 1, {name}};
 
 		snprintf(name, sizeof(name), "cut-%zu", length);
-		put(place, name, program, length);
-		check_refusal_how(&how, &refusal);
+		refusals_put(place, name, program, length);
+		refusals_check_one(&how, &refusal);
 		refusal.arguments[0] = "list";
-		check_refusal_how(&how, &refusal);
+		refusals_check_one(&how, &refusal);
 	}
 	assert_int_equal(support_count_files(place->folder), place->files);
 	free(program);
@@ -165,7 +80,7 @@ static void an_elf_file_for_another_machine_is_refused(void **state)
 		{{"latency", "narrow"}, 1, {"'narrow'"}},
 		{{"latency", "--", "./foreign"}, 126, {"foreign"}},
 	};
-	struct place *place = *state;
+	struct refusals_place *place = *state;
 	size_t size_bytes;
 	char *program = support_read_file(support_program("victim"), &size_bytes);
 	Elf64_Ehdr *header = (void *)program;
@@ -173,11 +88,11 @@ static void an_elf_file_for_another_machine_is_refused(void **state)
 
 	support_require_tracing(); /* else that is told first */
 	header->e_machine = header->e_machine == EM_S390 ? EM_X86_64 : EM_S390;
-	put(place, "foreign", program, size_bytes);
+	refusals_put(place, "foreign", program, size_bytes);
 	path = support_join(place->folder, "foreign");
 	support_write_file(path, program, size_bytes);
 	header->e_ident[EI_CLASS] = ELFCLASS32;
-	put(place, "narrow", program, size_bytes);
+	refusals_put(place, "narrow", program, size_bytes);
 	assert_int_equal(chmod(path, 0755), 0);
 	CHECK_REFUSALS(place, refusals);
 	free(path);
@@ -197,7 +112,7 @@ static void a_program_without_probes_gets_functions_suggested(void **state)
 		 {"'a:b,c'", "spanless'"}},
 	};
 
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 static void a_selection_that_matches_nothing_names_what_there_is(void **state)
@@ -218,7 +133,7 @@ static void a_selection_that_matches_nothing_names_what_there_is(void **state)
 		 {"'victim:work__begin,absent'", "ends"}},
 	};
 
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 static void a_malformed_pair_is_a_usage_error(void **state)
@@ -227,7 +142,7 @@ static void a_malformed_pair_is_a_usage_error(void **state)
 		"",    "victim",  "victim:work", "victim:,work", "victim:work,", ":a,b",
 		"a,b", "a:b,c,d", "a:b,|",	 "a:b,c||d",	 "a:b,c|"};
 	const char *victim = support_program("victim");
-	struct support_how how = {.folder = ((struct place *)*state)->folder};
+	struct support_how how = {.folder = ((struct refusals_place *)*state)->folder};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		char quoted[64];
@@ -235,7 +150,7 @@ static void a_malformed_pair_is_a_usage_error(void **state)
 			{"latency", victim, "-u", pairs[i]}, 2, {quoted, "PROVIDER:BEGIN,END"}};
 
 		snprintf(quoted, sizeof(quoted), "'%s'", pairs[i]);
-		check_refusal_how(&how, &refusal);
+		refusals_check_one(&how, &refusal);
 	}
 }
 
@@ -286,7 +201,7 @@ static void check_pid(void **state, pid_t pid)
 	};
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 static void a_pid_that_nobody_has_is_named(void **state)
@@ -330,7 +245,7 @@ static void a_pid_that_is_no_number_is_a_usage_error(void **state)
 		{{"list", "-p", "1.5"}, 2, {"'1.5'"}},
 	};
 
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 /* ---- output ---- */
@@ -345,9 +260,9 @@ static void an_output_that_cannot_be_written_is_refused_before_measuring(void **
 		{{"latency", "-o", "/dev/full", "--", victim, "end", "0"}, 1, {"'/dev/full'"}},
 		{{"latency", "-o", "text/file", "--", victim, "end", "0"}, 1, {"'text/file'"}},
 	};
-	struct place *place = *state;
+	struct refusals_place *place = *state;
 
-	put(place, "text", "", 0);
+	refusals_put(place, "text", "", 0);
 	/* That the command did not run shows in standard output, which stays empty. */
 	CHECK_REFUSALS(place, refusals);
 }
@@ -360,7 +275,7 @@ static void a_full_standard_output_is_a_failure(void **state)
 	support_run(&child, NULL, "/bin/sh", "-c", "exec \"$0\" list \"$1\" >/dev/full",
 		    support_probekit(), support_program("victim"), NULL);
 	assert_int_equal(child.status, 1);
-	check_line(&child, (const char *const[]){"standard output", NULL});
+	refusals_check_line(&child, (const char *const[]){"standard output", NULL});
 	support_done(&child);
 }
 
@@ -377,13 +292,13 @@ static void a_snapshot_file_that_is_none_is_named(void **state)
 	static const char other[] = "{ \"schema\": \"somebody.else/1\" }\n";
 	static const char newer[] = "{ \"schema\": \"probekit.snapshot/2\" }\n";
 	static const char cut[] = "{ \"schema\": \"probekit.snapshot/1\", \"probes\": [";
-	struct place *place = *state;
+	struct refusals_place *place = *state;
 
-	put(place, "text", "hello\n", 6);
-	put(place, "empty", "", 0);
-	put(place, "other", other, strlen(other));
-	put(place, "newer", newer, strlen(newer));
-	put(place, "cut", cut, strlen(cut));
+	refusals_put(place, "text", "hello\n", 6);
+	refusals_put(place, "empty", "", 0);
+	refusals_put(place, "other", other, strlen(other));
+	refusals_put(place, "newer", newer, strlen(newer));
+	refusals_put(place, "cut", cut, strlen(cut));
 	CHECK_REFUSALS(place, refusals);
 }
 
@@ -402,16 +317,16 @@ static void a_command_that_cannot_run_ends_as_in_a_shell(void **state)
 		{{"latency", "--", "./orphan"}, 127, {"./orphan"}},
 	};
 	static const char orphan[] = "#!/no/such/interpreter\n";
-	struct place *place = *state;
+	struct refusals_place *place = *state;
 	char *path;
 
 	support_require_tracing(); /* else that is told first */
-	put(place, "plain", "text\n", 5);
-	put(place, "garbage", "\1\2\3\4", 4);
+	refusals_put(place, "plain", "text\n", 5);
+	refusals_put(place, "garbage", "\1\2\3\4", 4);
 	path = support_join(place->folder, "garbage");
 	assert_int_equal(chmod(path, 0755), 0);
 	free(path);
-	put(place, "orphan", orphan, strlen(orphan));
+	refusals_put(place, "orphan", orphan, strlen(orphan));
 	path = support_join(place->folder, "orphan");
 	assert_int_equal(chmod(path, 0755), 0);
 	free(path);
@@ -444,7 +359,7 @@ static void wrong_usage_is_named_and_ends_with_2(void **state)
 		{{"list"}, 2, {"-p PID"}},
 	};
 
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 static void targets_that_contradict_are_a_usage_error(void **state)
@@ -464,7 +379,7 @@ static void targets_that_contradict_are_a_usage_error(void **state)
 		{{"list", "--", victim}, 2, {"'--'"}},
 	};
 
-	CHECK_REFUSALS((struct place *)*state, refusals);
+	CHECK_REFUSALS((struct refusals_place *)*state, refusals);
 }
 
 /* ---- kernels ---- */
@@ -493,14 +408,14 @@ static void a_kernel_that_lacks_a_feature_is_refused_by_its_name(void **state)
 	support_require_tracing();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct support_how how = {
-			.folder = ((struct place *)*state)->folder,
+			.folder = ((struct refusals_place *)*state)->folder,
 			.prepare = lack,
 			.arg = (void *)cases[i].feature,
 		};
 		struct refusal refusal = {
 			{"latency", "--", victim, "end", "0"}, 3, {"kernel", cases[i].named}};
 
-		check_refusal_how(&how, &refusal);
+		refusals_check_one(&how, &refusal);
 	}
 }
 
@@ -531,8 +446,6 @@ static void a_refusal_does_no_harm_to_the_target(void **state)
 	assert_int_equal(support_number(target.out.text, "did"), 10);
 	support_done(&target);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {

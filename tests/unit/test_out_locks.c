@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a person reads of locks: who waited for which, who had it, and what that one did. */
+#include "out_locks.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "snapshot.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define WIDTH 80
+#define STACK(list)                                                                        \
+	{                                                                                  \
+		.frames = (struct probekit_frame *)(uintptr_t)(list), .size = COUNT(list), \
+		.is_complete = true, .share = 1,                                           \
+	}
+#define MS 1000000ull
+#define MS_BUCKET (-10) /* 0.98 to 2 ms, in a histogram of scale 0 */
+
+static const struct probekit_frame append[] = {
+	{.function = "pthread_mutex_lock", .module = "/lib/libc.so.6"},
+	{.function = "append_line", .module = "/opt/logger", .file = "log.c", .line = 85},
+};
+static const struct probekit_frame flush[] = {
+	{.function = "flush_log", .module = "/opt/logger", .file = "log.c", .line = 57},
+};
+
+static struct probekit_activity fsyncing[] = {{"fsync", 0.94}, {"oncpu", 0.06}};
+static struct probekit_activity starving[] = {{"runqueue", 0.4}, {"oncpu", 0.6}};
+static struct probekit_holder who[2];
+static struct probekit_lock_holder holders[2];
+static struct probekit_stack waiters[1];
+static struct probekit_lock_waker wakers[1];
+static struct probekit_lock_span spans[1];
+static int32_t indices[] = {MS_BUCKET};
+static uint64_t counts[] = {3};
+static struct probekit_lock locks[2];
+static struct probekit_probe rows[2];
+static struct probekit_snapshot snapshot;
+static char *text; /* of the last rendering */
+
+static struct probekit_probe waits_of(const char *name, uint64_t count)
+{
+	counts[0] = count;
+	return (struct probekit_probe){
+		.name = name,
+		.count = count,
+		.sum = (int64_t)(count * MS),
+		.min = MS,
+		.max = (int64_t)(2 * MS),
+		.histogram = {.index = indices, .count = counts, .size = 1},
+	};
+}
+
+static int reset(void **state)
+{
+	(void)state;
+	waiters[0] = (struct probekit_stack)STACK(append);
+	who[0] = (struct probekit_holder){
+		.thread = {.pid = 42, .tid = 43, .comm = "worker"},
+		.threads = 1,
+		.activities = fsyncing,
+		.activity_count = COUNT(fsyncing),
+		.stack = STACK(flush),
+		.file = "/var/log/app.log",
+	};
+	holders[0] =
+		(struct probekit_lock_holder){.share = 0.98, .is_certain = true, .holder = &who[0]};
+	locks[0] = (struct probekit_lock){
+		.pid = 42,
+		.address = 0x4050,
+		.symbol = "log_mutex",
+		.place = "logger+0x50",
+		.kind = "mutex",
+		.waits = waits_of(NULL, 3),
+		.threads = 2,
+		.waiters = waiters,
+		.waiter_count = 1,
+		.holders = holders,
+		.holder_count = 1,
+	};
+	snapshot = (struct probekit_snapshot){
+		.info = {.target = "./logger", .duration_ns = 1000 * MS},
+		.probes = rows,
+		.locks = locks,
+		.lock_count = 1,
+	};
+	return 0;
+}
+
+static int release(void **state)
+{
+	(void)state;
+	free(text);
+	text = NULL;
+	return 0;
+}
+
+static void render(void)
+{
+	const struct text_style style = {.width = WIDTH};
+	size_t bytes = 0;
+	FILE *out;
+
+	free(text);
+	out = open_memstream(&text, &bytes);
+	assert_non_null(out);
+	out_locks_report(out, &style, &snapshot);
+	fclose(out);
+	for (const char *s = text; *s; s += strcspn(s, "\n") + 1)
+		if (strcspn(s, "\n") > WIDTH)
+			fail_msg("a line is longer than %u:\n%s", WIDTH, text);
+}
+
+static void expect(const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no '%s' in:\n%s", part, text);
+}
+
+static void expect_not(const char *part)
+{
+	if (strstr(text, part))
+		fail_msg("'%s' in:\n%s", part, text);
+}
+
+static void a_lock_tells_who_waited_and_what_its_holder_did(void **state)
+{
+	(void)state;
+	render();
+	expect("./logger   waits for locks in 1 s\n");
+	expect("locks: 1, 3 ms of waiting\n");
+	expect("log_mutex (logger+0x50)  mutex  100 % of the time\n");
+	expect("3 waits of 2 threads  3 ms in all");
+	expect("   244 us - 2 ms              3 |########################|\n");
+	expect("waiting:  append_line");
+	expect("held 98 %: fsync(\"/var/log/app.log\") 94 % of it, on CPU 6 %");
+	expect("by worker (tid 43)");
+	expect("in flush_log");
+	expect_not("priority inversion");
+	expect_not("owner unknown");
+}
+
+static void what_is_not_sure_is_not_told_as_sure(void **state)
+{
+	(void)state;
+	holders[0].is_certain = false;
+	locks[0].kind = NULL;
+	locks[0].unowned_share = 1;
+	render();
+	expect("maybe held 98 %:");
+	expect("owner unknown for 100 % of the time\n");
+	snapshot.lock_count = 0;
+	render();
+	expect("no thread waited for a lock\n");
+}
+
+/* 16 of them, each with that share; a third stands elsewhere. */
+static void hold_by_many(double share)
+{
+	static struct probekit_holder many[16];
+	static struct probekit_lock_holder list[COUNT(many)];
+
+	for (size_t i = 0; i < COUNT(many); i++) {
+		many[i] = who[0];
+		many[i].thread.tid = 100 + (pid_t)i;
+		if (i % 3 == 0)
+			many[i].stack = (struct probekit_stack)STACK(append);
+		list[i] = (struct probekit_lock_holder){
+			.share = share, .is_certain = true, .holder = &many[i]};
+	}
+	locks[0].holders = list;
+	locks[0].holder_count = COUNT(list);
+}
+
+static void many_holders_are_told_together(void **state)
+{
+	(void)state;
+	hold_by_many(0.003);
+	locks[0].holder_threads = 150;
+	locks[0].unowned_share = 0.74;
+	render();
+	expect("held by 150 threads 26 %: fsync(");
+	expect("in flush_log");
+	expect_not("(tid 10");
+	expect("owner unknown for 74 % of the time\n");
+	locks[0].holder_threads = 0; /* not known */
+	render();
+	expect("held by at least 16 threads 26 %:");
+	expect_not("(tid 10");
+}
+
+static void of_many_holders_those_that_had_it_long_are_told_apart_too(void **state)
+{
+	(void)state;
+	hold_by_many(0.05);
+	locks[0].holders[0].share = 0.25;
+	locks[0].holder_threads = 16;
+	render();
+	expect("held by 16 threads 100 %:");
+	expect("held 25 %:");
+	expect("by worker (tid 100)");
+	expect("by worker (tid 101)");
+	expect_not("tid 102");
+}
+
+static void a_holder_without_a_cpu_is_told_with_who_had_it(void **state)
+{
+	(void)state;
+	who[0].activities = starving;
+	who[0].activity_count = COUNT(starving);
+	render();
+	expect_not("priority inversion");
+	who[0].thief = (struct probekit_thread){7, 0, "burn"};
+	render();
+	expect("priority inversion: 40 % of it others had its CPU, most burn (pid 7)\n");
+}
+
+static void a_chain_is_followed(void **state)
+{
+	(void)state;
+	who[0].next_address = 0x4090;
+	who[0].next_symbol = "pool";
+	who[0].next_place = "logger+0x90";
+	who[1] = (struct probekit_holder){
+		.thread = {.pid = 42, .tid = 44, .comm = "flusher"},
+		.threads = 1,
+		.activities = fsyncing,
+		.activity_count = 1,
+	};
+	who[0].next = &who[1];
+	render();
+	expect("waits for pool (logger+0x90), held by flusher (tid 44):\n");
+	expect("fsync 94 % of it\n");
+}
+
+static void a_named_mutex_has_its_own_histograms(void **state)
+{
+	(void)state;
+	rows[0] = waits_of("logger:log.wait", 7);
+	rows[1] = waits_of("logger:log.hold", 7);
+	snapshot.size = 2;
+	locks[0].name = "logger:log";
+	render();
+	expect("logger:log  log_mutex (logger+0x50)  mutex");
+	expect("acquired 7 times, waiting 7 ms");
+	expect("held 7 times, 7 ms");
+	rows[1].name = "logger:logs.hold";
+	render();
+	expect_not("held 7 times");
+}
+
+static void events_stand_apart_with_who_signalled(void **state)
+{
+	(void)state;
+	locks[1] = locks[0];
+	locks[1].kind = "condvar";
+	locks[1].symbol = "is_full";
+	locks[1].holder_count = 0;
+	locks[1].unowned_share = 1;
+	locks[1].wakers = wakers;
+	locks[1].waker_count = 1;
+	wakers[0] = (struct probekit_lock_waker){
+		.share = 0.9,
+		.thread = {.pid = 42, .tid = 44, .comm = "flusher"},
+		.stack = STACK(flush),
+		.did = fsyncing,
+		.did_count = 1,
+	};
+	snapshot.lock_count = 2;
+	render();
+	expect("signalled by other threads, where idle ones wait too: 1, 3 ms of waiting\n");
+	expect("woken by flusher (tid 44) 90 % of the time, after");
+	expect("fsync 94 % of it");
+	/* nobody owns it, so that is nothing to tell */
+	expect_not("owner unknown");
+}
+
+static void where_futexes_found_no_room_it_is_not_said_that_nobody_waited(void **state)
+{
+	(void)state;
+	locks[0].symbol = locks[0].place = locks[0].kind = NULL;
+	render();
+	expect("locks: no thread waited for one\n");
+	locks[0].pid = 0;
+	locks[0].address = 0;
+	render();
+	expect_not("no thread waited");
+	expect("locks: none is known, as there was no room for all\n");
+	expect("all others, for which there was no room  futex  100 % of the time\n");
+}
+
+static void what_makes_waits_longer_is_remarked(void **state)
+{
+	(void)state;
+	render();
+	expect_not("wake-up");
+	expect_not("without a CPU");
+	locks[0].barged = 2;
+	locks[0].runqueue_ns = 3 * MS / 2;
+	spans[0] = (struct probekit_lock_span){"logger:request", 1};
+	locks[0].spans = spans;
+	locks[0].span_count = 1;
+	render();
+	expect("inside:  logger:request 100 %\n");
+	expect("2 wake-ups for nothing: taken again by a thread that came later\n");
+	expect("50 % of the time woken already, but without a CPU\n");
+}
+
+static void a_deadlock_comes_first_with_each_stack(void **state)
+{
+	struct probekit_blocker circle[] = {
+		{.thread = {42, 43, "a"}, .lock_address = 1, .lock_symbol = "two"},
+		{.thread = {42, 44, "b"}, .lock_address = 2, .lock_symbol = "one"},
+	};
+	struct probekit_deadlock deadlock = {.threads = circle, .size = COUNT(circle)};
+
+	(void)state;
+	circle[0].stack = (struct probekit_stack)STACK(append);
+	circle[1].stack = (struct probekit_stack)STACK(flush);
+	snapshot.deadlocks = &deadlock;
+	snapshot.deadlock_count = 1;
+	render();
+	assert_int_equal(strncmp(text, "DEADLOCK: 2 threads wait for each other (pid 42)\n", 49),
+			 0);
+	expect("a (tid 43) holds one, waits for two\n");
+	expect("in append_line");
+	expect("b (tid 44) holds two, waits for one\n");
+	expect("in flush_log");
+}
+
+static void a_name_cannot_write_to_the_terminal(void **state)
+{
+	(void)state;
+	locks[0].name = "\033[2J";
+	locks[0].kind = "\033c";
+	memcpy(who[0].thread.comm, "\033[1m", 5);
+	render();
+	assert_null(strchr(text, 033));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_lock_tells_who_waited_and_what_its_holder_did, reset),
+		cmocka_unit_test_setup(what_is_not_sure_is_not_told_as_sure, reset),
+		cmocka_unit_test_setup(many_holders_are_told_together, reset),
+		cmocka_unit_test_setup(of_many_holders_those_that_had_it_long_are_told_apart_too,
+				       reset),
+		cmocka_unit_test_setup(a_holder_without_a_cpu_is_told_with_who_had_it, reset),
+		cmocka_unit_test_setup(a_chain_is_followed, reset),
+		cmocka_unit_test_setup(a_named_mutex_has_its_own_histograms, reset),
+		cmocka_unit_test_setup(events_stand_apart_with_who_signalled, reset),
+		cmocka_unit_test_setup(
+			where_futexes_found_no_room_it_is_not_said_that_nobody_waited, reset),
+		cmocka_unit_test_setup(what_makes_waits_longer_is_remarked, reset),
+		cmocka_unit_test_setup(a_deadlock_comes_first_with_each_stack, reset),
+		cmocka_unit_test_setup(a_name_cannot_write_to_the_terminal, reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, release);
+}
