@@ -3,140 +3,49 @@
  * What an ordinary user can measure: with CAP_BPF and CAP_PERFMON alone the own processes and every
  * readable binary, and otherwise is told which capability is missing.
  */
-#include "support.h"
+#include "support_user.h"
 
-#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-enum {
-	ORDINARY_USER = 65534,
-};
-
-/* Copies that an ordinary user can read, wherever the build folder is. */
-struct copies {
-	char *folder;
-	char *probekit;
-	char *victim;
-};
-
-static void copy(const char *from, const char *to, mode_t mode)
-{
-	size_t size_bytes;
-	char *data = support_read_file(from, &size_bytes);
-
-	support_write_file(to, data, size_bytes);
-	assert_int_equal(chmod(to, mode), 0);
-	free(data);
-}
 
 static int set_up(void **state)
 {
-	struct copies *copies = calloc(1, sizeof(*copies));
-	char *library;
-	char *built;
+	struct support_copies *copies = calloc(1, sizeof(*copies));
 
 	assert_non_null(copies);
-	copies->folder = support_new_folder();
-	copies->probekit = support_join(copies->folder, "probekit");
-	copies->victim = support_join(copies->folder, "victim");
-	library = support_join(copies->folder, "libprobekit.so.0");
-	assert_true(asprintf(&built, "%s/libprobekit.so.0", getenv("PROBEKIT_BUILD")) > 0);
-	copy(built, library, 0755);
-	copy(support_probekit(), copies->probekit, 0755);
-	copy(support_program("victim"), copies->victim, 0755);
-	setenv("LD_LIBRARY_PATH", copies->folder, 1);
-	free(built);
-	free(library);
+	support_copy(copies, "victim");
 	*state = copies;
 	return 0;
 }
 
-/* Not in set_up(), which cannot skip. */
-static void require_capable_kernel(void)
-{
-	if (strcmp(support_require_tracing(), "uprobe_multi") != 0) {
-		print_message("skipped: needs uprobe_multi: only root can measure without\n");
-		skip();
-	}
-	if (geteuid() != 0) {
-		print_message("skipped: needs root: to become other users\n");
-		skip();
-	}
-}
-
 static int tear_down(void **state)
 {
-	struct copies *copies = *state;
-
-	support_remove_folder(copies->folder);
-	free(copies->probekit);
-	free(copies->victim);
-	free(copies);
+	support_copy_done(*state);
+	free(*state);
 	return 0;
-}
-
-/* In the child: becomes an ordinary user with these capabilities and no other. */
-static void become_user(const unsigned int *capabilities, size_t count)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
-	for (size_t i = 0; i < count; i++) {
-		data[capabilities[i] / 32].permitted |= 1u << capabilities[i] % 32;
-		data[capabilities[i] / 32].inheritable |= 1u << capabilities[i] % 32;
-	}
-	if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, NULL) ||
-	    setresgid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER) ||
-	    setresuid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER) ||
-	    syscall(SYS_capset, &header, data))
-		_exit(124);
-	for (size_t i = 0; i < count; i++)
-		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capabilities[i], 0, 0))
-			_exit(124);
-}
-
-static void become_tracer(void *arg)
-{
-	static const unsigned int capabilities[] = {CAP_BPF, CAP_PERFMON};
-
-	(void)arg;
-	become_user(capabilities, 2);
 }
 
 static void become_half_a_tracer(void *arg)
 {
-	become_user(arg, 1);
+	support_become_user(arg, 1);
 }
-
-static void become_nobody(void *arg)
-{
-	(void)arg;
-	become_user(NULL, 0);
-}
-
-static const struct support_how tracer = {.prepare = become_tracer};
-static const struct support_how nobody = {.prepare = become_nobody};
 
 static void start_victim(struct support_child *target, const struct support_how *how,
-			 const struct copies *copies)
+			 const struct support_copies *copies)
 {
-	const char *const words[] = {copies->victim, "lines", "1000", NULL};
+	const char *const words[] = {copies->program, "lines", "1000", NULL};
 
 	support_start(target, how, words);
 	assert_true(support_wait_text(target, &target->out, "ready"));
 }
 
-static void end_victim(struct support_child *target, const struct copies *copies)
+static void end_victim(struct support_child *target, const struct support_copies *copies)
 {
-	support_wait_untraced(target->pid, copies->victim);
+	support_wait_untraced(target->pid, copies->program);
 	support_close_input(target);
 	assert_int_equal(support_finish(target), 0);
 	support_done(target);
@@ -160,16 +69,16 @@ static void check_counts_target(struct support_child *probekit, struct support_c
 
 static void two_capabilities_suffice_for_an_own_process(void **state)
 {
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 	struct support_child target;
 	struct support_child probekit;
 	char pid[16];
 	const char *const words[] = {copies->probekit, "latency", "-v", "--json", "-p", pid, NULL};
 
-	require_capable_kernel();
-	start_victim(&target, &nobody, copies);
+	support_require_capable_kernel();
+	start_victim(&target, &support_nobody, copies);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
-	support_start(&probekit, &tracer, words);
+	support_start(&probekit, &support_tracer, words);
 	check_counts_target(&probekit, &target);
 	end_victim(&target, copies);
 	support_done(&probekit);
@@ -177,13 +86,13 @@ static void two_capabilities_suffice_for_an_own_process(void **state)
 
 static void two_capabilities_suffice_for_an_own_command(void **state)
 {
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 	struct support_child probekit;
 	json_t *snapshot;
 
-	require_capable_kernel();
-	support_run(&probekit, &tracer, copies->probekit, "latency", "--json", "--", copies->victim,
-		    "end", "0", NULL);
+	support_require_capable_kernel();
+	support_run(&probekit, &support_tracer, copies->probekit, "latency", "--json", "--",
+		    copies->program, "end", "0", NULL);
 	if (probekit.status)
 		fail_msg("status %d: %s", probekit.status, probekit.err.text);
 	snapshot = support_json(probekit.out.text);
@@ -195,22 +104,22 @@ static void two_capabilities_suffice_for_an_own_command(void **state)
 /* Also for processes of others: the file is readable, and no process is looked into. */
 static void two_capabilities_suffice_for_a_readable_binary_by_path(void **state)
 {
-	struct copies *copies = *state;
-	const char *const words[] = {copies->probekit, "latency",      "-v",
-				     "--json",	       copies->victim, NULL};
+	struct support_copies *copies = *state;
+	const char *const words[] = {copies->probekit, "latency",	"-v",
+				     "--json",	       copies->program, NULL};
 	struct support_child target;
 	struct support_child probekit;
 
-	require_capable_kernel();
+	support_require_capable_kernel();
 	start_victim(&target, NULL, copies);
-	support_start(&probekit, &tracer, words);
+	support_start(&probekit, &support_tracer, words);
 	check_counts_target(&probekit, &target);
 	end_victim(&target, copies);
 	support_done(&probekit);
 }
 
 /* Runs probekit to its end; one line of refusal that has `wanted`. */
-static void check_refused(const struct support_how *how, const struct copies *copies,
+static void check_refused(const struct support_how *how, const struct support_copies *copies,
 			  const char *option, const char *value, int status,
 			  const char *const wanted[])
 {
@@ -229,29 +138,29 @@ static void check_refused(const struct support_how *how, const struct copies *co
 static void a_process_of_another_user_needs_cap_sys_ptrace(void **state)
 {
 	static const char *const wanted[] = {"CAP_SYS_PTRACE", "another user", NULL};
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 	struct support_child target;
 	char pid[16];
 
-	require_capable_kernel();
+	support_require_capable_kernel();
 	start_victim(&target, NULL, copies);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
-	check_refused(&tracer, copies, "-p", pid, 3, wanted);
+	check_refused(&support_tracer, copies, "-p", pid, 3, wanted);
 	end_victim(&target, copies);
 }
 
 static void without_capabilities_both_are_named(void **state)
 {
 	static const char *const wanted[] = {"CAP_BPF and CAP_PERFMON", NULL};
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 	struct support_child target;
 	char pid[16];
 
-	require_capable_kernel();
-	start_victim(&target, &nobody, copies);
+	support_require_capable_kernel();
+	start_victim(&target, &support_nobody, copies);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
-	check_refused(&nobody, copies, "-p", pid, 3, wanted);
-	check_refused(&nobody, copies, "-v", copies->victim, 3, wanted);
+	check_refused(&support_nobody, copies, "-p", pid, 3, wanted);
+	check_refused(&support_nobody, copies, "-v", copies->program, 3, wanted);
 	end_victim(&target, copies);
 }
 
@@ -264,14 +173,14 @@ static void one_capability_of_two_is_told_from_none(void **state)
 		{CAP_BPF, "CAP_PERFMON missing"},
 		{CAP_PERFMON, "CAP_BPF missing"},
 	};
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 
-	require_capable_kernel();
+	support_require_capable_kernel();
 	for (int i = 0; i < 2; i++) {
 		unsigned int has = cases[i].has;
 		struct support_how how = {.prepare = become_half_a_tracer, .arg = &has};
 
-		check_refused(&how, copies, "-v", copies->victim, 3,
+		check_refused(&how, copies, "-v", copies->program, 3,
 			      (const char *const[]){cases[i].missing, NULL});
 	}
 }
@@ -279,23 +188,23 @@ static void one_capability_of_two_is_told_from_none(void **state)
 static void a_binary_that_may_not_be_read_is_refused(void **state)
 {
 	static const char *const wanted[] = {"Permission denied", "victim'", NULL};
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 
-	require_capable_kernel();
-	assert_int_equal(chmod(copies->victim, 0711), 0);
-	check_refused(&tracer, copies, "-v", copies->victim, 1, wanted);
+	support_require_capable_kernel();
+	assert_int_equal(chmod(copies->program, 0711), 0);
+	check_refused(&support_tracer, copies, "-v", copies->program, 1, wanted);
 }
 
 static void an_output_folder_that_may_not_be_written_is_refused(void **state)
 {
-	struct copies *copies = *state;
+	struct support_copies *copies = *state;
 	struct support_child probekit;
 	char *file = support_join(copies->folder, "snapshot");
 	size_t files = support_count_files(copies->folder);
 
-	require_capable_kernel();
-	support_run(&probekit, &tracer, copies->probekit, "latency", "-o", file, "--",
-		    copies->victim, "end", "0", NULL);
+	support_require_capable_kernel();
+	support_run(&probekit, &support_tracer, copies->probekit, "latency", "-o", file, "--",
+		    copies->program, "end", "0", NULL);
 	assert_int_equal(probekit.status, 1);
 	assert_int_equal(support_count_lines(probekit.err.text), 1);
 	assert_non_null(strstr(probekit.err.text, file));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Threads that stay where they are, most of them inside a span. Each is told with its tid, where its
- * span began and, at least, since when it is where it stays; "stuck" is told once all of them are there.
- * Never ends by itself.
+ * Threads that stay where they are, most of them inside a span. Each is told with its tid, where
+ * its span began, at least since when it is where it stays, and the addresses of the locks that it
+ * holds and wants; "stuck" is told once all of them are there. Never ends by itself.
  */
 #include "scene.h"
 
@@ -101,6 +101,10 @@ static void tell_stuck(const struct stuck *stuck)
 	tell(name, stuck->began_ns);
 	snprintf(name, sizeof(name), "%s-since", stuck->name);
 	tell(name, stuck->since_ns);
+	if (stuck->holds)
+		printf("%s-holds %p\n", stuck->name, (void *)stuck->holds);
+	if (stuck->wants)
+		printf("%s-wants %p\n", stuck->name, (void *)stuck->wants);
 }
 
 /* `stuck` ends without a name. */

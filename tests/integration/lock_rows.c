@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lock_rows.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCK_BYTES sizeof(pthread_rwlock_t) /* no lock is longer */
+#define ALLOWED_NS 20000		    /* of each wait, or */
+#define ALLOWED_SHARE .01		    /* of the time */
+
+/* ---- the truth ---- */
+
+#define THREADS_MAX 32
+
+struct truth {
+	char name[64]; /* without "/read" and "/write" */
+	const char *access;
+	unsigned long long address;
+	long waits;
+	long long ns;
+	long long most_ns;
+	long long unsure_ns; /* of it, perhaps no wait */
+	long barged;
+	struct {
+		long tid;
+		double share; /* of the time that was waited */
+	} holders[THREADS_MAX];
+	size_t holder_count;
+	long longest_holder; /* in the most waits */
+	size_t waiter_count;
+	long waker;
+};
+
+/* The line behind this one; NULL at the end. */
+static const char *next_line(const char *line)
+{
+	line = strchr(line, '\n');
+	return line && line[1] ? line + 1 : NULL;
+}
+
+static void add_holder(struct truth *truth, long tid, long long ns)
+{
+	assert_true(truth->holder_count < THREADS_MAX);
+	truth->holders[truth->holder_count].tid = tid;
+	truth->holders[truth->holder_count++].share = (double)ns / (double)truth->ns;
+}
+
+static void read_facts(struct truth *truth, const char *text, const char *name)
+{
+	long long most = 0;
+
+	for (const char *line = text; line; line = next_line(line)) {
+		char what[16];
+		char of[64];
+		long tid = 0;
+		long long number = 0;
+
+		if (sscanf(line, "%15s %63s %ld %*s %lld", what, of, &tid, &number) < 2 ||
+		    strcmp(of, name) != 0)
+			continue;
+		if (strcmp(what, "holder") == 0 && number > most) {
+			truth->longest_holder = tid;
+			most = number;
+		}
+		if (strcmp(what, "held") == 0)
+			add_holder(truth, tid, number);
+		truth->waiter_count += strcmp(what, "waiter") == 0;
+		if (strcmp(what, "waker") == 0)
+			truth->waker = tid;
+		sscanf(line, "most %*s ns %lld", &truth->most_ns);
+		sscanf(line, "unsure %*s ns %lld", &truth->unsure_ns);
+		sscanf(line, "barged %*s waits %ld", &truth->barged);
+	}
+}
+
+/* False: `line` tells of no lock. */
+static bool read_truth(const char *text, const char *line, struct truth *truth)
+{
+	char name[64];
+	char *slash;
+
+	*truth = (struct truth){0};
+	if (sscanf(line, "lock %63s %llx waits %ld ns %lld", name, &truth->address, &truth->waits,
+		   &truth->ns) != 4)
+		return false;
+	read_facts(truth, text, name);
+	strcpy(truth->name, name);
+	slash = strchr(truth->name, '/');
+	if (slash) {
+		*slash = '\0';
+		truth->access = strcmp(slash + 1, "read") == 0 ? "read" : "write";
+	}
+	return true;
+}
+
+/* 0: it has not. */
+static double held_share(const struct truth *truth, int64_t tid)
+{
+	for (size_t i = 0; i < truth->holder_count; i++)
+		if (truth->holders[i].tid == tid)
+			return truth->holders[i].share;
+	return 0;
+}
+
+/* The rest is when it was free, and the waiter had no CPU yet. */
+static double all_held(const struct truth *truth)
+{
+	double share = 0;
+
+	for (size_t i = 0; i < truth->holder_count; i++)
+		share += truth->holders[i].share;
+	return fmin(share, 1);
+}
+
+/* ---- what is said ---- */
+
+bool lock_row_is_text(const json_t *value, const char *expected)
+{
+	const char *text = json_string_value(value);
+
+	return expected ? text && strcmp(text, expected) == 0 : json_is_null(value);
+}
+
+static bool is_row_of(const json_t *row, const struct lock_kind *kind, const struct truth *truth)
+{
+	const char *text = json_string_value(json_object_get(row, "address"));
+	unsigned long long address = text ? strtoull(text, NULL, 16) : 0;
+
+	return (address == truth->address || address == truth->address + kind->word_at) &&
+	       (!truth->access || lock_row_is_text(json_object_get(row, "access"), truth->access));
+}
+
+/* The only one. */
+static const json_t *row_of(const json_t *snapshot, const struct lock_kind *kind,
+			    const struct truth *truth)
+{
+	const json_t *found = NULL;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(snapshot, "locks"), i, row) {
+		if (!is_row_of(row, kind, truth))
+			continue;
+		if (found)
+			fail_msg("two rows of %s %s", truth->name, truth->access);
+		found = row;
+	}
+	if (!found)
+		fail_msg("no row of %s %s at 0x%llx in: %s", truth->name, truth->access,
+			 truth->address,
+			 json_dumps(json_object_get(snapshot, "locks"), JSON_REAL_PRECISION(3)));
+	return found;
+}
+
+int64_t lock_row_count_above(const json_t *row, double ns)
+{
+	const json_t *histogram = json_object_get(row, "histogram");
+	double buckets = ldexp(1, (int)support_integer(histogram, "scale"));
+	int64_t least = (int64_t)ceil(log2(ns * 1e-9) * buckets) - 1;
+	int64_t count = 0;
+	json_t *bucket;
+	size_t i;
+
+	json_array_foreach (json_object_get(histogram, "buckets"), i, bucket)
+		if (json_integer_value(json_array_get(bucket, 0)) > least)
+			count += json_integer_value(json_array_get(bucket, 1));
+	return count;
+}
+
+static bool is_near(int64_t ns, long long true_ns, long waits, long long unsure_ns)
+{
+	double allowed = fmax(ALLOWED_SHARE * (double)true_ns, ALLOWED_NS * (double)waits) +
+			 (double)unsure_ns;
+
+	return fabs((double)(ns - true_ns)) <= allowed;
+}
+
+static void check_times(const json_t *row, const struct truth *truth)
+{
+	int64_t waits = lock_row_count_above(row, LOCK_LONG_WAIT_NS);
+	int64_t ns = support_integer(row, "wait_ns");
+	int64_t max_ns = support_integer(row, "max_ns");
+	const json_t *quantiles = json_object_get(row, "quantiles_ns");
+	double median = json_number_value(json_object_get(quantiles, "0.5"));
+	double high = json_number_value(json_object_get(quantiles, "0.99"));
+
+	if (waits != truth->waits || support_integer(row, "waits") < waits)
+		fail_msg("%s: %lld waits over 100 us of %lld, not %ld", truth->name,
+			 (long long)waits, (long long)support_integer(row, "waits"), truth->waits);
+	if (!is_near(ns, truth->ns, truth->waits, truth->unsure_ns))
+		fail_msg("%s: waited %lld ns, not %lld", truth->name, (long long)ns, truth->ns);
+	/* one that was barged is several of it */
+	if (!truth->barged && !is_near(max_ns, truth->most_ns, 1, truth->unsure_ns))
+		fail_msg("%s: at most %lld ns, not %lld", truth->name, (long long)max_ns,
+			 truth->most_ns);
+	assert_true(median > 0 && median <= high && high <= (double)max_ns);
+	if (support_integer(row, "barged") != truth->barged)
+		fail_msg("%s: barged %lld times, not %ld", truth->name,
+			 (long long)support_integer(row, "barged"), truth->barged);
+}
+
+static bool has_function(const json_t *owner, const char *function)
+{
+	const json_t *stack = json_object_get(owner, "stack");
+	json_t *frame;
+	size_t i;
+
+	json_array_foreach (stack, i, frame) {
+		const char *name = json_string_value(json_object_get(frame, "function"));
+
+		/* of C++ with its parameters */
+		if (name && strncmp(name, function, strlen(function)) == 0 &&
+		    !isalnum((unsigned char)name[strlen(function)]))
+			return true;
+	}
+	return false;
+}
+
+/* Of the elements of `list` in whose stack the function is. */
+static double share_in(const json_t *row, const char *list, const char *function)
+{
+	const char *key = strcmp(list, "waiters") == 0 ? "stack_share" : "share";
+	double share = 0;
+	json_t *element;
+	size_t i;
+
+	json_array_foreach (json_object_get(row, list), i, element)
+		if (has_function(element, function))
+			share += json_number_value(json_object_get(element, key));
+	return share;
+}
+
+static void require_function(const json_t *row, const char *list, const char *function,
+			     double least)
+{
+	double share = function ? share_in(row, list, function) : 1;
+
+	if (share < least)
+		fail_msg("'%s' is in the stack of %.2f of the %s: %s", function, share, list,
+			 json_dumps(json_object_get(row, list), JSON_REAL_PRECISION(3)));
+}
+
+/* Each of the holders holds once, and of the first no stack may be copied. */
+static void require_function_of_all(const json_t *row, const char *function)
+{
+	const json_t *holders = json_object_get(row, "holders");
+	size_t found = 0;
+	json_t *holder;
+	size_t i;
+
+	json_array_foreach (holders, i, holder)
+		found += has_function(holder, function);
+	if (found + 1 < json_array_size(holders))
+		fail_msg("'%s' is in the stacks of %zu of %zu holders: %s", function, found,
+			 json_array_size(holders), json_dumps(holders, JSON_REAL_PRECISION(3)));
+}
+
+/* Most of the time that the machine let it do anything. */
+static void check_does(const json_t *row, const char *list, const char *what, const char *does)
+{
+	const json_t *first = json_array_get(json_object_get(row, list), 0);
+	const json_t *shares = json_object_get(first, what);
+	double queued = json_number_value(json_object_get(shares, "runqueue"));
+	double share = json_number_value(json_object_get(shares, does));
+
+	if (share < .8 * (1 - queued))
+		fail_msg("the first of the %s is in %s for only %.2f: %s", list, does, share,
+			 json_dumps(shares, JSON_REAL_PRECISION(3) | JSON_ENCODE_ANY));
+}
+
+/* No thread is said to have held it for certain that has not; the share of the time for which
+ * the right one is told, and in *certain, for which any is. */
+static double right_share(const json_t *row, const struct truth *truth, double *certain)
+{
+	double right = 0;
+	json_t *holder;
+	size_t i;
+
+	*certain = 0;
+	json_array_foreach (json_object_get(row, "holders"), i, holder) {
+		int64_t tid = support_integer(holder, "tid");
+		double share = json_number_value(json_object_get(holder, "share"));
+
+		if (!json_is_true(json_object_get(holder, "is_certain")))
+			continue;
+		if (held_share(truth, tid) <= 0)
+			fail_msg("%s: thread %lld is no holder: %s", truth->name, (long long)tid,
+				 json_dumps(row, JSON_REAL_PRECISION(3)));
+		right += fmin(share, held_share(truth, tid));
+		*certain += share;
+	}
+	return right;
+}
+
+static void check_holders(const json_t *row, const struct lock_kind *kind,
+			  const struct truth *truth)
+{
+	const json_t *first = json_array_get(json_object_get(row, "holders"), 0);
+	double unowned = json_number_value(json_object_get(row, "unowned_share"));
+	double certain;
+	double right = right_share(row, truth, &certain);
+
+	if (fabs(certain + unowned - 1) > 1 - LOCK_ENOUGH)
+		fail_msg("%s: %.3f owned and %.3f unowned are not the whole", truth->name, certain,
+			 unowned);
+	if (!kind->is_owned)
+		return;
+	if (right < LOCK_ENOUGH * all_held(truth))
+		fail_msg(
+			"%s: the right holder is told for %.3f of the time, any for %.3f, of %.3f: %s",
+			truth->name, right, certain, all_held(truth),
+			json_dumps(json_object_get(row, "holders"), JSON_REAL_PRECISION(3)));
+	if (!kind->has_many_holders && held_share(truth, support_integer(first, "tid")) <
+					       held_share(truth, truth->longest_holder) - .02)
+		fail_msg("%s: thread %ld is not told first", truth->name, truth->longest_holder);
+	if (kind->has_many_holders)
+		require_function_of_all(row, kind->holder);
+	else
+		require_function(row, "holders", kind->holder, LOCK_ENOUGH);
+	if (kind->does)
+		check_does(row, "holders", "blocked_in", kind->does);
+}
+
+static void check_wakers(const json_t *row, const struct lock_kind *kind, const struct truth *truth)
+{
+	double share = 0;
+	json_t *waker;
+	size_t i;
+
+	if (!kind->waker)
+		return;
+	json_array_foreach (json_object_get(row, "wakers"), i, waker)
+		if (support_integer(waker, "tid") == truth->waker)
+			share += json_number_value(json_object_get(waker, "share"));
+	if (share < LOCK_ENOUGH)
+		fail_msg("%s: thread %ld woke in %.2f: %s", truth->name, truth->waker, share,
+			 json_dumps(json_object_get(row, "wakers"), JSON_REAL_PRECISION(3)));
+	require_function(row, "wakers", kind->waker, LOCK_ENOUGH);
+	if (kind->does)
+		check_does(row, "wakers", "did", kind->does);
+}
+
+/* Behind the first lock that is told, but not behind the last one. */
+static void check_chain(const json_t *row, const struct lock_kind *kind, const struct truth *truth)
+{
+	const json_t *holder = json_array_get(json_object_get(row, "holders"), 0);
+	const json_t *behind = json_object_get(json_object_get(holder, "waits_for"), "lock");
+
+	if (!kind->waits_for)
+		return;
+	if (strcmp(truth->name, kind->waits_for) == 0)
+		assert_true(json_is_null(json_object_get(holder, "waits_for")));
+	else if (!lock_row_is_text(json_object_get(behind, "symbol"), kind->waits_for))
+		fail_msg("the holder waits not for '%s': %s", kind->waits_for,
+			 json_dumps(holder, JSON_REAL_PRECISION(3)));
+}
+
+static void check_starving(const json_t *row, const struct lock_kind *kind, const char *told,
+			   const struct truth *truth)
+{
+	const json_t *holder = json_array_get(json_object_get(row, "holders"), 0);
+	const json_t *shares = json_object_get(holder, "blocked_in");
+	double share = json_number_value(json_object_get(shares, "runqueue"));
+	double starved;
+
+	if (!kind->is_starved)
+		return;
+	starved = (double)support_number(told, "starved") / (double)truth->ns;
+	if (fabs(share - starved) > .05)
+		fail_msg("the holder had no CPU for %.3f, not %.3f", share, starved);
+	/* another thread of its process had it */
+	assert_int_equal(support_integer(json_object_get(holder, "thief"), "pid"),
+			 support_integer(holder, "pid"));
+}
+
+static void check_lock(const json_t *snapshot, const struct lock_kind *kind,
+		       const struct truth *truth)
+{
+	const json_t *row = row_of(snapshot, kind, truth);
+	const json_t *symbol = json_object_get(row, "symbol");
+
+	if (!lock_row_is_text(json_object_get(row, "kind"), kind->kind))
+		fail_msg("%s: kind '%s', not '%s'", truth->name,
+			 json_string_value(json_object_get(row, "kind")), kind->kind);
+	if (kind->word_at)
+		assert_int_equal(
+			strncmp(json_string_value(symbol), truth->name, strlen(truth->name)), 0);
+	else if (!lock_row_is_text(symbol, kind->has_no_symbol ? NULL : truth->name))
+		fail_msg("%s: symbol '%s'", truth->name, json_string_value(symbol));
+	if (!truth->access)
+		assert_true(json_is_null(json_object_get(row, "access")));
+	assert_int_equal(support_integer(row, "threads"), truth->waiter_count);
+	check_times(row, truth);
+	check_holders(row, kind, truth);
+	check_wakers(row, kind, truth);
+	check_chain(row, kind, truth);
+	require_function(row, "waiters", kind->waiter, LOCK_ENOUGH);
+}
+
+/* All locks of which the program has told. */
+void lock_rows_check(const json_t *snapshot, const struct lock_kind *kind, const char *told)
+{
+	struct truth truth;
+	size_t locks = 0;
+
+	for (const char *line = told; line; line = next_line(line)) {
+		if (!read_truth(told, line, &truth))
+			continue;
+		check_lock(snapshot, kind, &truth);
+		check_starving(row_of(snapshot, kind, &truth), kind, told, &truth);
+		locks++;
+	}
+	assert_true(locks > 0);
+}
+
+void lock_rows_check_counts(const json_t *snapshot, const char *told)
+{
+	struct truth truth;
+	int64_t waits = 0;
+	json_t *row;
+	size_t i;
+
+	while (told && !read_truth(told, told, &truth))
+		told = next_line(told);
+	assert_non_null(told);
+	json_array_foreach (json_object_get(snapshot, "locks"), i, row) {
+		const char *text = json_string_value(json_object_get(row, "address"));
+		unsigned long long address = text ? strtoull(text, NULL, 16) : 0;
+
+		if (address >= truth.address && address < truth.address + LOCK_BYTES)
+			waits += lock_row_count_above(row, LOCK_LONG_WAIT_NS);
+	}
+	if (waits != truth.waits)
+		fail_msg("%s: %lld waits over 100 us, not %ld", truth.name, (long long)waits,
+			 truth.waits);
+}
+
+const json_t *lock_row_with(const json_t *snapshot, const char *key, const char *value)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(snapshot, "locks"), i, row)
+		if (lock_row_is_text(json_object_get(row, key), value))
+			return row;
+	fail_msg("no lock whose %s is '%s' in: %s", key, value,
+		 json_dumps(json_object_get(snapshot, "locks"), JSON_REAL_PRECISION(3)));
+	return NULL;
+}
