@@ -11,9 +11,19 @@ extern const struct bench_group bench_attach_functions;
 extern const struct bench_group bench_memory;
 extern const struct bench_group bench_service;
 extern const struct bench_group bench_profile;
+extern const struct bench_group bench_locks;
 
 const struct bench_group *const bench_groups[] = {
-	&bench_span,   &bench_function,		&bench_floor,  &bench_switch,  &bench_start,
-	&bench_attach, &bench_attach_functions, &bench_memory, &bench_service, &bench_profile,
+	&bench_span,
+	&bench_function,
+	&bench_floor,
+	&bench_switch,
+	&bench_start,
+	&bench_attach,
+	&bench_attach_functions,
+	&bench_memory,
+	&bench_service,
+	&bench_profile,
+	&bench_locks,
 	NULL,
 };
