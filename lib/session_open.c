@@ -69,6 +69,13 @@ static int note_stack(const void *bytes, size_t size_bytes, void *arg)
 	return result;
 }
 
+/* Does it run, or wait for a CPU, which it may have by now? */
+static bool may_run(const struct open_span *open)
+{
+	return !open->record.is_blocked || open->record.time_class == CLASS_RUNQUEUE ||
+	       open->record.time_class == CLASS_THROTTLED;
+}
+
 /* Registers of a thread that runs are with the CPU; what it ran last has been sampled. */
 static int note_running(struct probekit_session *session)
 {
@@ -77,7 +84,7 @@ static int note_running(struct probekit_session *session)
 	for (size_t i = 0; i < session->open_count && !result; i++) {
 		struct open_span *open = &session->open[i];
 
-		if (!open->record.is_blocked && !open->stack.size)
+		if (may_run(open) && !open->stack.size)
 			result = evidence_running_stack(session->evidence, open->record.tid,
 							open->record.begin_ns, &open->stack);
 	}
