@@ -13,9 +13,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "lock_rows.h"
-
-#define ROUNDS "24"
+#include "lock_runs.h"
 
 /* clang-format off */
 /* (Of joins fewer, each of which has a holder of its own: a lock's list of holders is short.) */
@@ -76,67 +74,10 @@ static const struct lock_kind kinds[] = {
 
 /* ---- tests ---- */
 
-/* Runs it to its end, and returns the snapshot; what the program told is in probekit->err. */
-static json_t *run_locks(struct support_child *probekit, const struct support_how *how,
-			 const char *const words[])
-{
-	json_t *snapshot;
-
-	support_require_tracing();
-	support_start(probekit, how, words);
-	support_close_input(probekit);
-	if (support_finish(probekit) != 0)
-		fail_msg("status %d: %s", probekit->status, probekit->err.text);
-	snapshot = support_json(probekit->out.text);
-	assert_int_equal(support_integer(snapshot, "child_status"), 0);
-	return snapshot;
-}
-
-static json_t *run_program(struct support_child *probekit, const char *program, const char *mode,
-			   const char *rounds)
-{
-	return run_locks(probekit, NULL,
-			 (const char *const[]){support_probekit(), "locks", "--json", "--",
-					       support_program(program), mode, rounds, NULL});
-}
-
-static json_t *run_processes(struct support_child *probekit, const char *program, const char *mode)
-{
-	return run_locks(probekit, NULL,
-			 (const char *const[]){support_probekit(), "locks", "--json", "--children",
-					       "--", support_program(program), mode, ROUNDS, NULL});
-}
-
-/* Under emulation times, and shares of time, say nothing, and threads end before their stacks
- * are read. */
-static void require_true_times(void)
-{
-	if (support_scaled(2) == 2)
-		return;
-	print_message("skipped: needs a machine that is not emulated\n");
-	skip();
-}
-
-static void a_lock_is_told_as_its_program_knows_it(void **state)
-{
-	const struct lock_kind *kind = *state;
-	struct support_child probekit;
-	json_t *snapshot;
-
-	require_true_times();
-	snapshot = kind->has_processes ? run_processes(&probekit, kind->program, kind->mode)
-				       : run_program(&probekit, kind->program, kind->mode,
-						     kind->rounds ? kind->rounds : ROUNDS);
-
-	lock_rows_check(snapshot, kind, probekit.err.text);
-	json_decref(snapshot);
-	support_done(&probekit);
-}
-
 /* Whoever the words of the lock may be taken for, readers keep no owner. */
 static void check_writers_preferred(const json_t *snapshot, const char *told)
 {
-	const long rounds = strtol(ROUNDS, NULL, 10);
+	const long rounds = strtol(LOCK_ROUNDS, NULL, 10);
 	unsigned int seen = 0;
 	json_t *row;
 	size_t i;
@@ -168,10 +109,10 @@ static void readers_that_let_writers_pass(void **state)
 	static const char *const modes[] = {"writers_preferred", "writers_preferred_shared"};
 
 	(void)state;
-	require_true_times();
+	lock_require_true_times();
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		struct support_child probekit;
-		json_t *snapshot = run_program(&probekit, "lock_kinds", modes[i], ROUNDS);
+		json_t *snapshot = lock_run_program(&probekit, "lock_kinds", modes[i], LOCK_ROUNDS);
 
 		check_writers_preferred(snapshot, probekit.err.text);
 		json_decref(snapshot);
@@ -182,7 +123,8 @@ static void readers_that_let_writers_pass(void **state)
 static void a_lock_in_the_memory_of_another_is_of_its_own_kind(void **state)
 {
 	struct support_child probekit;
-	json_t *snapshot = run_program(&probekit, "lock_kinds", "semaphore_then_mutex", ROUNDS);
+	json_t *snapshot =
+		lock_run_program(&probekit, "lock_kinds", "semaphore_then_mutex", LOCK_ROUNDS);
 	const json_t *row = lock_row_with(snapshot, "symbol", "reused");
 
 	(void)state;
@@ -212,9 +154,9 @@ static json_t *run_without_symbols(struct support_child *probekit, const char *p
 		print_message("skipped: needs root\n");
 		skip();
 	}
-	return run_locks(probekit, &how,
-			 (const char *const[]){support_probekit(), "locks", "--json", "--",
-					       support_program(program), mode, rounds, NULL});
+	return lock_run(probekit, &how,
+			(const char *const[]){support_probekit(), "locks", "--json", "--",
+					      support_program(program), mode, rounds, NULL});
 }
 
 static void kinds_are_known_without_debug_symbols(void **state)
@@ -237,7 +179,7 @@ static void kinds_are_known_without_debug_symbols(void **state)
 	size_t at = 0;
 
 	(void)state;
-	require_true_times();
+	lock_require_true_times();
 	for (const struct lock_kind *kind = kinds; kind->name; kind++) {
 		struct support_child probekit;
 		json_t *snapshot;
@@ -247,7 +189,7 @@ static void kinds_are_known_without_debug_symbols(void **state)
 		at++;
 		print_message("%s\n", kind->name);
 		snapshot = run_without_symbols(&probekit, kind->program, kind->mode,
-					       kind->rounds ? kind->rounds : ROUNDS);
+					       kind->rounds ? kind->rounds : LOCK_ROUNDS);
 		lock_rows_check(snapshot, kind, probekit.err.text);
 		json_decref(snapshot);
 		support_done(&probekit);
@@ -263,7 +205,8 @@ static void check_mutex_taken_again(const json_t *snapshot)
 	const json_t *holder = json_array_get(json_object_get(mutex, "holders"), 0);
 
 	assert_true(lock_row_is_text(json_object_get(mutex, "kind"), "mutex"));
-	assert_int_equal(lock_row_count_above(mutex, LOCK_LONG_WAIT_NS), strtol(ROUNDS, NULL, 10));
+	assert_int_equal(lock_row_count_above(mutex, LOCK_LONG_WAIT_NS),
+			 strtol(LOCK_ROUNDS, NULL, 10));
 	assert_true(lock_row_is_text(json_object_get(holder, "comm"), "owner"));
 	assert_true(json_is_true(json_object_get(holder, "is_certain")));
 	assert_true(lock_row_is_text(json_object_get(condvar, "kind"), "condvar"));
@@ -276,12 +219,12 @@ static void the_mutex_that_a_condition_variable_takes_again(void **state)
 	json_t *snapshot;
 
 	(void)state;
-	require_true_times();
-	snapshot = run_program(&probekit, "lock_kinds", "condvar_mutex", ROUNDS);
+	lock_require_true_times();
+	snapshot = lock_run_program(&probekit, "lock_kinds", "condvar_mutex", LOCK_ROUNDS);
 	check_mutex_taken_again(snapshot);
 	json_decref(snapshot);
 	support_done(&probekit);
-	snapshot = run_without_symbols(&probekit, "lock_kinds", "condvar_mutex", ROUNDS);
+	snapshot = run_without_symbols(&probekit, "lock_kinds", "condvar_mutex", LOCK_ROUNDS);
 	check_mutex_taken_again(snapshot);
 	json_decref(snapshot);
 	support_done(&probekit);
@@ -296,7 +239,7 @@ static void waits_are_counted_on_every_machine(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		struct support_child probekit;
-		json_t *snapshot = run_program(&probekit, "lock_kinds", modes[i], ROUNDS);
+		json_t *snapshot = lock_run_program(&probekit, "lock_kinds", modes[i], LOCK_ROUNDS);
 
 		lock_rows_check_counts(snapshot, probekit.err.text);
 		json_decref(snapshot);
@@ -310,8 +253,8 @@ static void an_owner_that_ends_right_after_it_is_told(void **state)
 	json_t *snapshot;
 
 	(void)state;
-	require_true_times();
-	snapshot = run_program(&probekit, kinds[0].program, kinds[0].mode, "8");
+	lock_require_true_times();
+	snapshot = lock_run_program(&probekit, kinds[0].program, kinds[0].mode, "8");
 	lock_rows_check(snapshot, &kinds[0], probekit.err.text);
 	json_decref(snapshot);
 	support_done(&probekit);
@@ -322,12 +265,13 @@ static void waits_are_counted_from_when_probekit_came(void **state)
 	struct support_child program;
 	struct support_child probekit;
 	char pid[16];
-	const char *const words[] = {support_program("lock_kinds"), "mutex", ROUNDS, "wait", NULL};
+	const char *const words[] = {support_program("lock_kinds"), "mutex", LOCK_ROUNDS, "wait",
+				     NULL};
 	const char *const tool[] = {support_probekit(), "locks", "-v", "--json", "-p", pid, NULL};
 	json_t *snapshot;
 
 	(void)state;
-	require_true_times();
+	lock_require_true_times();
 	support_require_tracing();
 	support_start(&program, NULL, words);
 	assert_true(support_wait_text(&program, &program.out, "ready\n"));
@@ -351,20 +295,20 @@ static void holders_in_a_PID_namespace_are_told(void **state)
 	static const char *const modes[] = {"mutex", "mutex_shared"};
 
 	(void)state;
-	require_true_times();
+	lock_require_true_times();
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		struct support_child probekit;
-		json_t *snapshot =
-			run_locks(&probekit, NULL,
-				  (const char *const[]){
-					  support_probekit(), "locks", "--json", "--children", "--",
-					  "unshare", "--pid", "--fork", "--mount-proc",
-					  support_program("lock_kinds"), modes[i], ROUNDS, NULL});
+		json_t *snapshot = lock_run(
+			&probekit, NULL,
+			(const char *const[]){support_probekit(), "locks", "--json", "--children",
+					      "--", "unshare", "--pid", "--fork", "--mount-proc",
+					      support_program("lock_kinds"), modes[i], LOCK_ROUNDS,
+					      NULL});
 		const json_t *row = lock_row_with(snapshot, "kind", "mutex");
 		const json_t *holder = json_array_get(json_object_get(row, "holders"), 0);
 
 		assert_int_equal(lock_row_count_above(row, LOCK_LONG_WAIT_NS),
-				 strtol(ROUNDS, NULL, 10));
+				 strtol(LOCK_ROUNDS, NULL, 10));
 		assert_true(lock_row_is_text(json_object_get(holder, "comm"), "owner"));
 		assert_true(json_is_true(json_object_get(holder, "is_certain")));
 		/* (its own number is noted when it first leaves a CPU) */
@@ -377,12 +321,13 @@ static void holders_in_a_PID_namespace_are_told(void **state)
 static void the_name_of_a_PROBEKIT_MUTEX_LOCK_is_told(void **state)
 {
 	struct support_child probekit;
-	json_t *snapshot = run_program(&probekit, "locks", "waits", ROUNDS);
+	json_t *snapshot = lock_run_program(&probekit, "locks", "waits", LOCK_ROUNDS);
 	const json_t *row = lock_row_with(snapshot, "name", "locks:guard");
 
 	(void)state;
 	assert_true(lock_row_is_text(json_object_get(row, "symbol"), "mutexes"));
-	assert_int_equal(lock_row_count_above(row, LOCK_LONG_WAIT_NS), strtol(ROUNDS, NULL, 10));
+	assert_int_equal(lock_row_count_above(row, LOCK_LONG_WAIT_NS),
+			 strtol(LOCK_ROUNDS, NULL, 10));
 	json_decref(snapshot);
 	support_done(&probekit);
 }
@@ -395,8 +340,8 @@ static void the_spans_in_which_threads_wait_are_told(void **state)
 	const json_t *span;
 
 	(void)state;
-	require_true_times();
-	snapshot = run_program(&probekit, "holders", "mutex", "60");
+	lock_require_true_times();
+	snapshot = lock_run_program(&probekit, "holders", "mutex", "60");
 	span = json_array_get(json_object_get(lock_row_with(snapshot, "symbol", "mutex"), "spans"),
 			      0);
 	assert_true(lock_row_is_text(json_object_get(span, "name"), "scene:request"));
@@ -423,11 +368,7 @@ int main(void)
 	struct CMUnitTest tests[KINDS + sizeof(more) / sizeof(more[0])];
 
 	for (size_t i = 0; i < KINDS; i++)
-		tests[i] = (struct CMUnitTest){
-			.name = kinds[i].name,
-			.test_func = a_lock_is_told_as_its_program_knows_it,
-			.initial_state = (void *)(uintptr_t)&kinds[i],
-		};
+		tests[i] = LOCK_KIND_TEST(&kinds[i]);
 	memcpy(tests + KINDS, more, sizeof(more));
 	return cmocka_run_group_tests_name("lock_kinds", tests, NULL, NULL);
 }

@@ -7,16 +7,6 @@
 
 #include <semaphore.h>
 
-/* Of memory that the program's processes share. */
-static void *share(size_t size_bytes)
-{
-	void *memory =
-		mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	check(memory != MAP_FAILED);
-	return memory;
-}
-
 /* ---- mutexes ---- */
 
 static pthread_mutex_t guard;

@@ -3,9 +3,9 @@
  * One waiter and one owner for each kind of lock that is not of POSIX: those of C11, of the C
  * library itself, and futexes of the program's own. `lock_kinds_other KIND [ROUNDS]`.
  */
+#include "lock_arena.h"
 #include "lock_pair.h"
 
-#include <malloc.h>
 #include <threads.h>
 
 /* ---- C11 ---- */
@@ -139,40 +139,14 @@ static void stdio(unsigned long count)
 		 count);
 }
 
-#define ARENA_BYTES (8u << 20)
-#define ARENA_PIECE_BYTES (64u << 10)
-
-static char *forbidden;
-static size_t forbidden_bytes;
-
-/* The library goes to memory that is forbidden, with a lock of its own: the allocator with its arena's. */
-static void allow_once_wanted(int signal)
+static void own_arena(void)
 {
-	(void)signal;
-	hold_while_wanted();
-	check(mprotect(forbidden, forbidden_bytes, PROT_READ | PROT_WRITE) == 0);
-}
-
-static void handle_faults(void)
-{
-	const struct sigaction action = {.sa_handler = allow_once_wanted};
-
-	check(sigaction(SIGSEGV, &action, NULL) == 0);
-}
-
-/* The second piece ends behind the first one's page, where the allocator notes what is left. */
-static void allocate_forbidden(void)
-{
-	char *piece = malloc(ARENA_PIECE_BYTES);
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t end = ((uintptr_t)piece + ARENA_PIECE_BYTES) & ~(page - 1);
+	char *piece = allocate_piece();
 	char *second;
 
-	forbidden = (char *)(end + page);
-	forbidden_bytes = (size_t)((char *)sbrk(0) - forbidden);
-	check(piece && mprotect(forbidden, forbidden_bytes, PROT_NONE) == 0);
-	second = malloc(ARENA_PIECE_BYTES);
-	check(second != NULL);
+	forbid_behind(piece);
+	second = allocate_piece();
+	allow_all();
 	free(second);
 	free(piece);
 }
@@ -181,8 +155,7 @@ static void *allocated;
 
 static void allocate(void)
 {
-	allocated = malloc(4000); /* more than a thread keeps for itself */
-	check(allocated != NULL);
+	allocated = allocate_little();
 }
 
 static void free_allocated(void)
@@ -192,12 +165,9 @@ static void free_allocated(void)
 
 static void arena(unsigned long count)
 {
-	check(mallopt(M_ARENA_MAX, 1) && mallopt(M_TOP_PAD, ARENA_BYTES) &&
-	      mallopt(M_TRIM_THRESHOLD, 4 * ARENA_BYTES) &&
-	      mallopt(M_MMAP_THRESHOLD, 2 * ARENA_PIECE_BYTES));
-	handle_faults();
+	prepare_arena(hold_while_wanted);
 	run_pair((struct lock_pair){.name = "arena",
-				    .own = allocate_forbidden,
+				    .own = own_arena,
 				    .wait = allocate,
 				    .after = free_allocated},
 		 count);
@@ -206,7 +176,7 @@ static void arena(unsigned long count)
 /* The value of TZ is read with the lock of the time zone, from memory that is forbidden. */
 static void set_forbidden_zone(void)
 {
-	check(mprotect(forbidden, forbidden_bytes, PROT_NONE) == 0);
+	forbid();
 	tzset();
 	touch();
 }
@@ -235,7 +205,7 @@ static void zone(unsigned long count)
 	memcpy(forbidden, value, sizeof(value));
 	check(putenv(variable) == 0);
 	tzset();
-	handle_faults();
+	handle_faults(hold_while_wanted);
 	run_pair((struct lock_pair){.name = "zone", .own = set_forbidden_zone, .wait = ask_time},
 		 count);
 }

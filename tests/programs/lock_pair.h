@@ -5,7 +5,7 @@
  * Rounds of two: the owner, a thread or a process, takes the lock; the waiter, the program's first
  * thread, comes and is seen to wait; HOLD_MS later the owner gives.
  */
-#include "lock_truth.h"
+#include "lock_tell.h"
 
 struct lock_pair {
 	const char *name;

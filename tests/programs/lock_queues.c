@@ -3,7 +3,8 @@
  * Several threads and one mutex, or one behind the other: `lock_queues KIND [ROUNDS]`. Each comes
  * once the one before is seen to wait.
  */
-#include "lock_truth.h"
+#include "lock_arena.h"
+#include "lock_round.h"
 
 #include <sched.h>
 
@@ -12,68 +13,6 @@
 
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t inner_guard = PTHREAD_MUTEX_INITIALIZER;
-
-struct member {
-	pid_t tid;
-	unsigned int place; /* in the order of the round */
-	struct turn is_wanted;
-};
-
-static struct member members[THREADS];
-static struct turn is_known; /* a member's tid */
-static struct turn has_first;
-static struct turn is_free;
-static struct turn is_done;
-static void (*act)(struct member *member);
-
-static void *run_member(void *arg)
-{
-	struct member *member = arg;
-
-	member->tid = own_tid();
-	turn_give(&is_known);
-	for (;;) {
-		turn_await(&member->is_wanted);
-		act(member);
-		turn_give(&is_done);
-	}
-	return NULL;
-}
-
-static void start_members(unsigned int count, void (*wanted)(struct member *member))
-{
-	act = wanted;
-	turn_init(&is_known);
-	turn_init(&has_first);
-	turn_init(&is_free);
-	turn_init(&is_done);
-	for (unsigned int i = 0; i < count; i++) {
-		pthread_t thread;
-
-		turn_init(&members[i].is_wanted);
-		check(pthread_create(&thread, NULL, run_member, &members[i]) == 0);
-		check(pthread_detach(thread) == 0);
-		turn_await(&is_known);
-	}
-}
-
-/* The first one takes it, the others come to wait, and the first goes on. */
-static void play_round(unsigned int count)
-{
-	for (unsigned int place = 0; place < count; place++) {
-		struct member *member = &members[place];
-
-		member->place = place;
-		turn_give(&member->is_wanted);
-		if (place == 0)
-			turn_await(&has_first);
-		else
-			await_futex(getpid(), member->tid);
-	}
-	turn_give(&is_free);
-	for (unsigned int i = 0; i < count; i++)
-		turn_await(&is_done);
-}
 
 /* ---- a queue: 12, 6 and 3 ms, so that everybody waits for the first one most ---- */
 
@@ -105,7 +44,7 @@ static void queue(unsigned long count)
 	lock_declare("guard", &guard);
 	start_members(THREADS, queue_up);
 	for (unsigned long i = 0; i < count; i++)
-		play_round(THREADS);
+		play_round();
 	check_waits_once();
 	tell_lock_truth();
 }
@@ -114,22 +53,49 @@ static void queue(unsigned long count)
 
 static bool is_through; /* the waiter */
 
+static bool has_come_through(void)
+{
+	return __atomic_load_n(&is_through, __ATOMIC_SEQ_CST);
+}
+
+/* With the lock. */
+static void hold_until_wanted(void)
+{
+	struct lock_event *hold = hold_begin(0);
+	uint64_t word = 0;
+
+	while (!has_come_through() && !(word = futex_of(getpid(), round_member(1)->tid)))
+		wait_a_moment();
+	if (word)
+		lock_log->locks[0].address = word;
+	pause_ms(HOLD_MS);
+	hold_end(hold);
+}
+
+/* What is taken that often. */
+struct barged_lock {
+	void (*take)(void);
+	bool (*take_if_free)(void);
+	void (*give)(void);
+	void (*wait)(void);
+	void (*after)(void); /* of the waiter */
+};
+
+static struct barged_lock barged;
+
 /* Until the waiter was faster. */
-static void hold_again_and_again(pid_t waiter)
+static void hold_again_and_again(void)
 {
 	int holds = 0;
 
+	barged.take();
+	__atomic_store_n(&is_through, false, __ATOMIC_SEQ_CST);
+	turn_give(&has_first);
+	turn_await(&is_free);
 	do {
-		struct lock_event *hold = hold_begin(0);
-
-		while (!__atomic_load_n(&is_through, __ATOMIC_SEQ_CST) &&
-		       !futex_of(getpid(), waiter))
-			wait_a_moment();
-		pause_ms(HOLD_MS);
-		hold_end(hold);
-		check(pthread_mutex_unlock(&guard) == 0);
-	} while (++holds < HOLDS_IN_A_ROW && !__atomic_load_n(&is_through, __ATOMIC_SEQ_CST) &&
-		 pthread_mutex_trylock(&guard) == 0);
+		hold_until_wanted();
+		barged.give();
+	} while (++holds < HOLDS_IN_A_ROW && !has_come_through() && barged.take_if_free());
 }
 
 static void barge(struct member *member)
@@ -137,26 +103,150 @@ static void barge(struct member *member)
 	struct lock_event *wait;
 
 	if (member->place == 0) {
-		check(pthread_mutex_lock(&guard) == 0);
-		__atomic_store_n(&is_through, false, __ATOMIC_SEQ_CST);
-		turn_give(&has_first);
-		turn_await(&is_free);
-		hold_again_and_again(members[1].tid);
+		hold_again_and_again();
 		return;
 	}
 	wait = wait_begin(0);
-	check(pthread_mutex_lock(&guard) == 0);
+	barged.wait();
 	wait_end(wait);
 	__atomic_store_n(&is_through, true, __ATOMIC_SEQ_CST);
+	barged.after();
+}
+
+static void play_barging(struct barged_lock lock, unsigned long count)
+{
+	barged = lock;
+	start_members(2, barge);
+	for (unsigned long i = 0; i < count; i++)
+		play_round();
+	tell_lock_truth();
+}
+
+static void take_guard(void)
+{
+	check(pthread_mutex_lock(&guard) == 0);
+}
+
+static bool take_guard_if_free(void)
+{
+	return pthread_mutex_trylock(&guard) == 0;
+}
+
+static void give_guard(void)
+{
 	check(pthread_mutex_unlock(&guard) == 0);
 }
 
 static void barging(unsigned long count)
 {
 	lock_declare("guard", &guard);
-	start_members(2, barge);
+	play_barging((struct barged_lock){.take = take_guard,
+					  .take_if_free = take_guard_if_free,
+					  .give = give_guard,
+					  .wait = take_guard,
+					  .after = give_guard},
+		     count);
+}
+
+/* In whose word is who has it. */
+static void barging_robust(unsigned long count)
+{
+	pthread_mutexattr_t how;
+
+	check(pthread_mutexattr_init(&how) == 0);
+	check(pthread_mutexattr_setrobust(&how, PTHREAD_MUTEX_ROBUST) == 0);
+	check(pthread_mutex_init(&guard, &how) == 0);
+	barging(count);
+}
+
+static FILE *stream;
+static bool has_arena; /* once in this round */
+
+static void take_stream(void)
+{
+	flockfile(stream);
+}
+
+static bool take_stream_if_free(void)
+{
+	return ftrylockfile(stream) == 0;
+}
+
+static void give_stream(void)
+{
+	funlockfile(stream);
+}
+
+static void print_to_stream(void)
+{
+	check(fprintf(stream, "%d\n", 1) == 2);
+}
+
+static void nothing(void)
+{
+}
+
+static void barging_stdio(unsigned long count)
+{
+	stream = fopen("/dev/null", "we");
+	check(stream != NULL);
+	lock_declare("stream", NULL);
+	play_barging((struct barged_lock){.take = take_stream,
+					  .take_if_free = take_stream_if_free,
+					  .give = give_stream,
+					  .wait = print_to_stream,
+					  .after = nothing},
+		     count);
+}
+
+/* An allocation each; before they are given back, all is over. */
+static void with_arena_again(void)
+{
+	check(own_tid() == round_member(0)->tid);
+	if (!has_arena) {
+		turn_give(&has_first);
+		turn_await(&is_free);
+		has_arena = true;
+	}
+	hold_until_wanted();
+}
+
+static void barge_arena(struct member *member)
+{
+	char *pieces[HOLDS_IN_A_ROW + 1] = {NULL};
+	static void *little;
+	struct lock_event *wait;
+	int held = 0;
+
+	if (member->place == 0) {
+		pieces[0] = allocate_piece();
+		forbid_behind(pieces[0]);
+		has_arena = false;
+		__atomic_store_n(&is_through, false, __ATOMIC_SEQ_CST);
+		do {
+			pieces[++held] = allocate_piece();
+		} while (held < HOLDS_IN_A_ROW && !has_come_through());
+		while (!has_come_through())
+			wait_a_moment();
+		allow_all();
+		free(little);
+		while (held >= 0)
+			free(pieces[held--]);
+		return;
+	}
+	wait = wait_begin(0);
+	little = allocate_little();
+	wait_end(wait);
+	__atomic_store_n(&is_through, true, __ATOMIC_SEQ_CST);
+}
+
+static void barging_malloc(unsigned long count)
+{
+	prepare_arena(with_arena_again);
+	lock_declare("arena", NULL);
+	start_members(2, barge_arena);
 	for (unsigned long i = 0; i < count; i++)
-		play_round(2);
+		play_round();
 	tell_lock_truth();
 }
 
@@ -199,7 +289,7 @@ static void chain(unsigned long count)
 	lock_declare("inner_guard", &inner_guard);
 	start_members(3, link_chain);
 	for (unsigned long i = 0; i < count; i++)
-		play_round(3);
+		play_round();
 	check_waits_once();
 	tell_lock_truth();
 }
@@ -284,15 +374,21 @@ static void starving(unsigned long count)
 	check(pthread_create(&spinner, NULL, spin_when_told, &must_spin) == 0);
 	start_members(2, starve);
 	for (unsigned long i = 0; i < count; i++)
-		play_round(2);
+		play_round();
 	check_waits_once();
 	tell_lock_truth();
 	tell("starved", starved_ns);
 }
 
 static const struct mode modes[] = {
-	{"queue", queue},	{"barging", barging}, {"chain", chain},
-	{"starving", starving}, {NULL, NULL},
+	{"queue", queue},
+	{"barging", barging},
+	{"barging_robust", barging_robust},
+	{"barging_stdio", barging_stdio},
+	{"barging_malloc", barging_malloc},
+	{"chain", chain},
+	{"starving", starving},
+	{NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -7,17 +7,6 @@
  * only once those who want it are seen blocked in futex, so that each of these calls waits, and no
  * other call does; how often a call has blocked is read from the thread's own count of voluntary
  * switches. Turns are taken by pipes: what waits for a futex is a subject.
- *
- * At its end the program prints
- *
- *	lock NAME ADDRESS waits N ns T	waits over 100 us for NAME ("NAME/read", "NAME/write" if apart)
- *	most NAME ns N			the longest of them
- *	barged NAME waits N		so many ended with the lock taken by another again
- *	unsure NAME ns N		so much of it may have been after a wait: its thread lost its CPU
- *	waiter NAME TID waits N		so many of them were this thread's
- *	holder NAME TID waits N		in so many waits over 1 ms this thread had it longest
- *	held NAME TID ns N		for so long, of all that was waited, this thread had it
- *	waker NAME TID waits N		so many waits were ended by this thread
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,9 +53,11 @@ static inline pid_t own_tid(void)
 
 struct lock_event {
 	int lock;
+	pid_t pid;
 	pid_t tid;
 	long long begin_ns;
 	long long end_ns;
+	long long free_since_ns; /* of a hold: when the one before ended */
 	long long ran_ns; /* of a wait: on a CPU nevertheless, as who wants a mutex may spin for it */
 	long blocks;	  /* of a wait: times that the thread has blocked */
 	long preemptions;   /* of a wait */
@@ -79,6 +70,7 @@ struct lock_log {
 	struct {
 		char name[64];
 		uint64_t address;
+		long long free_since_ns;
 	} locks[LOCKS_MAX];
 	unsigned int wait_count;
 	struct lock_event waits[EVENTS_MAX];
@@ -89,13 +81,19 @@ struct lock_log {
 
 static struct lock_log *lock_log;
 
-static inline void lock_log_init(void)
+/* Of memory that the program's processes share. */
+static inline void *share(size_t size_bytes)
 {
-	void *memory = mmap(NULL, sizeof(*lock_log), PROT_READ | PROT_WRITE,
+	void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	check(memory != MAP_FAILED);
-	lock_log = (struct lock_log *)memory;
+	return memory;
+}
+
+static inline void lock_log_init(void)
+{
+	lock_log = (struct lock_log *)share(sizeof(*lock_log));
 }
 
 /* Not by several threads at once. */
@@ -119,6 +117,7 @@ static inline struct lock_event *new_event(struct lock_event *events, unsigned i
 	unsigned int at = __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
 
 	check(at < EVENTS_MAX);
+	events[at].pid = getpid();
 	events[at].tid = own_tid();
 	return &events[at];
 }
@@ -188,12 +187,16 @@ static inline struct lock_event *hold_begin(int lock)
 
 	hold->lock = lock;
 	hold->begin_ns = now_ns();
+	hold->free_since_ns = lock_log->locks[lock].free_since_ns;
+	if (!hold->free_since_ns)
+		hold->free_since_ns = hold->begin_ns;
 	return hold;
 }
 
 static inline void hold_end(struct lock_event *hold)
 {
 	hold->end_ns = now_ns();
+	lock_log->locks[hold->lock].free_since_ns = hold->end_ns;
 }
 
 /* ---- turns ---- */
@@ -248,184 +251,6 @@ static inline uint64_t await_futex(pid_t pid, pid_t tid)
 	while (!(word = futex_of(pid, tid)))
 		wait_a_moment();
 	return word;
-}
-
-/* ---- the truth ---- */
-
-static inline long long waited_ns(const struct lock_event *wait)
-{
-	return wait->end_ns - wait->begin_ns - wait->ran_ns;
-}
-
-static inline long long overlap_ns(const struct lock_event *a, const struct lock_event *b)
-{
-	long long begin = a->begin_ns > b->begin_ns ? a->begin_ns : b->begin_ns;
-	long long end = a->end_ns < b->end_ns ? a->end_ns : b->end_ns;
-
-	return end > begin ? end - begin : 0;
-}
-
-static inline bool is_same_lock(int a, int b)
-{
-	return lock_log->locks[a].address == lock_log->locks[b].address;
-}
-
-/* For how long of the wait this thread had it. */
-static inline long long held_ns(const struct lock_event *wait, pid_t tid)
-{
-	long long held = 0;
-
-	for (unsigned int i = 0; i < lock_log->hold_count; i++)
-		if (lock_log->holds[i].tid == tid &&
-		    is_same_lock(lock_log->holds[i].lock, wait->lock))
-			held += overlap_ns(&lock_log->holds[i], wait);
-	return held;
-}
-
-/* Whoever had it longest during the wait; 0: nobody is known. */
-static inline pid_t holder_of(const struct lock_event *wait)
-{
-	long long most = 0;
-	pid_t holder = 0;
-
-	for (unsigned int i = 0; i < lock_log->hold_count; i++) {
-		long long held = held_ns(wait, lock_log->holds[i].tid);
-
-		if (held > most) {
-			most = held;
-			holder = lock_log->holds[i].tid;
-		}
-	}
-	return holder;
-}
-
-static inline pid_t waiter_of(const struct lock_event *wait)
-{
-	return wait->tid;
-}
-
-static inline pid_t waker_of(const struct lock_event *wait)
-{
-	return wait->waker;
-}
-
-static inline bool is_of(const struct lock_event *wait, int lock)
-{
-	return wait->lock == lock && waited_ns(wait) > LONG_WAIT_NS;
-}
-
-static inline void tell_waits(int lock)
-{
-	const char *name = lock_log->locks[lock].name;
-	long long most = 0;
-	long long sum = 0;
-	long long unsure = 0;
-	long barged = 0;
-	long waits = 0;
-
-	for (unsigned int i = 0; i < lock_log->wait_count; i++) {
-		const struct lock_event *wait = &lock_log->waits[i];
-		long long ns = waited_ns(wait);
-
-		if (!is_of(wait, lock))
-			continue;
-		waits++;
-		barged += wait->blocks - 1;
-		unsure += wait->preemptions ? wait->delay_ns : 0;
-		sum += ns;
-		most = ns > most ? ns : most;
-	}
-	printf("lock %s 0x%llx waits %ld ns %lld\n", name,
-	       (unsigned long long)lock_log->locks[lock].address, waits, sum);
-	printf("most %s ns %lld\n", name, most);
-	printf("barged %s waits %ld\n", name, barged);
-	printf("unsure %s ns %lld\n", name, unsure);
-}
-
-/* Each thread that `of` names for waits of this lock that are longer than `over_ns`. */
-static inline void tell_threads(int lock, const char *what,
-				pid_t (*of)(const struct lock_event *wait), long long over_ns)
-{
-	struct {
-		pid_t tid;
-		long waits;
-	} threads[LOCKS_MAX] = {{0, 0}};
-	int count = 0;
-
-	for (unsigned int i = 0; i < lock_log->wait_count; i++) {
-		const struct lock_event *wait = &lock_log->waits[i];
-		pid_t tid = is_of(wait, lock) && waited_ns(wait) > over_ns ? of(wait) : 0;
-		int at = 0;
-
-		while (at < count && threads[at].tid != tid)
-			at++;
-		if (!tid || at == LOCKS_MAX)
-			continue;
-		count += at == count;
-		threads[at].tid = tid;
-		threads[at].waits++;
-	}
-	for (int i = 0; i < count; i++)
-		printf("%s %s %d waits %ld\n", what, lock_log->locks[lock].name,
-		       (int)threads[i].tid, threads[i].waits);
-}
-
-/* Each once that has ever had it. */
-static inline void tell_held(int lock)
-{
-	for (unsigned int i = 0; i < lock_log->hold_count; i++) {
-		const struct lock_event *hold = &lock_log->holds[i];
-		long long held = 0;
-		unsigned int first = 0;
-
-		while (lock_log->holds[first].tid != hold->tid ||
-		       !is_same_lock(lock_log->holds[first].lock, hold->lock))
-			first++;
-		if (first != i || !is_same_lock(hold->lock, lock))
-			continue;
-		for (unsigned int k = 0; k < lock_log->wait_count; k++)
-			if (is_of(&lock_log->waits[k], lock))
-				held += held_ns(&lock_log->waits[k], hold->tid);
-		printf("held %s %d ns %lld\n", lock_log->locks[lock].name, (int)hold->tid, held);
-	}
-}
-
-static inline void tell_lock_truth(void)
-{
-	for (int i = 0; i < (int)lock_log->lock_count; i++) {
-		tell_waits(i);
-		tell_threads(i, "waiter", waiter_of, LONG_WAIT_NS);
-		tell_threads(i, "holder", holder_of, HELD_WAIT_NS);
-		tell_held(i);
-		tell_threads(i, "waker", waker_of, LONG_WAIT_NS);
-	}
-	fflush(stdout);
-}
-
-/* A call waits once, unless the scene has others take the lock again. */
-static inline void check_waits_once(void)
-{
-	for (unsigned int i = 0; i < lock_log->wait_count; i++) {
-		const struct lock_event *wait = &lock_log->waits[i];
-
-		check(wait->blocks == 1 && waited_ns(wait) > HELD_WAIT_NS);
-	}
-}
-
-/* ---- running ---- */
-
-/* `PROGRAM KIND [ROUNDS]`, and as program.h has it. */
-static inline int lock_main(int argc, char **argv, const struct mode *modes)
-{
-	static char rounds[] = "20";
-	char *with_rounds[] = {argv[0], argv[1], rounds, NULL};
-
-	/* What else the machine runs had better not stand between a clock and the call beside it;
-	 * without privilege it must be quiet. */
-	setpriority(PRIO_PROCESS, 0, -20);
-	lock_log_init();
-	return argc == 2 ? program_main(3, with_rounds, modes, NULL)
-			 : program_main(argc, argv, modes, NULL);
 }
 
 #endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lock_runs.h"
+
+json_t *lock_run(struct support_child *probekit, const struct support_how *how,
+		 const char *const words[])
+{
+	json_t *snapshot;
+
+	support_require_tracing();
+	support_start(probekit, how, words);
+	support_close_input(probekit);
+	if (support_finish(probekit) != 0)
+		fail_msg("status %d: %s", probekit->status, probekit->err.text);
+	snapshot = support_json(probekit->out.text);
+	assert_int_equal(support_integer(snapshot, "child_status"), 0);
+	return snapshot;
+}
+
+json_t *lock_run_program(struct support_child *probekit, const char *program, const char *mode,
+			 const char *rounds)
+{
+	return lock_run(probekit, NULL,
+			(const char *const[]){support_probekit(), "locks", "--json", "--",
+					      support_program(program), mode, rounds, NULL});
+}
+
+static json_t *run_processes(struct support_child *probekit, const char *program, const char *mode,
+			     const char *rounds)
+{
+	return lock_run(probekit, NULL,
+			(const char *const[]){support_probekit(), "locks", "--json", "--children",
+					      "--", support_program(program), mode, rounds, NULL});
+}
+
+void lock_require_true_times(void)
+{
+	if (support_scaled(2) == 2)
+		return;
+	print_message("skipped: needs a machine that is not emulated\n");
+	skip();
+}
+
+void lock_is_told_as_its_program_knows_it(void **state)
+{
+	const struct lock_kind *kind = *state;
+	const char *rounds = kind->rounds ? kind->rounds : LOCK_ROUNDS;
+	struct support_child probekit;
+	json_t *snapshot;
+
+	lock_require_true_times();
+	snapshot = kind->has_processes
+			   ? run_processes(&probekit, kind->program, kind->mode, rounds)
+			   : lock_run_program(&probekit, kind->program, kind->mode, rounds);
+	lock_rows_check(snapshot, kind, probekit.err.text);
+	json_decref(snapshot);
+	support_done(&probekit);
+}
