@@ -401,6 +401,12 @@ __noinline int lock_ended(const struct thread *waiter, __u32 tid, __u64 now)
 	return 0;
 }
 
+/* Does it wait for a writer of a pthread_rwlock_t? Writers do so at the word behind. */
+static __always_inline bool is_reader(const struct thread *thread)
+{
+	return thread->futex_value == RWLOCK_CONTENDED && !(thread->off_address & sizeof(__u32));
+}
+
 /* The thread, pid << 32 | tid, is back from its wait for a lock at `now`, having been runnable for
  * `queued_ns`: it has it next, unless nobody woke it. */
 __noinline int lock_woken(struct thread *thread, __u64 id, __u64 now, __u64 queued_ns)
@@ -419,6 +425,10 @@ __noinline int lock_woken(struct thread *thread, __u64 id, __u64 now, __u64 queu
 		id = (__u64)state->holder_pid << 32 | state->holder_tid;
 		holder = thread_by_tid(state->holder_pid, state->holder_tid);
 		queued_ns = 0;
+	} else if (counts_futexes &&
+		   is_reader(thread)) { /* one of several, whom nobody waits for as one */
+		id = 0;
+		holder = NULL;
 	}
 	end_hold(&key, state, now - queued_ns);
 	if (counts_futexes)
@@ -435,7 +445,7 @@ __noinline int readers_see(struct thread *writer, __u64 id, __u64 now)
 	struct futex_place key;
 
 	if (!writer || !writer->futex_waker || writer->futex_value != RWLOCK_CONTENDED ||
-	    !(writer->off_address & sizeof(__u32)))
+	    is_reader(writer))
 		return 0;
 	key = off_place(writer);
 	key.address -= sizeof(__u32);
