@@ -257,10 +257,52 @@ static void print_unowned(struct text_line *line, const struct probekit_lock *lo
 	line_end(line);
 }
 
+static void print_did(struct text_line *line, double share, struct probekit_activity *did,
+		      size_t count)
+{
+	const struct probekit_holder waker = {.activities = did, .activity_count = count};
+
+	line_add(line, 1, INK_PLAIN, "%s of the time%s", format_share(share).text,
+		 count ? ", after" : "");
+	line->indent = BODY + LABEL;
+	if (count)
+		out_activities(line, &waker);
+	line_end(line);
+}
+
+/* All wakers as one, with the stack of the first. */
+static void print_wakers_together(struct text_line *line, const struct probekit_lock *lock)
+{
+	struct probekit_activity activities[MAX_ACTIVITIES];
+	struct probekit_holder all = {.activities = activities};
+	double whole = 0;
+
+	for (size_t i = 0; i < lock->waker_count; i++)
+		whole += lock->wakers[i].share;
+	for (size_t i = 0; i < lock->waker_count; i++)
+		for (size_t k = 0; k < lock->wakers[i].did_count; k++) {
+			const struct probekit_activity *did = &lock->wakers[i].did[k];
+			struct probekit_activity *activity = find_activity(&all, did->name);
+
+			if (activity && whole > 0)
+				activity->share += did->share * lock->wakers[i].share / whole;
+		}
+	qsort(activities, all.activity_count, sizeof(*activities), by_share);
+	line->indent = BODY;
+	line_add(line, 0, INK_PLAIN, "woken by many threads");
+	print_did(line, whole < 1 ? whole : 1, activities, all.activity_count);
+	out_stack(line, BODY + LABEL, "in", &lock->wakers[0].stack,
+		  stack_library_frames(&lock->wakers[0].stack));
+}
+
 static void print_wakers(struct text_line *line, const struct probekit_lock *lock)
 {
 	char thread[TEXT_SIZE];
 
+	if (lock->waker_count > MAX_WAKERS && lock->wakers[0].share < LEAST_ALONE) {
+		print_wakers_together(line, lock);
+		return;
+	}
 	for (size_t i = 0; i < lock->waker_count && i < MAX_WAKERS; i++) {
 		const struct probekit_lock_waker *waker = &lock->wakers[i];
 
@@ -270,14 +312,7 @@ static void print_wakers(struct text_line *line, const struct probekit_lock *loc
 			    waker->thread.tid, thread);
 		line->indent = BODY;
 		line_add(line, 0, INK_PLAIN, "woken by %s", thread);
-		line_add(line, 1, INK_PLAIN, "%s of the time%s", format_share(waker->share).text,
-			 waker->did_count ? ", after" : "");
-		line->indent = BODY + LABEL;
-		if (waker->did_count)
-			out_activities(line, &(struct probekit_holder){.activities = waker->did,
-								       .activity_count =
-									       waker->did_count});
-		line_end(line);
+		print_did(line, waker->share, waker->did, waker->did_count);
 		out_stack(line, BODY + LABEL, "in", &waker->stack,
 			  stack_library_frames(&waker->stack));
 	}
@@ -303,9 +338,11 @@ static void print_remarks(struct text_line *line, const struct probekit_lock *lo
 
 	line->indent = BODY;
 	if (waits > 0 && (double)lock->barged >= LEAST_BARGED * waits)
-		line_add(line, 0, INK_PLAIN, "%s: taken again by a thread that came later",
-			 format_plural(lock->barged, "wake-up for nothing", "wake-ups for nothing")
-				 .text);
+		line_add(
+			line, 0, INK_PLAIN,
+			"%s of %s woke a thread for nothing: it was taken again by one that came later",
+			format_count(lock->barged).text,
+			format_plural(lock->handoffs, "release", "releases").text);
 	line_end(line);
 	if (ns > 0 && (double)lock->runqueue_ns >= LEAST_RUNQUEUE * ns)
 		line_add(line, 0, INK_WARN, "%s of the time woken already, but without a CPU",

@@ -8,7 +8,7 @@
 #include "stack_view.h"
 
 #define WAITERS_SHOWN 8
-#define WAKERS_SHOWN 8
+#define WAKERS_SHOWN 32
 
 static int show_waiters(const struct tally *waiters, struct probekit_lock *lock)
 {

@@ -144,7 +144,7 @@ static const struct list lists[] = {
 	 .is_same = is_same_waiter, .done = waiter_done},
 	{LOCK_LIST(holders, holder_count, struct probekit_lock_holder), .most = SIZE_MAX,
 	 .done = holder_done},
-	{LOCK_LIST(wakers, waker_count, struct probekit_lock_waker), .most = 8, .is_sampled = true,
+	{LOCK_LIST(wakers, waker_count, struct probekit_lock_waker), .most = 32, .is_sampled = true,
 	 .is_same = is_same_waker, .done = waker_done},
 };
 

@@ -14,7 +14,7 @@ bool lock_is_alike(const struct probekit_lock *a, const struct probekit_lock *b)
 int lock_join(struct probekit_lock *into, double into_ns, struct probekit_lock *from,
 	      double from_ns) __attribute__((warn_unused_result));
 /* Once all are joined: a thread that held several of them is one, and of the threads those stay that took most. */
-#define HOLDERS_KEPT 16
+#define HOLDERS_KEPT 64
 void lock_keep_holders(struct probekit_lock *lock);
 
 #endif

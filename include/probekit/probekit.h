@@ -415,7 +415,7 @@ struct probekit_lock {
 	struct probekit_probe read_holds;
 	uint64_t runqueue_ns; /* of `waits.sum`: woken, and without a CPU */
 	uint32_t threads;     /* that waited, about */
-	uint64_t handoffs;    /* waits that another thread ended, and not time */
+	uint64_t handoffs;    /* releases that woke a thread which waited, those for nothing too */
 	uint64_t barged;      /* times that a thread was woken and found it taken again */
 	uint32_t waiting;     /* threads that wait now */
 	uint64_t waiting_ns;  /* for so long together, since the start at most; not in `waits` */

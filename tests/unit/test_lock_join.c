@@ -482,22 +482,22 @@ static void only_the_largest_shares_are_kept(void **state)
 	struct probekit_lock from = nameless(0x2000, 1);
 
 	(void)state;
-	for (pid_t tid = 1; tid <= 12; tid++) {
+	for (pid_t tid = 1; tid <= 40; tid++) {
 		char stack[16];
 
 		snprintf(stack, sizeof(stack), "f%d", tid);
-		add_holder(&into, tid, (100 - tid) / 1000.0, 0);
-		add_holder(&from, 100 + tid, (100 - tid) / 1000.0, 0);
-		add_waker(&from, tid, stack, (100 - tid) / 1000.0);
+		add_holder(&into, tid, (100 - tid) / 10000.0, 0);
+		add_holder(&from, 100 + tid, (100 - tid) / 10000.0, 0);
+		add_waker(&from, tid, stack, (100 - tid) / 10000.0);
 	}
 	join(&into, 1, &from, 1);
 	lock_keep_holders(&into);
-	assert_int_equal(into.holder_count, 16);
-	assert_int_equal(into.holder_threads, 24);
-	for (size_t i = 0; i < 16; i++)
+	assert_int_equal(into.holder_count, 64);
+	assert_int_equal(into.holder_threads, 80);
+	for (size_t i = 0; i < 64; i++)
 		assert_int_equal(into.holders[i].holder->thread.tid % 100, i / 2 + 1);
-	assert_int_equal(into.waker_count, 8);
-	assert_int_equal(into.wakers[7].thread.tid, 8);
+	assert_int_equal(into.waker_count, 32);
+	assert_int_equal(into.wakers[31].thread.tid, 32);
 	lock_done(&into);
 }
 
@@ -525,7 +525,7 @@ static void one_holder_of_both_has_the_long_waits_of_both(void **state)
 /* None of many locks is held long by one thread, and the threads are the same. */
 static void small_shares_of_many_locks_are_one_large_share(void **state)
 {
-	enum { LOCKS = 20, THREADS = 24 };
+	enum { LOCKS = 80, THREADS = 80 };
 	struct probekit_lock into = nameless(0x1000, 1);
 
 	(void)state;
@@ -537,13 +537,13 @@ static void small_shares_of_many_locks_are_one_large_share(void **state)
 		join(&into, i, &from, 1);
 	}
 	lock_keep_holders(&into);
-	assert_int_equal(into.holder_count, 16);
+	assert_int_equal(into.holder_count, 64);
 	assert_int_equal(into.holder_threads, THREADS);
 	for (size_t i = 0; i < into.holder_count; i++) {
 		assert_int_equal(into.holders[i].long_waits, LOCKS);
 		if (i)
 			assert_true(into.holders[i].share <= into.holders[i - 1].share);
-		assert_true(into.holders[i].share > 0.01 && into.holders[i].share < 0.02);
+		assert_true(into.holders[i].share > 0.04 && into.holders[i].share < 0.041);
 	}
 	lock_done(&into);
 }

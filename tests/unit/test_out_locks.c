@@ -34,7 +34,7 @@ static struct probekit_activity starving[] = {{"runqueue", 0.4}, {"oncpu", 0.6}}
 static struct probekit_holder who[2];
 static struct probekit_lock_holder holders[2];
 static struct probekit_stack waiters[1];
-static struct probekit_lock_waker wakers[1];
+static struct probekit_lock_waker wakers[4];
 static struct probekit_lock_span spans[1];
 static int32_t indices[] = {MS_BUCKET};
 static uint64_t counts[] = {3};
@@ -280,6 +280,27 @@ static void events_stand_apart_with_who_signalled(void **state)
 	expect_not("owner unknown");
 }
 
+static void many_wakers_are_told_together(void **state)
+{
+	(void)state;
+	locks[0].kind = "semaphore";
+	locks[0].holder_count = 0;
+	locks[0].wakers = wakers;
+	locks[0].waker_count = 4;
+	for (int i = 0; i < 4; i++)
+		wakers[i] = (struct probekit_lock_waker){
+			.share = 0.05,
+			.thread = {.pid = 42, .tid = 50 + i, .comm = "worker"},
+			.stack = STACK(flush),
+			.did = fsyncing,
+			.did_count = 1,
+		};
+	render();
+	expect("woken by many threads 20 % of the time, after");
+	expect("fsync 94 % of it");
+	expect_not("tid 51");
+}
+
 static void where_futexes_found_no_room_it_is_not_said_that_nobody_waited(void **state)
 {
 	(void)state;
@@ -298,16 +319,17 @@ static void what_makes_waits_longer_is_remarked(void **state)
 {
 	(void)state;
 	render();
-	expect_not("wake-up");
+	expect_not("for nothing");
 	expect_not("without a CPU");
 	locks[0].barged = 2;
+	locks[0].handoffs = 5;
 	locks[0].runqueue_ns = 3 * MS / 2;
 	spans[0] = (struct probekit_lock_span){"logger:request", 1};
 	locks[0].spans = spans;
 	locks[0].span_count = 1;
 	render();
 	expect("inside:  logger:request 100 %\n");
-	expect("2 wake-ups for nothing: taken again by a thread that came later\n");
+	expect("2 of 5 releases woke a thread for nothing: it was taken again by one that");
 	expect("50 % of the time woken already, but without a CPU\n");
 }
 
@@ -355,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup(a_chain_is_followed, reset),
 		cmocka_unit_test_setup(a_named_mutex_has_its_own_histograms, reset),
 		cmocka_unit_test_setup(events_stand_apart_with_who_signalled, reset),
+		cmocka_unit_test_setup(many_wakers_are_told_together, reset),
 		cmocka_unit_test_setup(
 			where_futexes_found_no_room_it_is_not_said_that_nobody_waited, reset),
 		cmocka_unit_test_setup(what_makes_waits_longer_is_remarked, reset),
