@@ -29,6 +29,7 @@ mount -t debugfs debugfs /sys/kernel/debug
 mount -t bpf bpf /sys/fs/bpf
 ip link set lo up
 
+echo "<2>probekit-vm: begins" >/dev/kmsg
 exec 3>/dev/ttyS1
 stty raw -echo <&3
 # Through a pipe, so that the command does not see a terminal.

@@ -75,6 +75,12 @@ boot()
 	wait "$vm"
 }
 
+# Did the kernel panic before it came to /init, when nothing of ours had run? Under emulation some boots do.
+died_early()
+{
+	grep -q 'Kernel panic' "$console" && ! grep -q 'probekit-vm: begins' "$console"
+}
+
 # explain QEMU_STATUS: says why there is no status of the command, and exits
 explain()
 {
@@ -138,9 +144,13 @@ kernel=$("$here/fetch-kernel.sh" "$name")
 write_command "$@" >"$work/command"
 initramfs=$(build_initramfs "$1")
 
-: >"$console"
-qemu_status=0
-boot || qemu_status=$?
+for _ in 1 2 3; do
+	: >"$console"
+	qemu_status=0
+	boot || qemu_status=$?
+	died_early || break
+	printf '%s\n' "${0##*/}: kernel $name panicked before /init, boots again" >&2
+done
 status=$(tr -d '\r' <"$console" |
 	sed -n 's/.*probekit-vm: exit status \([0-9]*\)$/\1/p' | tail -n 1)
 [ -n "$status" ] || explain "$qemu_status"
