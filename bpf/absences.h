@@ -192,9 +192,10 @@ static __always_inline void miss_absence(struct thread *thread, __u64 blocked, _
 	thread->missed_syscall = thread->off_syscall;
 }
 
-/* The absence that ends is a sample of the profile, where chance has it and its stack was copied. */
-static __always_inline void profile_absence(struct thread *thread, __u32 tid, __u64 blocked_ns,
-					    __u64 queued_ns)
+/* The absence that ends is a sample of the profile, where chance has it and its stack was copied. A function of its
+ * own, for its stack. */
+static __noinline int profile_absence(struct thread *thread, __u32 tid, __u64 blocked_ns,
+				      __u64 queued_ns)
 {
 	struct wait_identity wait = {.syscall = NO_SYSCALL, .time_class = thread->queue_class};
 	bool is_same = thread->missed_class == thread->off_class &&
@@ -205,7 +206,7 @@ static __always_inline void profile_absence(struct thread *thread, __u32 tid, __
 	struct stack_slot *slot;
 
 	if (!(blocked | queued))
-		return;
+		return 0;
 	slot = thread->is_sampled ? slot_take(tid) : NULL;
 	if (!slot || slot->left != thread->left_clock) {
 		miss_absence(thread, blocked, queued, is_same);
@@ -223,6 +224,7 @@ static __always_inline void profile_absence(struct thread *thread, __u32 tid, __
 	}
 	if (slot)
 		slot_give(slot);
+	return 0;
 }
 
 #endif

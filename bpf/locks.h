@@ -255,8 +255,6 @@ __noinline int name_total(struct thread *thread, const struct futex_place *lock,
 	return 0;
 }
 
-/* The thread that is back at `now` may hold a lock: of what it waited for until now there is one name for each of
- * its totals. */
 static __always_inline void name_before(struct thread *thread, __u32 tid, __u32 time_class,
 					__u32 syscall, struct futex_place place, __u64 now)
 {
@@ -272,6 +270,21 @@ static __always_inline void name_before(struct thread *thread, __u32 tid, __u32 
 		return;
 	name_total(thread, &thread->watched[0], tid, at, now);
 	name_total(thread, &thread->watched[1], tid, at, now);
+}
+
+/* The thread that is back at `now` may hold a lock. Of what it waited for until now there is one name for each of its
+ * totals, and process `thief` had its CPU. A function of its own, for its stack. */
+static __noinline int name_waits(struct thread *thread, __u32 tid, __u32 thief, __u64 now)
+{
+	struct futex_place place = {.address = thief};
+
+	if (!thread->watched[0].address && !thread->watched[1].address)
+		return 0;
+	if (thread->queue_class == CLASS_RUNQUEUE)
+		name_before(thread, tid, CLASS_RUNQUEUE, NO_SYSCALL, place, now);
+	place = told_place(thread);
+	name_before(thread, tid, thread->off_class, thread->off_syscall, place, now);
+	return 0;
 }
 
 /* ---- what waiters see ---- */

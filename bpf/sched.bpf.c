@@ -241,14 +241,7 @@ __noinline int arrive(struct thread *thread, __u64 clock, __u64 queued_ns, __u32
 		thread->futex_begin = thread->left_clock;
 		count_futex(thread, tid, clock - thread->left_clock, queued_ns);
 	}
-	if (thread->watched[0].address || thread->watched[1].address) {
-		struct futex_place thief = {.address = over.thief};
-
-		name_before(thread, tid, thread->off_class, thread->off_syscall, told_place(thread),
-			    clock);
-		if (thread->queue_class == CLASS_RUNQUEUE)
-			name_before(thread, tid, CLASS_RUNQUEUE, NO_SYSCALL, thief, clock);
-	}
+	name_waits(thread, tid, over.thief, clock);
 	clock_add(thread, &over);
 	if (thread->owner_tid) {
 		lock_woken(thread, (__u64)pid << 32 | tid, clock, over.queued_ns);
