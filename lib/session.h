@@ -167,6 +167,8 @@ struct probekit_session {
 	pid_t lock_maps_pid;
 	struct named_lock *locks;
 	size_t lock_count;
+	uint32_t *lock_slots; /* their numbers by hash of the place, plus 1; 0: free */
+	size_t lock_slot_count;
 	struct named_thing *things;
 	size_t thing_count;
 	struct named_process *processes;

@@ -89,30 +89,86 @@ static void find_seer(const struct probekit_session *session, struct named_lock 
 	lock->word = lock->address = seen.address;
 }
 
+/* ---- by place ---- */
+
+#define MAX_NAMED_LOCKS 65536 /* then names are looked up anew: addresses keep coming */
+
+static void forget_locks(struct probekit_session *session)
+{
+	for (size_t i = 0; i < session->lock_count; i++) {
+		free(session->locks[i].symbol);
+		free(session->locks[i].place);
+	}
+	free(session->locks);
+	free(session->lock_slots);
+	session->locks = NULL;
+	session->lock_slots = NULL;
+	session->lock_count = 0;
+	session->lock_slot_count = 0;
+}
+
+/* Where the number of the lock is, plus 1, or goes. */
+static uint32_t *lock_slot(const struct probekit_session *session, struct futex_place place)
+{
+	uint64_t hash = (place.address ^ place.space << 32) * 0x9e3779b97f4a7c15ull;
+	size_t i = hash >> 32 & (session->lock_slot_count - 1);
+
+	for (;; i = (i + 1) & (session->lock_slot_count - 1)) {
+		uint32_t number = session->lock_slots[i];
+
+		if (!number || (session->locks[number - 1].at.address == place.address &&
+				session->locks[number - 1].at.space == place.space))
+			return &session->lock_slots[i];
+	}
+}
+
+/* Room for one more lock; half of the slots stay free. */
+static int grow_locks(struct probekit_session *session)
+{
+	size_t size = session->lock_slot_count ? 2 * session->lock_slot_count : 64;
+	struct named_lock *locks;
+	uint32_t *slots;
+
+	if (session->lock_count == MAX_NAMED_LOCKS)
+		forget_locks(session);
+	if (2 * (session->lock_count + 1) <= session->lock_slot_count)
+		return 0;
+	locks = reallocarray(session->locks, size / 2, sizeof(*locks));
+	if (locks)
+		session->locks = locks;
+	slots = calloc(size, sizeof(*slots));
+	if (!locks || !slots)
+		return free(slots), -ENOMEM;
+	free(session->lock_slots);
+	session->lock_slots = slots;
+	session->lock_slot_count = size;
+	for (size_t i = 0; i < session->lock_count; i++)
+		*lock_slot(session, session->locks[i].at) = (uint32_t)i + 1;
+	return 0;
+}
+
 const struct named_lock *session_lock(struct probekit_session *session, struct futex_place place)
 {
 	struct named_lock *lock;
+	uint32_t *slot;
 
-	for (size_t i = 0; i < session->lock_count; i++) {
-		lock = &session->locks[i];
-		if (lock->at.space != place.space || lock->at.address != place.address)
-			continue;
+	if (grow_locks(session))
+		return NULL;
+	slot = lock_slot(session, place);
+	if (*slot) {
+		lock = &session->locks[*slot - 1];
 		if (lock->asked_ns == session->last_look_ns)
 			return lock;
 		return learn_kind(session, lock) == 0 ? lock : NULL;
 	}
-	lock = reallocarray(session->locks, session->lock_count + 1, sizeof(*lock));
-	if (!lock)
-		return NULL;
-	session->locks = lock;
-	lock += session->lock_count;
+	lock = &session->locks[session->lock_count];
 	*lock = (struct named_lock){.at = place};
 	find_seer(session, lock);
 	if (name_lock(session, lock)) {
 		free(lock->place);
 		return NULL;
 	}
-	session->lock_count++;
+	*slot = (uint32_t)++session->lock_count;
 	return learn_kind(session, lock) ? NULL : lock;
 }
 
@@ -267,15 +323,11 @@ int session_find_names(struct probekit_session *session)
 
 void session_forget_names(struct probekit_session *session)
 {
-	for (size_t i = 0; i < session->lock_count; i++) {
-		free(session->locks[i].symbol);
-		free(session->locks[i].place);
-	}
+	forget_locks(session);
 	for (size_t i = 0; i < session->thing_count; i++)
 		free(session->things[i].name);
 	for (size_t i = 0; i < session->process_count; i++)
 		free(session->processes[i].cgroup);
-	free(session->locks);
 	free(session->things);
 	free(session->processes);
 	proc_maps_done(&session->command_maps);
