@@ -338,11 +338,9 @@ static void print_remarks(struct text_line *line, const struct probekit_lock *lo
 
 	line->indent = BODY;
 	if (waits > 0 && (double)lock->barged >= LEAST_BARGED * waits)
-		line_add(
-			line, 0, INK_PLAIN,
-			"%s of %s woke a thread for nothing: it was taken again by one that came later",
-			format_count(lock->barged).text,
-			format_plural(lock->handoffs, "release", "releases").text);
+		line_add(line, 0, INK_PLAIN, "%s of %s woke a thread for nothing: another took it",
+			 format_count(lock->barged).text,
+			 format_plural(lock->handoffs, "release", "releases").text);
 	line_end(line);
 	if (ns > 0 && (double)lock->runqueue_ns >= LEAST_RUNQUEUE * ns)
 		line_add(line, 0, INK_WARN, "%s of the time woken already, but without a CPU",
