@@ -36,7 +36,7 @@ void lock_require_true_times(void)
 {
 	if (support_scaled(2) == 2)
 		return;
-	print_message("skipped: needs a machine that is not emulated\n");
+	print_message("skipped: needs native, as times say nothing when emulated\n");
 	skip();
 }
 

@@ -51,7 +51,7 @@ static const struct lock_kind kinds[] = {
 	{"a_C11_join", "lock_kinds_other", "c11_join", "join", JOIN},
 	{"a_C11_once", "lock_kinds_other", "c11_once", "once", PAIR},
 	{"a_lock_of_a_stream", "lock_kinds_other", "stdio", "stdio", PAIR, .has_no_symbol = true},
-	{"a_lock_of_the_allocator", "lock_kinds_other", "malloc", "malloc", PAIR, .has_no_symbol = true},
+	{"a_lock_of_the_allocator", "lock_kinds_other", "malloc", "malloc", PAIR, .has_no_symbol = true, .has_brief_waits = true},
 	{"another_lock_of_the_C_library", "lock_kinds_other", "zone", "libc", PAIR, .has_no_symbol = true},
 	{"a_futex_of_the_program", "lock_kinds_other", "raw", NULL, WOKEN},
 	{"a_mutex_of_Rust", "lock_kinds_other", "rust", NULL, PAIR},

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #define ROUNDS 50
+#define LOST_MAX 2
+#define LONGEST_NS 100000000
 
 struct sums {
 	uint64_t count;
@@ -129,15 +131,17 @@ static void a_lock_is_found_after_many_that_were_waited_for_once(void **state)
 	probekit_snapshot_free(snapshot);
 	child_done(&child);
 	assert_true(whole.count > 9000);
-	assert_int_equal(intervals.count, whole.count);
-	assert_int_equal(intervals.ns, whole.ns);
+	/* a wait that ends just as its row leaves the kernel's table may be lost */
+	assert_in_range(intervals.count, whole.count - LOST_MAX, whole.count + LOST_MAX);
+	assert_in_range(intervals.ns, whole.ns - LOST_MAX * LONGEST_NS,
+			whole.ns + LOST_MAX * LONGEST_NS);
 }
 
 static void a_stored_snapshot_reads_as_it_was_written(void **state)
 {
 	char path[] = "/tmp/probekit-locks-XXXXXX";
 	const char *const measure[] = {"locks", "-o", path, "--", program_path("lock_kinds"),
-				       "mutex", "5",  NULL};
+				       "mutex", "24", NULL};
 	const char *const text[] = {"locks", "--from", path, NULL};
 	const char *const json[] = {"locks", "--from", path, "--json", NULL};
 	struct output measured;
