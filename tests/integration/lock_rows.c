@@ -70,10 +70,13 @@ int64_t lock_row_count_above(const json_t *row, double ns)
 	return count;
 }
 
-static bool is_near(int64_t ns, long long true_ns, long waits, long long unsure_ns)
+/* What all waits together may be off may be in one of them: a host that takes the CPU away, which nobody in the guest
+ * sees. */
+static bool is_near(const struct lock_told *truth, int64_t ns, long long true_ns)
 {
-	double allowed = fmax(ALLOWED_SHARE * (double)true_ns, ALLOWED_NS * (double)waits) +
-			 (double)unsure_ns;
+	double allowed =
+		fmax(ALLOWED_SHARE * (double)truth->ns, ALLOWED_NS * (double)truth->waits) +
+		(double)truth->unsure_ns;
 
 	return fabs((double)(ns - true_ns)) <= allowed;
 }
@@ -90,10 +93,10 @@ static void check_times(const json_t *row, const struct lock_told *truth)
 	if (waits != truth->waits || support_integer(row, "waits") < waits)
 		fail_msg("%s: %lld waits over 100 us of %lld, not %ld", truth->name,
 			 (long long)waits, (long long)support_integer(row, "waits"), truth->waits);
-	if (!is_near(ns, truth->ns, truth->waits, truth->unsure_ns))
+	if (!is_near(truth, ns, truth->ns))
 		fail_msg("%s: waited %lld ns, not %lld", truth->name, (long long)ns, truth->ns);
 	/* one that was barged is several of it */
-	if (!truth->barged && !is_near(max_ns, truth->most_ns, 1, truth->unsure_ns))
+	if (!truth->barged && !is_near(truth, max_ns, truth->most_ns))
 		fail_msg("%s: at most %lld ns, not %lld", truth->name, (long long)max_ns,
 			 truth->most_ns);
 	assert_true(median > 0 && median <= high && high <= (double)max_ns);
@@ -143,19 +146,26 @@ static void require_function(const json_t *row, const char *list, const char *fu
 			 json_dumps(json_object_get(row, list), JSON_REAL_PRECISION(3)));
 }
 
-/* Each of the holders holds once, and of the first no stack may be copied. */
-static void require_function_of_all(const json_t *row, const char *function)
+/* Each of the holders holds once, and not of each a stack is copied and read before the program ends: those that there
+ * are tell where the holder was. */
+static void require_function_if_any(const json_t *row, const char *function)
 {
 	const json_t *holders = json_object_get(row, "holders");
 	size_t found = 0;
+	size_t stacks = 0;
 	json_t *holder;
 	size_t i;
 
-	json_array_foreach (holders, i, holder)
-		found += !function || has_function(holder, function);
-	if (found + 1 < json_array_size(holders))
-		fail_msg("'%s' is in the stacks of %zu of %zu holders: %s", function, found,
-			 json_array_size(holders), json_dumps(holders, JSON_REAL_PRECISION(3)));
+	if (!function)
+		return;
+	json_array_foreach (holders, i, holder) {
+		stacks += json_array_size(json_object_get(holder, "stack")) > 0;
+		found += has_function(holder, function);
+	}
+	if (!found || found < stacks)
+		fail_msg("'%s' is in %zu of the stacks of %zu of %zu holders: %s", function, found,
+			 stacks, json_array_size(holders),
+			 json_dumps(holders, JSON_REAL_PRECISION(3)));
 }
 
 /* Most of the time that the machine let it do anything. */
@@ -254,7 +264,7 @@ static void check_holders(const json_t *row, const struct lock_kind *kind,
 		    lock_told_holder(truth, longest)->share - .02)
 		fail_msg("%s: thread %ld is not told first", truth->name, longest);
 	if (kind->has_many_holders)
-		require_function_of_all(row, kind->holder);
+		require_function_if_any(row, kind->holder);
 	else
 		require_function(row, "holders", kind->holder, LOCK_ENOUGH);
 	if (kind->does)

@@ -110,6 +110,7 @@ static void a_lock_is_found_after_many_that_were_waited_for_once(void **state)
 	(void)state;
 	require_tracing();
 	child_start(&child, (const char *const[]){program_path("short_locks"), "9000", NULL});
+	child_wait_line(&child, "ready"); /* it has executed the program */
 	session = measure_start(&(struct measure){.pid = child.pid, .options.measure_locks = true});
 	child_tell(&child, "go");
 	child_wait_line(&child, "requests");
