@@ -113,7 +113,7 @@ struct holding {
 #define MAX_FUTEXES 4096
 #define MAX_FUTEX_SPANS 8192
 #define FUTEX_THREAD_WORDS 8
-#define FUTEX_HOLD 255 /* no command has more than FUTEX_COMMAND_BITS */
+#define FUTEX_HOLD 255 /* there are not so many commands */
 #define MAX_HELD_LOCKS 4096
 
 static inline __attribute__((always_inline)) __u8 futex_told_value(__u32 operation, __u32 value)
@@ -131,7 +131,7 @@ static inline __attribute__((always_inline)) __u8 futex_told_value(__u32 operati
 struct futex_key {
 	__u64 address;
 	__u32 space;
-	__u8 command; /* FUTEX_WAIT ..., without flags, or FUTEX_HOLD */
+	__u8 command; /* FUTEX_WAIT ..., with FUTEX_PRIVATE_BIT where it is private; or FUTEX_HOLD */
 	__u8 value; /* that they wait with, as futex_told_value() has it; of holds 1: by a reader */
 	__u16 padding;
 };

@@ -11,7 +11,7 @@ void lock_waker_done(struct probekit_lock_waker *waker);
 void locks_free(struct probekit_lock *locks, size_t count);
 void deadlocks_free(struct probekit_deadlock *deadlocks, size_t count);
 
-/* How the waits of a lock are told apart from others', in `now` and `before` of one session. */
+/* Are they of one lock, and of readers or writers alike? */
 bool lock_is_same(const struct probekit_lock *a, const struct probekit_lock *b);
 /* Most waited time first, as qsort() has it. */
 int lock_by_time(const struct probekit_lock *a, const struct probekit_lock *b);

@@ -222,11 +222,11 @@ static uint32_t number_in(const char *variable)
 	return text ? (uint32_t)strtoul(text, NULL, 10) : 0;
 }
 
-static int load(struct probekit_session *session, struct probekit_error *err)
+static struct engine_options options_of(const struct probekit_session *session)
 {
-	struct plan *plan = &session->plan;
-	bool may_grow = session_may_grow(session);
-	struct engine_options options = {
+	const struct plan *plan = &session->plan;
+
+	return (struct engine_options){
 		.key_limit = session->options.max_keys,
 		.filter_key = session->options.key_only,
 		.only_key = session->options.key,
@@ -240,10 +240,17 @@ static int load(struct probekit_session *session, struct probekit_error *err)
 		.profiles_oncpu = session->options.profiling_oncpu,
 		.counts_futexes = session->options.measure_locks,
 		.measures_holds = session->options.measure_holds,
-		.has_async = may_grow || has_kind(plan, PROBEKIT_KIND_ASYNC),
+		.has_async = session_may_grow(session) || has_kind(plan, PROBEKIT_KIND_ASYNC),
 		.follows_children = session_is_by_pid(session) &&
 				    (session->options.follow_children || session->cgroup),
 	};
+}
+
+static int load(struct probekit_session *session, struct probekit_error *err)
+{
+	struct plan *plan = &session->plan;
+	bool may_grow = session_may_grow(session);
+	struct engine_options options = options_of(session);
 	int result;
 
 	plan->max_probes = plan->probe_count + (may_grow ? SPARE_PROBES : 0);
