@@ -182,15 +182,18 @@ static void kinds_are_known_without_debug_symbols(void **state)
 	lock_require_true_times();
 	for (const struct lock_kind *kind = kinds; kind->name; kind++) {
 		struct support_child probekit;
+		struct lock_kind known = *kind;
 		json_t *snapshot;
 
 		if (at == sizeof(names) / sizeof(names[0]) || strcmp(kind->name, names[at]) != 0)
 			continue;
 		at++;
+		if (known.has_many_holders) /* which end before many stacks are read */
+			known.holder = NULL;
 		print_message("%s\n", kind->name);
 		snapshot = run_without_symbols(&probekit, kind->program, kind->mode,
 					       kind->rounds ? kind->rounds : LOCK_ROUNDS);
-		lock_rows_check(snapshot, kind, probekit.err.text);
+		lock_rows_check(snapshot, &known, probekit.err.text);
 		json_decref(snapshot);
 		support_done(&probekit);
 	}
