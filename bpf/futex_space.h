@@ -24,6 +24,11 @@ static __always_inline bool is_futex_wait(__u32 operation)
 	       command == FUTEX_WAIT_REQUEUE_PI || futex_is_pi(operation);
 }
 
+static __always_inline bool is_same_place(const struct futex_place *a, const struct futex_place *b)
+{
+	return a->address == b->address && a->space == b->space;
+}
+
 /* One process that sees it, and where: for its name. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

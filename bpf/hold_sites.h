@@ -80,7 +80,7 @@ static __always_inline __u32 find_hold(const struct open_holds *holds,
 		const struct open_hold *hold = &holds->at[i];
 		__u64 age = !hold->lock.address ? 0 : hold->may_have_failed ? 1 : hold->begin_ns;
 
-		if (hold->lock.address == lock->address && hold->lock.space == lock->space)
+		if (is_same_place(&hold->lock, lock))
 			return i;
 		if (age < oldest) {
 			oldest = age;
@@ -134,8 +134,10 @@ static __noinline int record_hold(const struct open_hold *hold, __u32 probe, __u
 	return 0;
 }
 
-static __always_inline void end_hold(struct open_holds *holds, const struct site *site,
-				     const struct futex_place *lock, __u64 now)
+/* The hold that is over and has been counted; NULL: nobody has seen it begin. */
+static __always_inline struct open_hold *finish_hold(struct open_holds *holds,
+						     const struct site *site,
+						     const struct futex_place *lock, __u64 now)
 {
 	__u32 room;
 	__u32 at = find_hold(holds, lock, &room);
@@ -143,28 +145,23 @@ static __always_inline void end_hold(struct open_holds *holds, const struct site
 
 	if (at == MAX_OPEN_HOLDS) {
 		COUNT(site->probe, unmatched_end);
-		return;
+		return NULL;
 	}
 	record_hold(hold, site->probe, now - hold->begin_ns);
+	return hold;
+}
+
+static __always_inline void end_hold(struct open_hold *hold)
+{
 	hold->lock.address = 0;
 	hold->condvar.address = 0;
 }
 
 /* The condition variable's function releases the mutex, and has taken it again when it returns. */
-static __always_inline void pause_hold(struct open_holds *holds, const struct site *site,
-				       struct task_struct *task, __u64 condvar,
-				       const struct futex_place *lock, __u64 now)
+static __always_inline void pause_hold(struct open_hold *hold, struct task_struct *task,
+				       __u64 condvar, bool is_shared)
 {
-	__u32 room;
-	__u32 at = find_hold(holds, lock, &room);
-	struct open_hold *hold = &holds->at[at & (MAX_OPEN_HOLDS - 1)];
-
-	if (at == MAX_OPEN_HOLDS) {
-		COUNT(site->probe, unmatched_end);
-		return;
-	}
-	record_hold(hold, site->probe, now - hold->begin_ns);
-	hold->condvar = place_of(task, condvar, is_shared(site));
+	hold->condvar = place_of(task, condvar, is_shared);
 	hold->begin_ns = bpf_ktime_get_ns();
 }
 
@@ -180,6 +177,7 @@ int hold_site(struct pt_regs *ctx)
 		.probe = cookie_probe(cookie),
 	};
 	struct open_holds *holds;
+	struct open_hold *hold;
 	struct futex_place lock;
 
 	keep_own_stack(ctx);
@@ -205,10 +203,13 @@ int hold_site(struct pt_regs *ctx)
 		COUNT(site.probe, trial_calls);
 	else if (site.what & HOLD_BEGINS)
 		begin_hold(holds, &site, &lock);
-	else if (site.what & HOLD_PAUSES)
-		pause_hold(holds, &site, task, REGS_PARAMETER(ctx), &lock, now);
-	else if (!is_held_on(&site))
-		end_hold(holds, &site, &lock, now);
+	if (site.what & HOLD_BEGINS || (!(site.what & HOLD_PAUSES) && is_held_on(&site)))
+		return 0;
+	hold = finish_hold(holds, &site, &lock, now);
+	if (hold && site.what & HOLD_PAUSES)
+		pause_hold(hold, task, REGS_PARAMETER(ctx), is_shared(&site));
+	else if (hold)
+		end_hold(hold);
 	return 0;
 }
 

@@ -47,9 +47,12 @@ static __always_inline bool is_word_of(const struct futex_place *object, __u64 s
 static __always_inline void holds_begin(struct task_struct *task, struct futex_place word)
 {
 	struct open_holds *holds = bpf_task_storage_get(&open_holds, task, NULL, 0);
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now;
 
-	for (int i = 0; holds && i < MAX_OPEN_HOLDS; i++) {
+	if (!holds)
+		return;
+	now = bpf_ktime_get_ns();
+	for (int i = 0; i < MAX_OPEN_HOLDS; i++) {
 		struct open_hold *hold = &holds->at[i];
 		__u64 bytes = hold->is_rwlock ? RWLOCK_WAIT_BYTES : MUTEX_WAIT_BYTES;
 

@@ -317,11 +317,6 @@ static __always_inline void shift_total(struct lock_state *state, struct thread 
 	state->before[at & (MAX_TOTALS - 1)] += ns;
 }
 
-static __always_inline bool is_same_place(const struct futex_place *a, const struct futex_place *b)
-{
-	return a->address == b->address && a->space == b->space;
-}
-
 /* The holder of the lock is looked at, or is not any more. Of those that it holds the last two are: a reader-writer
  * lock has two words. */
 static __always_inline void watch(struct thread *holder, const struct futex_place *key,
