@@ -13,14 +13,19 @@
 
 /* ---- words ---- */
 
+int place_order(const struct futex_place *a, const struct futex_place *b)
+{
+	if (a->space != b->space)
+		return a->space < b->space ? -1 : 1;
+	return (a->address > b->address) - (a->address < b->address);
+}
+
 static int by_place(const void *left, const void *right)
 {
 	const struct lock_word *a = left;
 	const struct lock_word *b = right;
 
-	if (a->place.space != b->place.space)
-		return a->place.space < b->place.space ? -1 : 1;
-	return (a->place.address > b->place.address) - (a->place.address < b->place.address);
+	return place_order(&a->place, &b->place);
 }
 
 const struct lock_word *lock_word_at(const struct lock_words *words, struct futex_place place)

@@ -32,6 +32,9 @@ struct lock_groups {
 	struct futex_history now; /* for the next interval */
 };
 
+/* Less than 0, 0 or more, as qsort() has it: all places of one space stand together. */
+int place_order(const struct futex_place *a, const struct futex_place *b);
+
 /* That the key belongs to; one more where it is new. NULL: no memory. */
 struct lock_group *lock_group_of(struct lock_groups *groups, const struct futex_key *key);
 void lock_groups_done(struct lock_groups *groups);

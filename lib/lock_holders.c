@@ -10,13 +10,6 @@
 
 /* ---- the tables, by lock ---- */
 
-static int by_lock(const struct futex_place *a, const struct futex_place *b)
-{
-	if (a->space != b->space)
-		return a->space < b->space ? -1 : 1;
-	return (a->address > b->address) - (a->address < b->address);
-}
-
 static struct futex_place held_place(const struct held *held)
 {
 	return (struct futex_place){held->key.lock, held->key.space};
@@ -33,7 +26,7 @@ static int held_by_lock(const void *left, const void *right)
 	const struct held *b = right;
 	const struct futex_place x = held_place(a);
 	const struct futex_place y = held_place(b);
-	int order = by_lock(&x, &y);
+	int order = place_order(&x, &y);
 
 	return order ? order : (a->key.tid > b->key.tid) - (a->key.tid < b->key.tid);
 }
@@ -43,7 +36,7 @@ static int longest_by_lock(const void *left, const void *right)
 	const struct futex_place x = longest_place(left);
 	const struct futex_place y = longest_place(right);
 
-	return by_lock(&x, &y);
+	return place_order(&x, &y);
 }
 
 static int keep_longest(const struct futex_holder_key *key, uint64_t waits, void *arg)
@@ -84,7 +77,7 @@ const struct held *session_held_at(const struct probekit_session *session, struc
 		size_t middle = low + (high - low) / 2;
 		struct futex_place at = held_place(&session->held[middle]);
 
-		if (by_lock(&at, &place) < 0)
+		if (place_order(&at, &place) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -92,7 +85,7 @@ const struct held *session_held_at(const struct probekit_session *session, struc
 	for (high = low; high < session->held_count; high++) {
 		struct futex_place at = held_place(&session->held[high]);
 
-		if (by_lock(&at, &place))
+		if (place_order(&at, &place))
 			break;
 	}
 	*count = high - low;
@@ -108,7 +101,7 @@ static size_t first_longest(const struct lock_groups *groups, struct futex_place
 		size_t middle = low + (high - low) / 2;
 		struct futex_place at = longest_place(&groups->longest[middle]);
 
-		if (by_lock(&at, &place) < 0)
+		if (place_order(&at, &place) < 0)
 			low = middle + 1;
 		else
 			high = middle;
