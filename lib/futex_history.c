@@ -23,18 +23,15 @@ int futex_history_add(struct futex_history *history, const struct futex_key *key
 	return 0;
 }
 
-static int by_key(const void *left, const void *right)
+int futex_by_key(const void *left, const void *right)
 {
-	const struct counted_futex *a = left;
-	const struct counted_futex *b = right;
-
-	return memcmp(&a->key, &b->key, sizeof(a->key));
+	return memcmp(left, right, sizeof(struct futex_key));
 }
 
 void futex_history_sort(struct futex_history *history)
 {
 	if (history->size)
-		qsort(history->items, history->size, sizeof(*history->items), by_key);
+		qsort(history->items, history->size, sizeof(*history->items), futex_by_key);
 }
 
 struct counted_futex *futex_history_find(const struct futex_history *history,
@@ -42,8 +39,9 @@ struct counted_futex *futex_history_find(const struct futex_history *history,
 {
 	const struct counted_futex like = {.key = *key};
 
-	return history->size ? bsearch(&like, history->items, history->size, sizeof(like), by_key)
-			     : NULL;
+	return history->size
+		       ? bsearch(&like, history->items, history->size, sizeof(like), futex_by_key)
+		       : NULL;
 }
 
 void futex_row_add(struct futex_row *into, const struct futex_row *from)
@@ -89,7 +87,7 @@ static int by_time(const void *left, const void *right)
 		return a->key.space ? 1 : -1;
 	if (a->row.ns != b->row.ns)
 		return a->row.ns < b->row.ns ? 1 : -1;
-	return by_key(left, right);
+	return futex_by_key(left, right);
 }
 
 int futex_history_fold(struct futex_history *history, size_t most, struct futex_history *before)

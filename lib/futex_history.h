@@ -20,6 +20,9 @@ struct futex_history {
 	size_t capacity;
 };
 
+/* Orders elements that begin with a struct futex_key, as qsort() and bsearch() have it. */
+int futex_by_key(const void *left, const void *right);
+
 /* -ENOMEM. */
 int futex_history_add(struct futex_history *history, const struct futex_key *key,
 		      const struct futex_row *row);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- marks ---- */
 
@@ -22,18 +21,10 @@ int futex_marks_add(struct futex_marks *marks, const struct futex_key *key, uint
 	return 0;
 }
 
-static int by_key(const void *left, const void *right)
-{
-	const struct futex_mark *a = left;
-	const struct futex_mark *b = right;
-
-	return memcmp(&a->key, &b->key, sizeof(a->key));
-}
-
 void futex_marks_sort(struct futex_marks *marks)
 {
 	if (marks->size)
-		qsort(marks->items, marks->size, sizeof(*marks->items), by_key);
+		qsort(marks->items, marks->size, sizeof(*marks->items), futex_by_key);
 }
 
 bool futex_marks_has(const struct futex_marks *marks, const struct futex_mark *mark)
@@ -41,7 +32,7 @@ bool futex_marks_has(const struct futex_marks *marks, const struct futex_mark *m
 	const struct futex_mark *then = NULL;
 
 	if (marks->size)
-		then = bsearch(mark, marks->items, marks->size, sizeof(*mark), by_key);
+		then = bsearch(mark, marks->items, marks->size, sizeof(*mark), futex_by_key);
 	return then && then->ns == mark->ns;
 }
 
