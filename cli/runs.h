@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROBEKIT_CLI_RUNS_H
+#define PROBEKIT_CLI_RUNS_H
+/* Fresh runs of commands, each measured from its first instruction to its end. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <probekit/probekit.h>
+
+#include "opts.h"
+
+/* What is run, and what of it is measured. */
+struct run_request {
+	char *const *argv; /* NULL-terminated */
+	const struct opt_texts *spans; /* as the options -s, -u and -f have them */
+	const struct opt_texts *pairs;
+	const struct opt_texts *functions;
+	double max_overhead;
+	bool has_children;
+	bool is_verbose;
+	uint64_t timeout_ns; /* 0: none; a run that lasts longer is ended, and an error */
+};
+
+/* What one run left. */
+struct run_result {
+	struct probekit_snapshot *snapshot;
+	double cpu_share; /* of its wall time that it was on a CPU, all its threads together; NAN: not known */
+};
+
+/*
+ * Runs the command once. What it prints goes to a file of its own, which is removed unless the run fails:
+ * an exit status other than 0, a signal, or the timeout is an error that names the file. SIGINT and SIGTERM
+ * end it: -EINTR, and nothing is left behind. Free the snapshot.
+ */
+int run_once(const struct run_request *request, struct run_result *result,
+	     struct probekit_error *err);
+
+#endif
