@@ -31,9 +31,10 @@ struct flip_result {
 /*
  * Westfall and Young's single-step max-T with sign flips. `values[h * pairs + r]` is the difference of
  * hypothesis h in pair r. Under the null each pair's sign may as well have been the other one, of all hypotheses
- * together: so one sign a pair for all of them, every one of the 2^pairs flips up to 12 pairs, else 4,095 at
- * random from `seed` beside the one that was seen. s0 is half the median of the deviations, anew for each flip. A
- * hypothesis with fewer than two values, or no deviation and no s0 and mean 0, is not tested.
+ * together: so one sign a pair for all of them, every one of the 2^pairs flips up to 12 pairs, else 4,096: the
+ * one that was seen, 2,047 at random from `seed`, and the mirror images of all these. s0 is half the median of the
+ * deviations, anew for each flip. A hypothesis with fewer than two values, or no deviation and no s0 and mean 0,
+ * is not tested.
  *
  * `critical` is what the largest statistic stays below in 95 % of flips (NAN: nothing was tested); the
  * directions have the same one, as every flip's mirror image is a flip. `s0`: of the unflipped. -ENOMEM.
