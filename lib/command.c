@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -105,8 +106,23 @@ int command_find(struct command *command, char *const argv[], struct probekit_er
 	return command->argv ? 0 : error_no_memory(err);
 }
 
+static void redirect(const struct probekit_session_options *options)
+{
+	int nothing;
+
+	if (options->command_stdout_to_stderr)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+	if (options->command_output_fd <= 0)
+		return;
+	dup2(options->command_output_fd, STDOUT_FILENO);
+	dup2(options->command_output_fd, STDERR_FILENO);
+	nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (nothing >= 0)
+		dup2(nothing, STDIN_FILENO);
+}
+
 static void run_child(const struct command *command, int release, int failure,
-		      bool stdout_to_stderr)
+		      const struct probekit_session_options *options)
 {
 	sigset_t none;
 	ssize_t got;
@@ -123,8 +139,7 @@ static void run_child(const struct command *command, int release, int failure,
 	} while (got < 0 && errno == EINTR);
 	if (got != 1)
 		_exit(0);
-	if (stdout_to_stderr)
-		dup2(STDERR_FILENO, STDOUT_FILENO);
+	redirect(options);
 	execve(command->path, command->argv, environ);
 	code = errno;
 	if (write(failure, &code, sizeof(code)) != sizeof(code))
@@ -132,7 +147,8 @@ static void run_child(const struct command *command, int release, int failure,
 	_exit(code == ENOENT ? 127 : 126);
 }
 
-int command_start(struct command *command, bool stdout_to_stderr, struct probekit_error *err)
+int command_start(struct command *command, const struct probekit_session_options *options,
+		  struct probekit_error *err)
 {
 	int release[2];
 	int failure[2];
@@ -148,7 +164,7 @@ int command_start(struct command *command, bool stdout_to_stderr, struct probeki
 	pid = fork();
 	if (pid == 0) {
 		close(release[1]); /* so that our end reads as closed when the parent dies */
-		run_child(command, release[0], failure[1], stdout_to_stderr);
+		run_child(command, release[0], failure[1], options);
 	}
 	close(release[0]);
 	close(failure[1]);
@@ -182,20 +198,27 @@ int command_release(struct command *command, struct probekit_error *err)
 	return cannot_run(command->path, -code, err);
 }
 
+static uint64_t ns_of(const struct timeval *time)
+{
+	return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_usec * 1000;
+}
+
 void command_reap(struct command *command)
 {
+	struct rusage usage;
 	pid_t reaped;
 	int status;
 
 	if (command->pid <= 0 || command->status >= 0)
 		return;
-	reaped = waitpid(command->pid, &status, WNOHANG);
+	reaped = wait4(command->pid, &status, WNOHANG, &usage);
 	if (reaped < 0 && errno == ECHILD)
 		command->pid =
 			0; /* SIGCHLD is ignored: the kernel has reaped it, its number is free */
 	if (reaped <= 0)
 		return;
 	command->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	command->cpu_ns = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime);
 }
 
 static void wait_at_most(struct command *command, int timeout_ms)

@@ -7,18 +7,20 @@
 #include "object.h"
 
 struct command {
-	char **argv;	/* NULL: none */
-	char *path;	/* what argv[0] is in PATH */
-	pid_t pid;	/* 0: not started */
-	int release_fd; /* writing lets it run; closing ends it unborn */
-	int failure_fd; /* errno of a failed execve() */
-	int status;	/* as in child_status; -1: still running */
+	char **argv;	 /* NULL: none */
+	char *path;	 /* what argv[0] is in PATH */
+	pid_t pid;	 /* 0: not started */
+	int release_fd;	 /* writing lets it run; closing ends it unborn */
+	int failure_fd;	 /* errno of a failed execve() */
+	int status;	 /* as in child_status; -1: still running */
+	uint64_t cpu_ns; /* as in child_cpu_ns, once it has ended */
 };
 
 /* Finds the program; starts nothing. -ENOENT, -EACCES. */
 int command_find(struct command *command, char *const argv[], struct probekit_error *err);
-/* Forks the held child. */
-int command_start(struct command *command, bool stdout_to_stderr, struct probekit_error *err);
+/* Forks the held child, whose output goes where the options say. */
+int command_start(struct command *command, const struct probekit_session_options *options,
+		  struct probekit_error *err);
 /* Lets it execute; an error when it cannot be. */
 int command_release(struct command *command, struct probekit_error *err);
 /* Collects the exit status if it has ended. */

@@ -380,8 +380,7 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 	}
 	/* Before there are links, which it would inherit, and could have to detach as it executes. */
 	if (!result && session->command.argv)
-		result = command_start(&session->command, session->options.command_stdout_to_stderr,
-				       err);
+		result = command_start(&session->command, &session->options, err);
 	if (!result)
 		result = load(session, err);
 	if (!result && session->command.argv)

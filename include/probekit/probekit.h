@@ -445,6 +445,7 @@ struct probekit_snapshot_info {
 	const pid_t *pids;  /* processes given by PID or started; pid_count elements */
 	size_t pid_count;
 	int32_t child_status;	   /* exit status, 128 + signal; -1: no command, or still running */
+	uint64_t child_cpu_ns; /* that the command and children that it waited for ran; 0: not known */
 	uint64_t span_cost_ns;	   /* one traced span of probe.h, begin and end; 0: not measured */
 	uint64_t usdt_cost_ns;	   /* the same at a plain nop, as foreign USDT probes have; 0: no */
 	uint64_t function_cost_ns; /* one probed call whose entry is EMULATED; 0: not measured */
@@ -567,6 +568,9 @@ struct probekit_session_options {
 	 * hold lasts from the function that takes it, or the end of the last wait for it, to the one that
 	 * releases it; one that began before the session is not counted. */
 	bool measure_holds;
+	/* What a command that the session starts prints goes to this file, standard error too, and it has nothing to
+	 * read. 0: it shares the caller's streams. */
+	int command_output_fd;
 };
 
 /* The row, of kind FUNCTION, that sums up holds of all locks, those too that nobody waited for; with what was lost
