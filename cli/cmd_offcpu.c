@@ -168,7 +168,7 @@ static int measure(struct probekit_session *session, struct options *options,
 		return report_error(&err);
 	if (operands->target && !probekit_session_process_count(session))
 		fputs("probekit: no process runs it yet: waiting for one\n", stderr);
-	if (measure_run(&measure, &err))
+	if (measure_run(&measure, &err) < 0)
 		code = report_error(&err);
 	if (probekit_session_profile(session, &profile, &err))
 		return code ? code : report_error(&err);

@@ -115,6 +115,11 @@ void measure_catch_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
+bool measure_is_interrupted(void)
+{
+	return is_interrupted;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -194,7 +199,7 @@ static bool has_seen_slow(const struct measure *measure)
 	       probekit_session_slow_count(measure->session) >= measure->until_slow;
 }
 
-/* 0 at a regular end. */
+/* What ended it. */
 static int run(const struct measure *measure, struct progress *progress, struct probekit_error *err)
 {
 	uint64_t start = now_ns();
@@ -205,8 +210,10 @@ static int run(const struct measure *measure, struct progress *progress, struct 
 		uint64_t now = now_ns();
 		int ret;
 
-		if (now >= end || has_seen_slow(measure))
-			return 0;
+		if (has_seen_slow(measure))
+			return MEASURE_ENDED;
+		if (now >= end)
+			return MEASURE_ELAPSED;
 		if (now >= next) {
 			ret = emit_interval(measure, progress, err);
 			if (ret)
@@ -229,14 +236,15 @@ static int run(const struct measure *measure, struct progress *progress, struct 
 				return told;
 		}
 		if (ret & PROBEKIT_EVENT_TARGETS_ENDED)
-			return 0;
+			return MEASURE_ENDED;
 	}
 	if (measure->has_command) {
 		int ret = poll_session(measure, COMMAND_END_MS, err);
 
-		return ret < 0 ? ret : 0;
+		if (ret < 0)
+			return ret;
 	}
-	return 0;
+	return MEASURE_INTERRUPTED;
 }
 
 int measure_run(const struct measure *measure, struct probekit_error *err)
@@ -252,11 +260,14 @@ int measure_run(const struct measure *measure, struct probekit_error *err)
 	ret = run(measure, &progress, err);
 	progress_clear(&progress);
 	stopped = probekit_session_stop(measure->session, &stop_err);
-	if (stopped && ret == 0) {
+	if (stopped && ret >= 0) {
 		*err = stop_err;
 		ret = stopped;
 	}
-	if (ret == 0 && measure->interval_ns)
-		ret = emit_interval(measure, &progress, err);
+	if (ret >= 0 && measure->interval_ns) {
+		int last = emit_interval(measure, &progress, err);
+
+		ret = last ? last : ret;
+	}
 	return ret;
 }

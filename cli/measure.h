@@ -39,6 +39,13 @@ struct measure_what {
 	const struct opt_pids *pids;
 };
 
+/* What ended a measurement. */
+enum measure_end {
+	MEASURE_ENDED,	     /* every target has, or there were slow spans enough */
+	MEASURE_ELAPSED,     /* duration_ns */
+	MEASURE_INTERRUPTED, /* by a signal */
+};
+
 struct measure {
 	struct probekit_session *session;
 	uint64_t duration_ns; /* 0: no limit */
@@ -70,8 +77,9 @@ void measure_say_waiting(const struct probekit_session *session, const struct me
 
 /* SIGINT and SIGTERM only end the measurement from here on; a second one ends the process. */
 void measure_catch_signals(void);
-/* Polls until the end and stops the session. On error it is stopped too, and what was measured
- * until then can be had. */
+bool measure_is_interrupted(void);
+/* Polls until the end, an enum measure_end, and stops the session. On error, a negative errno, it is stopped
+ * too, and what was measured until then can be had. */
 int measure_run(const struct measure *measure, struct probekit_error *err);
 
 #endif

@@ -170,7 +170,7 @@ static int measure(struct probekit_session *session, const struct report *report
 	if (probekit_session_start(session, &err))
 		return report_error(&err);
 	measure_say_waiting(session, &options->whom, operands);
-	if (measure_run(&measure, &err))
+	if (measure_run(&measure, &err) < 0)
 		code = report_error(&err);
 	if (probekit_session_snapshot(session, &snapshot, &err))
 		return code ? code : report_error(&err);

@@ -11,7 +11,7 @@
 
 /* What is run, and what of it is measured. */
 struct run_request {
-	char *const *argv; /* NULL-terminated */
+	char *const *argv;	       /* NULL-terminated */
 	const struct opt_texts *spans; /* as the options -s, -u and -f have them */
 	const struct opt_texts *pairs;
 	const struct opt_texts *functions;
@@ -23,7 +23,7 @@ struct run_request {
 
 /* What one run left. */
 struct run_result {
-	struct probekit_snapshot *snapshot;
+	struct probekit_snapshot *snapshot; /* its environment and child_cpu_ns among the rest */
 	double cpu_share; /* of its wall time that it was on a CPU, all its threads together; NAN: not known */
 };
 
@@ -34,5 +34,23 @@ struct run_result {
  */
 int run_once(const struct run_request *request, struct run_result *result,
 	     struct probekit_error *err);
+
+/* ---- the steps of run_once(), for those who do other things between them ---- */
+
+struct run {
+	const struct run_request *request;
+	struct probekit_session *session; /* not started yet */
+	int output_fd;
+	char *output; /* path of the file that takes what the command prints */
+};
+
+/* Everything up to the session's start. On error nothing is left; else run_close() is due. */
+int run_open(struct run *run, const struct run_request *request, struct probekit_error *err);
+/* What the stopped session has measured, or the error that the command's status is. `has_timed_out`: it was
+ * ended as it took too long. */
+int run_finish(struct run *run, bool has_timed_out, struct run_result *result,
+	       struct probekit_error *err);
+/* Ends the command if need be. Removes the file, unless run_finish() has named it. */
+void run_close(struct run *run);
 
 #endif
