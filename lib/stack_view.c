@@ -32,6 +32,15 @@ bool stack_view_is_runtime(const char *module)
 	return module && starts_with_any(slash ? slash + 1 : module, names, LENGTH(names));
 }
 
+bool stack_view_is_library(const char *module, const char *function)
+{
+	static const char *const prefixes[] = {"pthread_", "__pthread_", "___pthread_", "__gthread",
+					       "sem_",	   "std::",	 "core::"};
+
+	return stack_view_is_runtime(module) ||
+	       (function && starts_with_any(function, prefixes, LENGTH(prefixes)));
+}
+
 /* ---- kinds of locks ---- */
 
 static const char *kind_of(const char *function)

@@ -44,6 +44,18 @@ static void run_time_environments_are_known_by_file_name(void **state)
 	assert_false(stack_view_is_runtime(NULL));
 }
 
+static void what_is_inlined_from_a_library_is_known_by_name(void **state)
+{
+	(void)state;
+	assert_true(stack_view_is_library("/lib/libc.so.6", "qsort"));
+	assert_true(stack_view_is_library("/lib/libc.so.6", NULL));
+	assert_true(stack_view_is_library("/opt/app", "std::mutex::lock()"));
+	assert_true(stack_view_is_library("/opt/app", "pthread_mutex_lock"));
+	assert_false(stack_view_is_library("/opt/app", "append_line"));
+	assert_false(stack_view_is_library("/opt/app", NULL));
+	assert_false(stack_view_is_library(NULL, NULL));
+}
+
 static void only_the_innermost_run_of_the_library_is_hidden(void **state)
 {
 	static const struct symbol_frame frames[] = {
@@ -260,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(run_time_environments_are_known_by_file_name),
+		cmocka_unit_test(what_is_inlined_from_a_library_is_known_by_name),
 		cmocka_unit_test(only_the_innermost_run_of_the_library_is_hidden),
 		cmocka_unit_test(a_static_program_hides_by_name),
 		cmocka_unit_test(an_interrupt_is_hidden_in_the_kernel_where_it_came_into_something),
