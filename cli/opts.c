@@ -224,6 +224,13 @@ static int take_target(const struct command *command, const char *text,
 {
 	if (!*text)
 		return usage_error(err, "%s: the target's name is empty", command->name);
+	if (operands->target && command->takes_second && !operands->second) {
+		operands->second = text;
+		return 0;
+	}
+	if (operands->second)
+		return usage_error(err, "%s: two files only, and '%s' is a third one",
+				   command->name, text);
 	if (operands->target) {
 		usage_error(err, "%s: one target only, and '%s' is a second one", command->name,
 			    text);

@@ -54,6 +54,7 @@ struct example {
 
 struct opt_operands {
 	const char *target; /* NULL: none given */
+	const char *second; /* the same, of a command that takes two */
 	char **command;	    /* what stands after "--", NULL-terminated; NULL: none */
 	bool help;
 };
@@ -66,6 +67,7 @@ struct command {
 	const struct opt *options;
 	const struct example *examples;
 	bool takes_command;  /* "-- CMD ARGS" */
+	bool takes_second;   /* two operands before that */
 	size_t options_size; /* of the struct that `options` fill */
 	/* Does it, with that struct filled; the exit code. */
 	int (*run)(void *options, const struct opt_operands *operands);

@@ -5,6 +5,8 @@
  */
 #include "output_file.h"
 
+#include "error.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -211,4 +213,12 @@ int output_file_write_here(const char *path, const char *bytes, size_t size)
 				    bytes, size);
 	close(folder);
 	return ret;
+}
+
+int probekit_file_write(const char *path, const void *data, size_t size_bytes,
+			struct probekit_error *err)
+{
+	int result = output_file_write(path, data, size_bytes);
+
+	return result ? error_errno(err, result, "cannot write '%s'", path) : 0;
 }

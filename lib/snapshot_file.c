@@ -23,9 +23,9 @@ int probekit_snapshot_write(const struct probekit_snapshot *snapshot, const char
 		return ret;
 	size = strlen(text);
 	text[size] = '\n'; /* in the place of the terminator */
-	ret = output_file_write(path, text, size + 1);
+	ret = probekit_file_write(path, text, size + 1, err);
 	free(text);
-	return ret ? error_errno(err, ret, "cannot write '%s'", path) : 0;
+	return ret;
 }
 
 /* Everything up to the end of the file, without a terminator. */

@@ -117,15 +117,20 @@ struct probekit_why {
 	/* Causes of the tails, by what they have in common (class, system call, lock by name or place, file),
 	 * largest difference of their time per span first. Of each the runs' means. */
 	struct probekit_cause_difference {
-		/* As the build has it in which it took more time; belongs to that build's snapshots. */
+		/* As the build has it in which it took more time, or the other where that one's tails have it not;
+		 * belongs to that build's snapshots. */
 		const struct probekit_cause *cause;
-		double base_ns; /* per span of the probe, in the tail or not */
+		double base_ns; /* of all spans of the probe, in the tail or not, per span */
 		double head_ns;
 	} *causes;
 	size_t cause_count;
 };
 
 struct probekit_comparison;
+
+/* Are these what probekit_compare() takes? To be asked before anything is measured. NULL: yes. -EINVAL. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_compare_check(
+	const struct probekit_compare_options *options, struct probekit_error *err);
 
 /*
  * Compares `pairs` runs of each build, base[i] and head[i] being a pair. The snapshots are borrowed and

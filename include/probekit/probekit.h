@@ -495,6 +495,10 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_to_json(
  * same folder is renamed over it. Nothing is left behind on error. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_write(
 	const struct probekit_snapshot *snapshot, const char *path, struct probekit_error *err);
+/* The same of any bytes: a report that a program makes of a snapshot. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_file_write(const char *path, const void *data,
+							 size_t size_bytes,
+							 struct probekit_error *err);
 /* Reads what probekit_snapshot_write() wrote; "-" is standard input. A truncated, foreign or newer
  * file gets an error that says which. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_read(const char *path,

@@ -12,7 +12,7 @@
 #include "support.h"
 
 #define COUNT "20"
-#define RUNS 5
+#define RUNS 20 /* that a machine may disturb before one is as it was written */
 #define SLOWEST 10
 /* Of a date that was found when the record was read, on a machine that is busy. */
 #define DATE_NS 100000000

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is said of two builds whose difference is known. */
+#include <errno.h>
+
+#include "builds.h"
+
+#define MS 1e6
+
+static const struct build_probe plain = {
+	.name = "web:request",
+	.median_ns = 1 * MS,
+	.spread = 0.2,
+	.run_spread = 0.005,
+	.count = 2000,
+};
+
+static const struct build_probe none = {0};
+
+static const struct probekit_change *change_of(const struct probekit_comparison *comparison,
+					       const char *probe, const char *measure)
+{
+	for (size_t i = 0; i < probekit_comparison_size(comparison); i++) {
+		const struct probekit_change *change = probekit_comparison_change(comparison, i);
+
+		if (strcmp(change->probe, probe) == 0 && strcmp(change->measure, measure) == 0)
+			return change;
+	}
+	fail_msg("%s %s is not there", probe, measure);
+	return NULL;
+}
+
+/* Base and head with one probe that differs by what is changed in `head`. */
+static struct probekit_comparison *compare_one(struct builds *builds, size_t pairs,
+					       const struct build_probe *base,
+					       const struct build_probe *head,
+					       const char *const *rules)
+{
+	const struct build_probe bases[] = {*base, none};
+	const struct build_probe heads[] = {*head, none};
+
+	builds_init(builds, 42);
+	builds_add(builds, pairs, bases, heads);
+	return builds_compare(builds, 0.02, rules);
+}
+
+/* ---- verdicts ---- */
+
+static void one_build_is_the_same_as_itself(void **state)
+{
+	static struct builds builds;
+	struct probekit_comparison *comparison = compare_one(&builds, 10, &plain, &plain, NULL);
+	const struct probekit_change *change = change_of(comparison, "web:request", "p50");
+
+	(void)state;
+	assert_int_equal(change->verdict, PROBEKIT_VERDICT_SAME);
+	assert_int_equal(change->pairs, 10);
+	assert_int_equal(change->pairs_needed, 0);
+	assert_null(change->reason);
+	assert_true(change->low < 1 && change->high > 1);
+	assert_int_equal(probekit_comparison_info(comparison)->outcome, PROBEKIT_RULE_PASSED);
+	assert_int_equal(probekit_comparison_why_count(comparison), 0);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void a_slower_build_is_a_regression(void **state)
+{
+	static struct builds builds;
+	struct build_probe slower = plain;
+	struct probekit_comparison *comparison;
+	const struct probekit_change *change;
+
+	(void)state;
+	slower.median_ns *= 1.05;
+	comparison = compare_one(&builds, 8, &plain, &slower, NULL);
+	change = change_of(comparison, "web:request", "p50");
+	assert_int_equal(change->verdict, PROBEKIT_VERDICT_REGRESS);
+	assert_true(change->low <= 1.05 && change->high >= 1.05);
+	assert_true(change->ratio > 1.03 && change->ratio < 1.07);
+	assert_true(change->p_regress <= 0.05);
+	assert_true(change->p_improve > 0.5);
+	assert_true(fabs(change->base / MS - 1) < 0.02);
+	assert_true(fabs(change->head / change->base - change->ratio) < 1e-9);
+	assert_int_equal(probekit_comparison_info(comparison)->outcome, PROBEKIT_RULE_FAILED);
+	assert_int_equal(probekit_comparison_why_count(comparison), 1);
+	assert_string_equal(probekit_comparison_why(comparison, 0)->probe, "web:request");
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void a_faster_build_is_an_improvement(void **state)
+{
+	static struct builds builds;
+	struct build_probe faster = plain;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	faster.median_ns /= 1.05;
+	comparison = compare_one(&builds, 8, &plain, &faster, NULL);
+	assert_int_equal(change_of(comparison, "web:request", "p50")->verdict,
+			 PROBEKIT_VERDICT_IMPROVE);
+	assert_int_equal(probekit_comparison_info(comparison)->outcome, PROBEKIT_RULE_PASSED);
+	assert_int_equal(probekit_comparison_why_count(comparison), 1);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+/* One call of a hundred and fifty becomes ten times slower: the median cannot tell. */
+static void a_slower_tail_is_seen_at_p99_alone(void **state)
+{
+	static struct builds builds;
+	struct build_probe base = plain;
+	struct build_probe head = plain;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	base.count = head.count = 5000;
+	head.slow_share = 0.015;
+	head.slow_factor = 10;
+	comparison = compare_one(&builds, 8, &base, &head, NULL);
+	assert_int_equal(change_of(comparison, "web:request", "p50")->verdict,
+			 PROBEKIT_VERDICT_SAME);
+	assert_int_equal(change_of(comparison, "web:request", "p99")->verdict,
+			 PROBEKIT_VERDICT_REGRESS);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void fewer_than_six_pairs_decide_nothing(void **state)
+{
+	static struct builds builds;
+	struct build_probe slower = plain;
+	struct probekit_comparison *comparison;
+	const struct probekit_change *change;
+
+	(void)state;
+	slower.median_ns *= 2;
+	comparison = compare_one(&builds, 5, &plain, &slower, NULL);
+	change = change_of(comparison, "web:request", "p50");
+	assert_int_equal(change->verdict, PROBEKIT_VERDICT_UNDECIDED);
+	assert_int_equal(change->pairs_needed, 6);
+	assert_non_null(change->reason);
+	assert_true(change->ratio > 1.8); /* what is seen is told all the same */
+	assert_int_equal(probekit_comparison_info(comparison)->outcome, PROBEKIT_RULE_UNDECIDED);
+	assert_true(probekit_comparison_info(comparison)->has_undecided);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void a_certain_change_that_does_not_matter_is_no_regression(void **state)
+{
+	static struct builds builds;
+	struct build_probe base = plain;
+	struct build_probe head = plain;
+	struct probekit_comparison *comparison;
+	const struct probekit_change *change;
+
+	(void)state;
+	base.run_spread = head.run_spread = 0;
+	base.spread = head.spread = 0.02;
+	head.median_ns *= 1.01;
+	comparison = compare_one(&builds, 8, &base, &head, NULL);
+	change = change_of(comparison, "web:request", "p50");
+	assert_true(change->p_regress <= 0.05);
+	assert_int_equal(change->verdict, PROBEKIT_VERDICT_SAME);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void noise_is_undecided_and_says_how_many_pairs_would_do(void **state)
+{
+	static struct builds builds;
+	struct build_probe noisy = plain;
+	struct probekit_comparison *comparison;
+	const struct probekit_change *change;
+
+	(void)state;
+	noisy.run_spread = 0.1;
+	comparison = compare_one(&builds, 8, &noisy, &noisy, NULL);
+	change = change_of(comparison, "web:request", "p50");
+	assert_int_equal(change->verdict, PROBEKIT_VERDICT_UNDECIDED);
+	assert_true(change->pairs_needed > 8);
+	assert_true(change->detectable > 0.05);
+	assert_true(probekit_comparison_info(comparison)->detectable >= change->detectable);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void a_quantile_needs_spans_beyond_it(void **state)
+{
+	static struct builds builds;
+	struct build_probe rare = plain;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	rare.count = 99;
+	comparison = compare_one(&builds, 8, &rare, &rare, NULL);
+	assert_int_equal(change_of(comparison, "web:request", "p50")->pairs, 8);
+	assert_int_equal(change_of(comparison, "web:request", "p99")->pairs, 0);
+	assert_int_equal(change_of(comparison, "web:request", "p99")->verdict,
+			 PROBEKIT_VERDICT_UNDECIDED);
+	assert_true(isnan(change_of(comparison, "web:request", "p99")->ratio));
+	assert_true(change_of(comparison, "web:request", "p99.9")->is_informational);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void what_is_mostly_the_probe_is_undecided(void **state)
+{
+	static struct builds builds;
+	struct build_probe tiny = plain;
+	const struct build_probe probes[] = {tiny, none};
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	builds_init(&builds, 7);
+	builds_add(&builds, 8, probes, probes);
+	for (size_t i = 0; i < builds.pairs; i++)
+		builds.base[i]->info.floor_ns = (uint64_t)(0.6 * MS);
+	comparison = builds_compare(&builds, 0.02, NULL);
+	assert_int_equal(change_of(comparison, "web:request", "p50")->verdict,
+			 PROBEKIT_VERDICT_UNDECIDED);
+	assert_string_equal(change_of(comparison, "web:request", "p50")->reason,
+			    "most of it is the probe itself");
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+/* Two hundred times twenty probes of one build: the whole of it may alarm in one time of twenty. */
+static void false_alarms_are_rare(void **state)
+{
+	static char names[20][16];
+	struct build_probe probes[21] = {0};
+	size_t alarms = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(names[i], sizeof(names[i]), "web:%d", i);
+		probes[i] = plain;
+		probes[i].name = names[i];
+		probes[i].count = 150;
+		probes[i].run_spread = 0.03;
+	}
+	for (uint64_t i = 0; i < 200; i++) {
+		static struct builds builds;
+		struct probekit_comparison *comparison;
+
+		builds_init(&builds, i);
+		builds_add(&builds, 6, probes, probes);
+		comparison = builds_compare(&builds, 0.02, NULL);
+		alarms += probekit_comparison_info(comparison)->outcome == PROBEKIT_RULE_FAILED;
+		probekit_comparison_free(comparison);
+		builds_done(&builds);
+	}
+	assert_in_range(alarms, 1, 16);
+}
+
+/* ---- which probes ---- */
+
+static void probes_of_one_build_are_listed(void **state)
+{
+	const struct build_probe base[] = {
+		plain,
+		{.name = "web:gone", .median_ns = MS, .count = 2000},
+		{.name = "web:kind", .median_ns = MS, .count = 5},
+		none,
+	};
+	const struct build_probe head[] = {
+		{.name = "web:kind", .kind = PROBEKIT_KIND_ASYNC, .median_ns = MS, .count = 5},
+		plain,
+		none,
+	};
+	static struct builds builds;
+	struct probekit_comparison *comparison;
+	const struct probekit_unmatched *unmatched;
+
+	(void)state;
+	builds_init(&builds, 3);
+	builds_add(&builds, 6, base, head);
+	comparison = builds_compare(&builds, 0.02, NULL);
+	assert_int_equal(probekit_comparison_size(comparison), 4); /* the measures of one probe */
+	assert_int_equal(probekit_comparison_unmatched_count(comparison), 3);
+	unmatched = probekit_comparison_unmatched(comparison, 0);
+	assert_string_equal(unmatched->probe, "web:gone");
+	assert_false(unmatched->is_in_head);
+	assert_int_equal(unmatched->runs, 6);
+	assert_int_equal(unmatched->count, 12000);
+	assert_string_equal(unmatched->reason, "");
+	unmatched = probekit_comparison_unmatched(comparison, 2);
+	assert_string_equal(unmatched->probe, "web:kind");
+	assert_true(unmatched->is_in_head);
+	assert_string_equal(unmatched->reason, "its kind differs");
+	assert_null(probekit_comparison_unmatched(comparison, 3));
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+/* Functions of one name in two objects are told apart by their order. */
+static void rows_of_one_name_are_compared_in_order(void **state)
+{
+	const struct build_probe probes[] = {
+		plain,
+		{.name = "web:request", .median_ns = 10 * MS, .spread = 0.2, .count = 2000},
+		none,
+	};
+	static struct builds builds;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	builds_init(&builds, 4);
+	builds_add(&builds, 6, probes, probes);
+	comparison = builds_compare(&builds, 0.02, NULL);
+	assert_int_equal(probekit_comparison_size(comparison), 8);
+	assert_true(probekit_comparison_change(comparison, 0)->base < 2 * MS);
+	assert_true(probekit_comparison_change(comparison, 4)->base > 9 * MS);
+	assert_true(fabs(probekit_comparison_change(comparison, 4)->ratio - 1) < 0.1);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void another_kernel_is_incomparable(void **state)
+{
+	static struct builds builds;
+	const struct build_probe probes[] = {plain, none};
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	builds_init(&builds, 5);
+	builds_add(&builds, 6, probes, probes);
+	builds.base[2]->info.kernel = copied("6.1.0");
+	builds.head[2]->info.kernel = copied("6.12.0");
+	comparison = builds_compare(&builds, 0.02, NULL);
+	assert_non_null(probekit_comparison_info(comparison)->incomparable);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+/* ---- rules ---- */
+
+static void a_rule_fails_where_the_increase_is_certain_and_beyond_its_bound(void **state)
+{
+	static const char *const rules[] = {"p50>+4%", "p50>+10%", "web:* p50>+20us",
+					    "p50>+100us", "db:* p50>+1%", NULL};
+	static const enum probekit_rule_state expected[] = {
+		PROBEKIT_RULE_FAILED, PROBEKIT_RULE_PASSED, PROBEKIT_RULE_FAILED,
+		PROBEKIT_RULE_PASSED, PROBEKIT_RULE_UNDECIDED};
+	static struct builds builds;
+	struct build_probe slower = plain;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	slower.median_ns *= 1.06;
+	comparison = compare_one(&builds, 10, &plain, &slower, rules);
+	assert_int_equal(probekit_comparison_rule_count(comparison), COUNT(expected));
+	for (size_t i = 0; i < COUNT(expected); i++) {
+		const struct probekit_rule_result *result =
+			probekit_comparison_rule(comparison, i);
+
+		assert_string_equal(result->rule, rules[i]);
+		assert_int_equal(result->state, expected[i]);
+	}
+	assert_true(fabs(probekit_comparison_rule(comparison, 0)->estimate - 0.06) < 0.01);
+	assert_true(fabs(probekit_comparison_rule(comparison, 2)->estimate - 0.06 * MS) <
+		    0.01 * MS);
+	assert_null(probekit_comparison_rule(comparison, 4)->change);
+	assert_int_equal(probekit_comparison_info(comparison)->outcome, PROBEKIT_RULE_FAILED);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+/* A regression that no rule names does not fail, and stands there all the same. */
+static void rules_decide_instead_of_regressions(void **state)
+{
+	static const char *const rules[] = {"p50>+20%", NULL};
+	static struct builds builds;
+	struct build_probe slower = plain;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	slower.median_ns *= 1.1;
+	comparison = compare_one(&builds, 8, &plain, &slower, rules);
+	assert_int_equal(probekit_comparison_info(comparison)->outcome, PROBEKIT_RULE_PASSED);
+	assert_int_equal(change_of(comparison, "web:request", "p50")->verdict,
+			 PROBEKIT_VERDICT_REGRESS);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void a_class_that_took_no_time_before_can_fail(void **state)
+{
+	static const char *const rules[] = {"lock>+5%", "lock>+50us", "disk>+5%", NULL};
+	static struct builds builds;
+	struct build_probe locked = plain;
+	struct probekit_comparison *comparison;
+	const struct probekit_rule_result *result;
+
+	(void)state;
+	locked.lock_share = 0.2;
+	comparison = compare_one(&builds, 8, &plain, &locked, rules);
+	result = probekit_comparison_rule(comparison, 0);
+	assert_int_equal(result->state, PROBEKIT_RULE_FAILED);
+	assert_true(isinf(result->estimate));
+	assert_true(isinf(result->change->ratio));
+	assert_true(result->change->base == 0);
+	assert_true(fabs(result->change->head / MS - 0.2) < 0.02);
+	assert_int_equal(probekit_comparison_rule(comparison, 1)->state, PROBEKIT_RULE_FAILED);
+	result = probekit_comparison_rule(comparison, 2);
+	assert_int_equal(result->state, PROBEKIT_RULE_PASSED);
+	assert_true(result->change->ratio == 1);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+static void rules_that_say_nothing_are_refused(void **state)
+{
+	static const struct {
+		const char *rule;
+		const char *why;
+	} wrong[] = {
+		{"p99", "has no '>'"},
+		{"p99>10%", "a '+'"},
+		{"p99>+", "not a number"},
+		{"p99>+-3%", "not a number"},
+		{"p99>+10%%", "unit"},
+		{"p99>+10min", "unit"},
+		{"p99>+1e999%", "too large"},
+		{">+10%", "no measure"},
+		{"web:request >+10%", "its measure is none"},
+		{"p95>+10%", "its measure is none"},
+		{"p99.9>+10%", "too rare"},
+	};
+	struct probekit_error err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		const char *const rules[] = {"p50>+1%", wrong[i].rule, NULL};
+		const struct probekit_compare_options options = {.size = sizeof(options),
+								 .rules = rules};
+
+		assert_int_equal(probekit_compare_check(&options, &err), -EINVAL);
+		assert_int_equal(err.kind, PROBEKIT_ERROR_USAGE);
+		assert_non_null(strstr(err.text, wrong[i].rule));
+		assert_non_null(strstr(err.text, wrong[i].why));
+	}
+}
+
+static void rules_may_name_what_has_blanks_and_signs(void **state)
+{
+	static const char *const rules[] = {" operator>(a, b)  p50 > +10%", "mean>+1.5ms", NULL};
+	static struct builds builds;
+	struct build_probe odd = plain;
+	struct probekit_comparison *comparison;
+
+	(void)state;
+	odd.name = "operator>(a, b)";
+	odd.kind = PROBEKIT_KIND_FUNCTION;
+	comparison = compare_one(&builds, 6, &odd, &odd, rules);
+	assert_string_equal(probekit_comparison_rule(comparison, 0)->change->probe, odd.name);
+	assert_true(fabs(probekit_comparison_rule(comparison, 0)->bound - 0.1) < 1e-12);
+	assert_true(fabs(probekit_comparison_rule(comparison, 1)->bound - 1.5 * MS) < 1e-6);
+	assert_true(probekit_comparison_rule(comparison, 1)->is_absolute);
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_build_is_the_same_as_itself),
+		cmocka_unit_test(a_slower_build_is_a_regression),
+		cmocka_unit_test(a_faster_build_is_an_improvement),
+		cmocka_unit_test(a_slower_tail_is_seen_at_p99_alone),
+		cmocka_unit_test(fewer_than_six_pairs_decide_nothing),
+		cmocka_unit_test(a_certain_change_that_does_not_matter_is_no_regression),
+		cmocka_unit_test(noise_is_undecided_and_says_how_many_pairs_would_do),
+		cmocka_unit_test(a_quantile_needs_spans_beyond_it),
+		cmocka_unit_test(what_is_mostly_the_probe_is_undecided),
+		cmocka_unit_test(false_alarms_are_rare),
+		cmocka_unit_test(probes_of_one_build_are_listed),
+		cmocka_unit_test(rows_of_one_name_are_compared_in_order),
+		cmocka_unit_test(another_kernel_is_incomparable),
+		cmocka_unit_test(a_rule_fails_where_the_increase_is_certain_and_beyond_its_bound),
+		cmocka_unit_test(rules_decide_instead_of_regressions),
+		cmocka_unit_test(a_class_that_took_no_time_before_can_fail),
+		cmocka_unit_test(rules_that_say_nothing_are_refused),
+		cmocka_unit_test(rules_may_name_what_has_blanks_and_signs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
