@@ -111,7 +111,8 @@ void breakdown_to_json(struct json_text *json, const struct probekit_probe *prob
 		json_text_null(json, "unexplained_ns");
 	}
 	waits(json, probe);
-	syscalls(json, probe);
+	if (!json->is_sparse)
+		syscalls(json, probe);
 	tail_to_json(json, &probe->tail);
 	causes_to_json(json, probe);
 }

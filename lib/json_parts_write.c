@@ -42,7 +42,9 @@ void json_times(struct json_text *json, const uint64_t time_ns[static PROBEKIT_C
 {
 	json_text_open_inline(json, "time_ns", '{');
 	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		json_text_unsigned(json, probekit_class_name((enum probekit_class)i), time_ns[i]);
+		if (time_ns[i] || !json->is_sparse)
+			json_text_unsigned(json, probekit_class_name((enum probekit_class)i),
+					   time_ns[i]);
 	json_text_close(json, '}');
 }
 
@@ -187,6 +189,9 @@ void json_object_of(struct json_text *json, enum probekit_class time_class, cons
 
 void json_histogram(struct json_text *json, const char *unit, const struct probekit_histogram *h)
 {
+	bool is_sparse = json->is_sparse;
+
+	json->is_sparse = false; /* no buckets are no buckets */
 	json_text_open_inline(json, "histogram", '{');
 	json_text_string(json, "unit", unit);
 	json_text_integer(json, "scale", h->scale);
@@ -202,4 +207,5 @@ void json_histogram(struct json_text *json, const char *unit, const struct probe
 	}
 	json_text_close(json, ']');
 	json_text_close(json, '}');
+	json->is_sparse = is_sparse;
 }

@@ -82,6 +82,8 @@ static void begin_value(struct json_text *json, const char *key)
 
 void json_text_open(struct json_text *json, const char *key, char bracket)
 {
+	json->opened_at = key ? json->size : 0;
+	json->opened_after_member = json->has_member;
 	begin_value(json, key);
 	put(json, &bracket, 1);
 	json->depth++;
@@ -102,6 +104,11 @@ void json_text_close(struct json_text *json, char bracket)
 	if (json->inline_depth == json->depth)
 		json->inline_depth = 0;
 	json->depth--;
+	if (json->is_sparse && bracket == ']' && !json->has_member && json->opened_at) {
+		json->size = json->opened_at;
+		json->has_member = json->opened_after_member;
+		return;
+	}
 	if (json->has_member && !was_inline)
 		put_line(json);
 	put(json, &bracket, 1);
@@ -165,6 +172,8 @@ void json_text_bool(struct json_text *json, const char *key, bool value)
 
 void json_text_null(struct json_text *json, const char *key)
 {
+	if (json->is_sparse && key)
+		return;
 	begin_value(json, key);
 	put(json, "null", 4);
 }

@@ -18,7 +18,10 @@ struct json_text {
 	unsigned int inline_depth; /* from this depth on all is on one line; 0: nothing is */
 	bool has_member;	   /* the innermost container has one already */
 	bool is_compact;
+	bool is_sparse; /* what is null, an empty list, or follows from the rest is left out */
 	bool has_failed;
+	size_t opened_at; /* where the member begins that was opened last; 0: it has no key */
+	bool opened_after_member; /* of the same container */
 };
 
 void json_text_open(struct json_text *json, const char *key, char bracket);

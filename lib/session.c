@@ -73,6 +73,7 @@ int probekit_session_new(const struct probekit_session_options *options,
 	if (!session->options.max_keys)
 		session->options.max_keys = KEY_SLOTS;
 	session->command = (struct command){.release_fd = -1, .failure_fd = -1, .status = -1};
+	environment_init(&session->environment);
 	plan_init(&session->plan);
 	*out = session;
 	return 0;
@@ -105,6 +106,7 @@ void probekit_session_free(struct probekit_session *session)
 	retired_futexes_done(&session->retired);
 	session_forget_names(session);
 	evidence_free(session->evidence);
+	environment_done(&session->environment);
 	free(session->target);
 	free(session);
 }

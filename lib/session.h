@@ -7,6 +7,7 @@
 #include "calibrate.h"
 #include "command.h"
 #include "custom.h"
+#include "environment.h"
 #include "features.h"
 #include "futex_history.h"
 #include "retired_futexes.h"
@@ -151,6 +152,8 @@ struct probekit_session {
 	uint64_t last_watch_ns; /* 0: not yet */
 	uint64_t watch_every_ns;
 	struct calibration calibration;
+	struct probekit_environment environment; /* at the start */
+	struct cpu_ticks ticks;
 	int64_t started_unix_ns;
 	uint64_t started_ns; /* CLOCK_MONOTONIC, as the programs' times */
 	uint64_t stopped_ns; /* 0: not yet */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "breakdown.h"
@@ -287,11 +286,11 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 {
 	struct probekit_snapshot_info *info = &snapshot->info;
 	struct probe_counters counters;
-	struct utsname kernel;
+	struct cpu_ticks ticks;
 	pid_t *pids = calloc(session->pid_count + 1, sizeof(*pids));
 
-	if (!pids || uname(&kernel))
-		return free(pids), -ENOMEM;
+	if (!pids)
+		return -ENOMEM;
 	if (session->pid_count)
 		memcpy(pids, session->pids, session->pid_count * sizeof(*pids));
 	info->started_unix_ns = session->started_unix_ns;
@@ -307,19 +306,19 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->function_cost_ns = session->calibration.call_ns[0][0];
 	info->floor_ns = session->calibration.floor_ns;
 	info->tool_version = copy(probekit_version());
-	info->kernel = copy(kernel.release);
 	info->attach = copy(session->attachment.use_multi ? "uprobe_multi" : "perf_event");
 	info->site = copy(point_name(session->calibration.point));
-	info->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	info->has_stacks = session->evidence != NULL;
 	info->has_locks = session->options.measure_locks;
 	engine_read_counters(session->engine, 0, &counters);
 	info->lost = lost_of(&counters);
 	for (int i = 0; info->has_stacks && i < PROBEKIT_STACK_END_COUNT; i++)
 		info->stacks[i] = evidence_stacks(session->evidence, (enum probekit_stack_end)i);
-	return info->target && info->tool_version && info->kernel && info->attach && info->site
-		       ? 0
-		       : -ENOMEM;
+	if (environment_copy(&session->environment, &info->environment))
+		return -ENOMEM;
+	environment_ticks(&ticks);
+	info->environment.steal = environment_steal(&session->ticks, &ticks);
+	return info->target && info->tool_version && info->attach && info->site ? 0 : -ENOMEM;
 }
 
 static int read_snapshot(struct probekit_session *session, bool is_interval,
@@ -394,9 +393,7 @@ static const struct probekit_probe *find_row(const struct probekit_snapshot *sna
 	for (size_t i = 0; snapshot && i < snapshot->size; i++) {
 		const struct probekit_probe *row = &snapshot->probes[i];
 
-		if (row->kind == like->kind && row->has_key == like->has_key &&
-		    row->key == like->key && row->is_key_overflow == like->is_key_overflow &&
-		    strcmp(row->name, like->name) == 0)
+		if (snapshot_is_same_row(row, like))
 			return row;
 	}
 	return NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../bpf/bucket.h"
 #include "evidence.h"
@@ -321,6 +322,7 @@ static int note_start(struct probekit_session *session, struct probekit_error *e
 	session->started_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	session->started_ns = session_now_ns();
 	session->interval_start_ns = session->started_ns;
+	environment_ticks(&session->ticks);
 	/* of our own calibration, and of trials of functions */
 	if (session->evidence && engine_poll_samples(session->engine, drop_record, NULL) < 0)
 		return error_no_memory(err);
@@ -352,13 +354,23 @@ static int no_scheduler(const char *what, struct probekit_error *err)
 	return error_hint(err, -EOPNOTSUPP, "%s", info->advice);
 }
 
+/* Before our own work is part of the load. A command will be in our cgroup. */
+static int note_environment(struct probekit_session *session, struct probekit_error *err)
+{
+	pid_t pid = session->command.argv ? getpid() : session->pid_count ? session->pids[0] : 0;
+
+	return environment_read(pid, &session->environment) ? error_no_memory(err) : 0;
+}
+
 static int start(struct probekit_session *session, struct probekit_error *err)
 {
 	int result;
 
 	if (session->options.only_programs && !session->custom.program_count)
 		return error_usage(err, "only programs are to be attached, and none was added");
-	result = find_objects(session, err);
+	result = note_environment(session, err);
+	if (!result)
+		result = find_objects(session, err);
 	if (!result)
 		result = make_plan(session, err);
 	if (!result) {

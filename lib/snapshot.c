@@ -3,8 +3,10 @@
 #include "snapshot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "breakdown.h"
+#include "environment.h"
 #include "histogram.h"
 #include "lock.h"
 #include "stack.h"
@@ -16,6 +18,7 @@ struct probekit_snapshot *snapshot_new(size_t size)
 	if (!snapshot)
 		return NULL;
 	snapshot->info.child_status = -1;
+	environment_init(&snapshot->info.environment);
 	snapshot->size = size;
 	snapshot->probes = calloc(size ? size : 1, sizeof(*snapshot->probes));
 	if (!snapshot->probes) {
@@ -23,6 +26,12 @@ struct probekit_snapshot *snapshot_new(size_t size)
 		return NULL;
 	}
 	return snapshot;
+}
+
+bool snapshot_is_same_row(const struct probekit_probe *a, const struct probekit_probe *b)
+{
+	return a->kind == b->kind && a->has_key == b->has_key && a->key == b->key &&
+	       a->is_key_overflow == b->is_key_overflow && strcmp(a->name, b->name) == 0;
 }
 
 /* The public structs show const pointers to what the snapshot owns. */
@@ -66,10 +75,13 @@ void probekit_snapshot_free(struct probekit_snapshot *snapshot)
 	free(snapshot->probes);
 	locks_free(snapshot->locks, snapshot->lock_count);
 	deadlocks_free(snapshot->deadlocks, snapshot->deadlock_count);
+	for (size_t i = 0; i < snapshot->run_count; i++)
+		probekit_snapshot_free(snapshot->runs[i]);
+	free(snapshot->runs);
 	release(snapshot->info.target);
 	release(snapshot->info.pids);
 	release(snapshot->info.tool_version);
-	release(snapshot->info.kernel);
+	environment_done(&snapshot->info.environment);
 	release(snapshot->info.attach);
 	release(snapshot->info.site);
 	free(snapshot);
@@ -89,4 +101,15 @@ const struct probekit_probe *probekit_snapshot_probe(const struct probekit_snaps
 						     size_t i)
 {
 	return i < snapshot->size ? &snapshot->probes[i] : NULL;
+}
+
+size_t probekit_snapshot_run_count(const struct probekit_snapshot *snapshot)
+{
+	return snapshot->run_count;
+}
+
+const struct probekit_snapshot *probekit_snapshot_run(const struct probekit_snapshot *snapshot,
+						      size_t i)
+{
+	return i < snapshot->run_count ? snapshot->runs[i] : NULL;
 }

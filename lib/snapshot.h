@@ -14,10 +14,14 @@ struct probekit_snapshot {
 	size_t lock_count;
 	struct probekit_deadlock *deadlocks;
 	size_t deadlock_count;
+	struct probekit_snapshot **runs; /* which have none themselves */
+	size_t run_count;
 };
 
 /* An empty snapshot with room for `size` zeroed rows. NULL: no memory. */
 struct probekit_snapshot *snapshot_new(size_t size);
+/* Of one probe, and of one key of it where they are of keys? */
+bool snapshot_is_same_row(const struct probekit_probe *a, const struct probekit_probe *b);
 /* Frees what a row owns. */
 void snapshot_row_done(struct probekit_probe *probe);
 

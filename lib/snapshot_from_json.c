@@ -14,6 +14,7 @@
 
 #include "breakdown_json.h"
 #include "causes_json.h"
+#include "environment_json.h"
 #include "histogram.h"
 #include "json_read.h"
 #include "locks_json.h"
@@ -211,10 +212,6 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 	static const struct json_field tool[] = {
 		INFO_FIELD("version", tool_version, FIELD_TEXT, false),
 	};
-	static const struct json_field environment[] = {
-		INFO_FIELD("kernel", kernel, FIELD_TEXT, false),
-		INFO_FIELD("cpus", cpus, FIELD_U32, false),
-	};
 	static const struct json_field target[] = {
 		INFO_FIELD("name", target, FIELD_TEXT, false),
 		INFO_FIELD("attach", attach, FIELD_TEXT, false),
@@ -231,7 +228,7 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, root, "tool", tool, info);
 	if (!ret)
-		ret = JSON_READ_OBJECT(r, root, "environment", environment, info);
+		ret = environment_from_json(r, root, &info->environment);
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, root, "target", target, info);
 	if (!ret)
@@ -298,14 +295,13 @@ static int read_lost(struct json_reader *r, const json_t *root, struct probekit_
 	return ret;
 }
 
-static int read_root(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
+/* All but locks and runs. */
+static int read_body(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
 {
 	struct probekit_snapshot *made;
 	const json_t *list;
-	int ret = check_schema(r, root);
+	int ret = json_read_list(r, root, "probes", &list);
 
-	if (!ret)
-		ret = json_read_list(r, root, "probes", &list);
 	if (!ret && !list)
 		ret = json_malformed(r, "probes", "is missing");
 	if (ret)
@@ -318,8 +314,41 @@ static int read_root(struct json_reader *r, const json_t *root, struct probekit_
 		ret = read_probes(r, list, made);
 	if (!ret)
 		ret = read_lost(r, root, made);
+	if (ret) {
+		probekit_snapshot_free(made);
+		return ret;
+	}
+	*snapshot = made;
+	return 0;
+}
+
+static int read_run(struct json_reader *r, const json_t *object, size_t i, void *arg)
+{
+	struct probekit_snapshot *snapshot = arg;
+	int ret = read_body(r, object, &snapshot->runs[i]);
+
+	snapshot->run_count += !ret;
+	return ret;
+}
+
+static int read_root(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
+{
+	struct probekit_snapshot *made;
+	size_t count;
+	void *room;
+	int ret = check_schema(r, root);
+
 	if (!ret)
-		ret = locks_from_json(r, root, made);
+		ret = read_body(r, root, &made);
+	if (ret)
+		return ret;
+	ret = locks_from_json(r, root, made);
+	if (!ret)
+		ret = json_read_room(r, root, "runs", sizeof(*made->runs), &room, &count);
+	if (!ret) {
+		made->runs = room;
+		ret = json_read_each(r, root, "runs", read_run, made);
+	}
 	if (ret) {
 		probekit_snapshot_free(made);
 		return ret;

@@ -12,6 +12,7 @@
 
 #include "breakdown_json.h"
 #include "causes_json.h"
+#include "environment_json.h"
 #include "histogram.h"
 #include "json_text.h"
 #include "locks_json.h"
@@ -26,25 +27,28 @@ static const char *const kind_names[] = {
 	[PROBEKIT_KIND_VALUE] = "value",
 };
 
-static void empty_list(struct json_text *json, const char *key)
-{
-	json_text_open_inline(json, key, '[');
-	json_text_close(json, ']');
-}
-
 static void lost(struct json_text *json, const struct probekit_lost *counts)
 {
+	const struct {
+		const char *key;
+		uint64_t value;
+	} members[] = {
+		{"unmatched_end", counts->unmatched_end},
+		{"abandoned", counts->abandoned},
+		{"depth_overflow", counts->depth_overflow},
+		{"state_unavailable", counts->state_unavailable},
+		{"sched_repaired", counts->sched_repaired},
+		{"map_full", counts->map_full},
+		{"unreadable_argument", counts->unreadable_argument},
+		{"out_of_range", counts->out_of_range},
+		{"samples_skipped", counts->samples_skipped},
+		{"samples_dropped", counts->samples_dropped},
+	};
+
 	json_text_open_inline(json, "lost", '{');
-	json_text_unsigned(json, "unmatched_end", counts->unmatched_end);
-	json_text_unsigned(json, "abandoned", counts->abandoned);
-	json_text_unsigned(json, "depth_overflow", counts->depth_overflow);
-	json_text_unsigned(json, "state_unavailable", counts->state_unavailable);
-	json_text_unsigned(json, "sched_repaired", counts->sched_repaired);
-	json_text_unsigned(json, "map_full", counts->map_full);
-	json_text_unsigned(json, "unreadable_argument", counts->unreadable_argument);
-	json_text_unsigned(json, "out_of_range", counts->out_of_range);
-	json_text_unsigned(json, "samples_skipped", counts->samples_skipped);
-	json_text_unsigned(json, "samples_dropped", counts->samples_dropped);
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (members[i].value || !json->is_sparse)
+			json_text_unsigned(json, members[i].key, members[i].value);
 	json_text_close(json, '}');
 }
 
@@ -105,13 +109,25 @@ static void modes(struct json_text *json, const struct probekit_probe *probe)
 	json_text_close(json, ']');
 }
 
+static void edges(struct json_text *json, bool is_value, int32_t band)
+{
+	if (is_value) {
+		json_text_decimal(json, "from", histogram_lower(band, 0));
+		json_text_decimal(json, "to", histogram_upper(band, 0));
+	} else {
+		json_text_rounded(json, "from_ns", histogram_lower(band, 0) * NS_PER_S);
+		json_text_rounded(json, "to_ns", histogram_upper(band, 0) * NS_PER_S);
+	}
+}
+
 /* Bands without a count are left out: a value far off must not make the list long. */
 static void bands(struct json_text *json, const struct probekit_probe *probe)
 {
 	const struct probekit_histogram *h = &probe->histogram;
-	bool is_value = probe->kind == PROBEKIT_KIND_VALUE;
 	size_t i = 0;
 
+	if (json->is_sparse && !probe->has_time)
+		return;
 	json_text_open(json, "bands", '[');
 	while (i < h->size) {
 		int32_t band = h->index[i] >> h->scale;
@@ -120,18 +136,25 @@ static void bands(struct json_text *json, const struct probekit_probe *probe)
 		for (; i < h->size && h->index[i] >> h->scale == band; i++)
 			count += h->count[i];
 		json_text_open_inline(json, NULL, '{');
-		if (is_value) {
-			json_text_decimal(json, "from", histogram_lower(band, 0));
-			json_text_decimal(json, "to", histogram_upper(band, 0));
-		} else {
-			json_text_rounded(json, "from_ns", histogram_lower(band, 0) * NS_PER_S);
-			json_text_rounded(json, "to_ns", histogram_upper(band, 0) * NS_PER_S);
+		if (!json->is_sparse) {
+			edges(json, probe->kind == PROBEKIT_KIND_VALUE, band);
+			json_text_unsigned(json, "count", count);
 		}
-		json_text_unsigned(json, "count", count);
 		breakdown_band_to_json(json, probe, band);
 		json_text_close(json, '}');
 	}
 	json_text_close(json, ']');
+}
+
+static void share_of_cpu(struct json_text *json, const struct probekit_probe *probe,
+			 uint64_t duration_ns)
+{
+	if (probe->probe_cost_ns && duration_ns)
+		json_text_decimal(json, "share_of_cpu",
+				  (double)probe->count * (double)probe->probe_cost_ns /
+					  (double)duration_ns);
+	else
+		json_text_null(json, "share_of_cpu");
 }
 
 static void probing(struct json_text *json, const struct probekit_probe *probe,
@@ -143,18 +166,14 @@ static void probing(struct json_text *json, const struct probekit_probe *probe,
 		json_text_string(json, "cost", probekit_cost_name(probe->cost));
 		json_count_or_null(json, "dropped_after_ns", probe->dropped_after_ns);
 	}
-	if (probe->probe_cost_ns && duration_ns)
-		json_text_decimal(json, "share_of_cpu",
-				  (double)probe->count * (double)probe->probe_cost_ns /
-					  (double)duration_ns);
-	else
-		json_text_null(json, "share_of_cpu");
+	if (!json->is_sparse)
+		share_of_cpu(json, probe, duration_ns);
 	json_text_close(json, '}');
 }
 
-static void row(struct json_text *json, const struct probekit_probe *probe, uint64_t duration_ns)
+static void row_members(struct json_text *json, const struct probekit_probe *probe,
+			uint64_t duration_ns)
 {
-	json_text_open(json, NULL, '{');
 	json_text_string(json, "name", probe->name);
 	json_text_string(json, "kind", kind_names[probe->kind]);
 	json_text_string(json, "object", probe->object);
@@ -164,7 +183,8 @@ static void row(struct json_text *json, const struct probekit_probe *probe, uint
 	totals(json, probe);
 	json_text_unsigned(json, "in_flight_at_start", probe->in_flight_at_start);
 	json_histogram(json, probe->kind == PROBEKIT_KIND_VALUE ? "1" : "s", &probe->histogram);
-	modes(json, probe);
+	if (!json->is_sparse)
+		modes(json, probe);
 	probing(json, probe, duration_ns);
 	breakdown_to_json(json, probe);
 	bands(json, probe);
@@ -174,20 +194,36 @@ static void row(struct json_text *json, const struct probekit_probe *probe, uint
 		json_text_null(json, "lost");
 	else
 		lost(json, &probe->lost);
+}
+
+static void row(struct json_text *json, const struct probekit_probe *probe, uint64_t duration_ns)
+{
+	json_text_open(json, NULL, '{');
+	row_members(json, probe, duration_ns);
 	json_text_close(json, '}');
+}
+
+/* On a line of its own, as short as can be: files have many of them, and nobody reads them unaided. */
+static void run_row(struct json_text *json, const struct probekit_probe *probe,
+		    uint64_t duration_ns)
+{
+	bool is_compact = json->is_compact;
+
+	json_text_open(json, NULL, '{');
+	json->is_compact = json->is_sparse = true;
+	row_members(json, probe, duration_ns);
+	json_text_close(json, '}');
+	json->is_compact = is_compact;
+	json->is_sparse = false;
 }
 
 static void header(struct json_text *json, const struct probekit_snapshot_info *info)
 {
-	json_text_string(json, "schema", "probekit.snapshot/1");
 	json_text_open_inline(json, "tool", '{');
 	json_text_string(json, "name", "probekit");
 	json_text_string(json, "version", info->tool_version);
 	json_text_close(json, '}');
-	json_text_open_inline(json, "environment", '{');
-	json_text_string(json, "kernel", info->kernel);
-	json_count_or_null(json, "cpus", info->cpus);
-	json_text_close(json, '}');
+	environment_to_json(json, &info->environment);
 	json_text_open_inline(json, "target", '{');
 	json_text_string(json, "name", info->target);
 	json_text_open(json, "pids", '[');
@@ -226,26 +262,50 @@ static void add_lost(struct probekit_lost *sum, const struct probekit_lost *coun
 	sum->sched_repaired += counts->sched_repaired;
 }
 
+/* All but locks and runs. */
+static void body(struct json_text *json, const struct probekit_snapshot *snapshot, bool is_run)
+{
+	struct probekit_lost sum = snapshot->info.lost;
+
+	header(json, &snapshot->info);
+	json_text_open(json, "probes", '[');
+	for (size_t i = 0; i < snapshot->size; i++) {
+		const struct probekit_probe *probe = &snapshot->probes[i];
+
+		if (is_run)
+			run_row(json, probe, snapshot->info.duration_ns);
+		else
+			row(json, probe, snapshot->info.duration_ns);
+		if (!probe->has_key)
+			add_lost(&sum, &probe->lost);
+	}
+	json_text_close(json, ']');
+	json_stack_ends(json, snapshot->info.has_stacks, snapshot->info.stacks);
+	lost(json, &sum);
+}
+
+static void runs(struct json_text *json, const struct probekit_snapshot *snapshot)
+{
+	json_text_open(json, "runs", '[');
+	for (size_t i = 0; i < snapshot->run_count; i++) {
+		json_text_open(json, NULL, '{');
+		body(json, snapshot->runs[i], true);
+		json_text_close(json, '}');
+	}
+	json_text_close(json, ']');
+}
+
 int probekit_snapshot_to_json(const struct probekit_snapshot *snapshot, bool compact, char **text,
 			      struct probekit_error *err)
 {
 	struct json_text json = {.is_compact = compact};
-	struct probekit_lost sum = snapshot->info.lost;
 	char *made;
 
 	json_text_open(&json, NULL, '{');
-	header(&json, &snapshot->info);
-	json_text_open(&json, "probes", '[');
-	for (size_t i = 0; i < snapshot->size; i++) {
-		row(&json, &snapshot->probes[i], snapshot->info.duration_ns);
-		if (!snapshot->probes[i].has_key)
-			add_lost(&sum, &snapshot->probes[i].lost);
-	}
-	json_text_close(&json, ']');
-	json_stack_ends(&json, snapshot->info.has_stacks, snapshot->info.stacks);
+	json_text_string(&json, "schema", "probekit.snapshot/1");
+	body(&json, snapshot, false);
 	locks_to_json(&json, snapshot);
-	empty_list(&json, "runs");
-	lost(&json, &sum);
+	runs(&json, snapshot);
 	json_text_close(&json, '}');
 	made = json_text_take(&json);
 	if (!made)

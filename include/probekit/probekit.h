@@ -438,6 +438,20 @@ struct probekit_deadlock {
 	size_t size;
 };
 
+/* The machine that was measured on, and how it was then. NULL, 0 and NAN unless said otherwise: not known. */
+struct probekit_environment {
+	const char *kernel; /* release, as uname -r */
+	uint32_t cpus;	    /* online */
+	const char *cpu_model;
+	const char *governor; /* of the first CPU's frequency, "performance" */
+	int is_virtual;	      /* 1, 0; -1: not known */
+	double cpu_quota;     /* CPUs that the cgroup of the first process may use; INFINITY: no limit */
+	double load;	      /* mean number of runnable threads over the minute before the start */
+	double steal;	      /* share of all CPUs' time that the hypervisor gave to others, [0, 1] */
+	int aslr; /* how address spaces are randomised: 0: not, 1, 2: wholly; -1: not known */
+	const char *revision; /* of git, hexadecimal: what our working directory had checked out */
+};
+
 struct probekit_snapshot_info {
 	int64_t started_unix_ns; /* wall-clock time of attachment */
 	uint64_t duration_ns;
@@ -451,10 +465,9 @@ struct probekit_snapshot_info {
 	uint64_t function_cost_ns; /* one probed call whose entry is EMULATED; 0: not measured */
 	uint64_t floor_ns;	   /* what an empty span of probe.h reads; 0: not measured */
 	const char *tool_version;
-	const char *kernel; /* release, as uname -r */
+	struct probekit_environment environment;
 	const char *attach; /* "uprobe_multi" or "perf_event" */
 	const char *site;   /* attach point in our sites: "nop", "nop5", "nop10" */
-	uint32_t cpus;
 	bool has_stacks;
 	uint64_t stacks[PROBEKIT_STACK_END_COUNT]; /* sampled in user space, by where they end */
 	struct probekit_lost
@@ -484,6 +497,21 @@ PROBEKIT_API bool probekit_lock_is_event(const struct probekit_lock *lock);
 PROBEKIT_API size_t probekit_snapshot_deadlock_count(const struct probekit_snapshot *snapshot);
 /* NULL beyond the count. */
 PROBEKIT_API const struct probekit_deadlock *probekit_snapshot_deadlock(
+	const struct probekit_snapshot *snapshot, size_t i);
+
+/*
+ * One snapshot of several runs, in order: its rows are the sums of theirs, without waits, tail and what that needs,
+ * slowest and open spans, and locks; its duration is theirs together. Takes the runs over on success. -EINVAL:
+ * there is none, or one that has runs itself.
+ */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_join(struct probekit_snapshot *const *runs,
+							    size_t count,
+							    struct probekit_snapshot **joined,
+							    struct probekit_error *err);
+/* The runs it is of; 0: it is of one measurement. */
+PROBEKIT_API size_t probekit_snapshot_run_count(const struct probekit_snapshot *snapshot);
+/* Belongs to the snapshot; NULL beyond the count. */
+PROBEKIT_API const struct probekit_snapshot *probekit_snapshot_run(
 	const struct probekit_snapshot *snapshot, size_t i);
 
 /* JSON text (docs/snapshot-format.md), without a newline inside when `compact`. The caller frees

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "breakdown.h"
+#include "causes_json.h"
+#include "samples.h"
 #include "stack.h"
 
 /* ---- parts ---- */
@@ -70,6 +73,234 @@ struct probekit_holder *new_holder(int depth)
 		holder->next = new_holder(depth - 1);
 	}
 	return holder;
+}
+
+/* ---- wholes ---- */
+
+/* Moves the histogram and the totals of `s` to a row of the snapshot. */
+static struct probekit_probe *fill_row(struct probekit_snapshot *snapshot, size_t i,
+				       struct samples *s, const char *name)
+{
+	struct probekit_probe *probe = &snapshot->probes[i];
+
+	assert_int_equal(samples_finish(s), 0);
+	*probe = s->probe;
+	probe->name = copied(name);
+	probe->object = copied("/opt/logger");
+	probe->sites = 4;
+	return probe;
+}
+
+static void add_open_span(struct probekit_probe *probe)
+{
+	probe->open = calloc(1, sizeof(*probe->open));
+	assert_non_null(probe->open);
+	probe->open_count = 1;
+	probe->open[0] = (struct probekit_open_span){.pid = 42, .tid = 43, .age_ns = 5000000000};
+	memset(probe->open[0].comm, '\xff', 15);
+}
+
+/* In the i-th band that is not empty class c has 1000 i + c + 1 ns. */
+static void add_times(struct probekit_probe *probe)
+{
+	static struct row_sums sums;
+	uint64_t counts[BUCKET_OCTAVES];
+	int32_t first;
+	size_t n = probekit_probe_bands(probe, &first, counts, BUCKET_OCTAVES);
+	size_t full = 0;
+
+	sums = (struct row_sums){.unexplained_ns = 77};
+	for (size_t i = 0; i < n; i++) {
+		if (!counts[i])
+			continue;
+		for (size_t c = 0; c < CLASS_COUNT; c++)
+			sums.bands[(size_t)(first + BUCKET_SECONDS_EXPONENT) + i][c] =
+				1000 * full + c + 1;
+		full++;
+	}
+	assert_int_equal(breakdown_from_row(&sums, 0, probe), 0);
+	assert_int_equal(
+		breakdown_relate(&probe->children, &probe->child_count, "logger:lock", 5, 500), 0);
+	assert_int_equal(breakdown_explain(probe), 0);
+}
+
+struct probekit_snapshot *example_of_kinds(void)
+{
+	static struct samples s;
+	struct probekit_snapshot *snapshot = snapshot_new(5);
+	struct probekit_probe *probe;
+	pid_t *pids = calloc(2, sizeof(*pids));
+
+	assert_non_null(snapshot);
+	assert_non_null(pids);
+	pids[0] = 42;
+	pids[1] = 4242;
+	snapshot->info = (struct probekit_snapshot_info){
+		.started_unix_ns = 1767225600123456789,
+		.duration_ns = 10000000000,
+		.target = copied("pid 42\n\"quoted\" \xff\\back"),
+		.pids = pids,
+		.pid_count = 2,
+		.child_status = 143,
+		.child_cpu_ns = 4500000000,
+		.span_cost_ns = 517,
+		.floor_ns = 290,
+		.tool_version = copied("0.1.0"),
+		.attach = copied("uprobe_multi"),
+		.site = copied("nop5"),
+		.environment =
+			{
+				.kernel = copied("6.18.0"),
+				.cpus = 4,
+				.cpu_model = copied("A CPU @ 2 GHz"),
+				.governor = copied("schedutil"),
+				.is_virtual = 1,
+				.cpu_quota = 1.5,
+				.load = 0.25,
+				.steal = 0.125,
+				.aslr = 2,
+				.revision = copied("c123d5770b3e0e7a4ed0cc4bb4d1cea7ac0bd2b4"),
+			},
+		.has_stacks = true,
+		.stacks = {[PROBEKIT_STACK_COMPLETE] = 812, [PROBEKIT_STACK_GENERATED] = 3},
+	};
+	samples_init(&s, PROBEKIT_KIND_SPAN, 3);
+	for (int i = 0; i < 10000; i++)
+		samples_add(&s, samples_log_normal(&s, i % 33 ? 1900 : 17e6, 0.3));
+	probe = fill_row(snapshot, 0, &s, "logger:flush");
+	probe->build_id = copied("00ff");
+	probe->probe_cost_ns = 500;
+	probe->in_flight_at_start = 3;
+	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+	add_open_span(probe);
+	add_times(probe);
+	for (size_t i = 1; i < 3; i++) {
+		samples_init(&s, PROBEKIT_KIND_SPAN, i);
+		samples_add(&s, 1e6);
+		probe = fill_row(snapshot, i, &s, "logger:flush");
+		probe->has_key = true;
+		probe->is_key_overflow = i == 2;
+		probe->key = i == 2 ? 0 : -7;
+	}
+	samples_init(&s, PROBEKIT_KIND_VALUE, 4);
+	for (int64_t v = -5; v < 100; v++)
+		samples_add_many(&s, v, 1);
+	fill_row(snapshot, 3, &s, "logger:depth")->lost.abandoned = 10;
+	samples_init(&s, PROBEKIT_KIND_USDT, 5);
+	fill_row(snapshot, 4, &s, "postgresql:query__start,query__done");
+	return snapshot;
+}
+
+/* A cause of every class, each with all that it can have. */
+static void add_causes(struct probekit_probe *probe)
+{
+	probe->causes = zeroed(PROBEKIT_CLASS_COUNT, sizeof(*probe->causes));
+	probe->cause_count = PROBEKIT_CLASS_COUNT;
+	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++) {
+		struct probekit_cause *cause = &probe->causes[i];
+
+		cause->time_class = (enum probekit_class)i;
+		cause->syscall = copied("read");
+		cause->pid = 42;
+		cause->address = 0x7fff12345678;
+		cause->symbol = copied("log_mutex");
+		cause->place = copied("logger+0x4050");
+		cause->lock_kind = copied("rwlock");
+		cause->object = copied("/data/index\n");
+		cause->direction = copied("write");
+		cause->time_ns = 1000;
+		cause->share = 0.123456789;
+		cause->count = 3;
+		cause->spans = 2;
+		cause->stack = new_stack(1);
+		cause->kernel_stack = new_stack(0.25);
+		cause->holder = new_holder(i % HOLDERS_MAX + 1);
+		cause->waker = (struct probekit_thread){42, 9, "producer"};
+		cause->waker_stack = new_stack(0.75);
+		cause->thief = (struct probekit_thread){7, 0, "thief"};
+	}
+}
+
+static void add_wait(struct probekit_probe *probe)
+{
+	const struct probekit_wait wait = {
+		.exponent = -9,
+		.is_slow = true,
+		.time_class = PROBEKIT_CLASS_NETWORK,
+		.object = "10.0.0.1:80",
+		.direction = "read",
+		.other_pid = 9,
+		.other_comm = "peer",
+		.time_ns = 5,
+		.count = 2,
+		.spans = 1,
+	};
+
+	assert_int_equal(breakdown_add_wait(probe, &wait), 0);
+}
+
+static void add_slow_and_open(struct probekit_probe *probe)
+{
+	probe->slowest = zeroed(1, sizeof(*probe->slowest));
+	probe->slowest_count = 1;
+	probe->slowest[0] = (struct probekit_slow_span){
+		.ended_unix_ns = 1767225600123456789,
+		.thread = {42, 43, "worker"},
+		.has_key = true,
+		.key = -7,
+		.duration_ns = 63000000,
+		.time_ns[PROBEKIT_CLASS_LOCK] = 62000000,
+	};
+	probe->open = zeroed(1, sizeof(*probe->open));
+	probe->open_count = 1;
+	probe->open[0] = (struct probekit_open_span){
+		.pid = 42,
+		.tid = 43,
+		.comm = "worker",
+		.age_ns = 99,
+		.blocked_in = copied("futex"),
+		.blocked_ns = 98,
+		.lock_address = 0x10,
+		.lock_symbol = copied("lock_a"),
+		.lock_place = copied("logger+0x10"),
+		.holder_tid = 44,
+		.is_deadlock = true,
+		.blockers = zeroed(2, sizeof(*probe->open[0].blockers)),
+		.blocker_count = 2,
+		.stack = new_stack(1),
+	};
+	probe->open[0].blockers[0] = (struct probekit_blocker){
+		.thread = {42, 44, "holder"},
+		.lock_address = 0x20,
+		.lock_symbol = copied("lock_b"),
+		.lock_place = copied("logger+0x20"),
+		.stack = new_stack(1),
+	};
+	probe->open[0].blockers[1].thread = (struct probekit_thread){42, 45, ""};
+}
+
+struct probekit_snapshot *example_of_causes(void)
+{
+	struct probekit_snapshot *snapshot = snapshot_new(1);
+	struct probekit_probe *probe = &snapshot->probes[0];
+
+	probe->name = copied("logger:flush");
+	probe->count = 4;
+	probe->sum = 2000;
+	probe->has_time = true;
+	probe->histogram.zero_count = 4;
+	probe->tail = (struct probekit_tail){
+		.exponent = -10,
+		.from_ns = 976563,
+		.count = 4,
+		.share_of_spans = 0.5,
+		.share_of_time = 0.96,
+		.time_ns[PROBEKIT_CLASS_LOCK] = 1000,
+	};
+	add_wait(probe);
+	add_causes(probe);
+	add_slow_and_open(probe);
+	return snapshot;
 }
 
 /* ---- both ways ---- */

@@ -24,6 +24,13 @@ struct probekit_stack new_stack(double share);
 /* With everything set, and `depth` - 1 more that it waits for. */
 struct probekit_holder *new_holder(int depth);
 
+/* ---- wholes ---- */
+
+/* Rows of spans with keys, of values, and without any value. */
+struct probekit_snapshot *example_of_kinds(void);
+/* A row with causes of every class, a wait, and slow and open spans, each with all that it can have. */
+struct probekit_snapshot *example_of_causes(void);
+
 /* ---- both ways ---- */
 
 char *to_json(const struct probekit_snapshot *snapshot, bool compact);

@@ -8,121 +8,9 @@
 #include "breakdown.h"
 #include "causes_json.h"
 
-/* A cause of every class, each with all that it can have. */
-static void add_causes(struct probekit_probe *probe)
-{
-	probe->causes = zeroed(PROBEKIT_CLASS_COUNT, sizeof(*probe->causes));
-	probe->cause_count = PROBEKIT_CLASS_COUNT;
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++) {
-		struct probekit_cause *cause = &probe->causes[i];
-
-		cause->time_class = (enum probekit_class)i;
-		cause->syscall = copied("read");
-		cause->pid = 42;
-		cause->address = 0x7fff12345678;
-		cause->symbol = copied("log_mutex");
-		cause->place = copied("logger+0x4050");
-		cause->lock_kind = copied("rwlock");
-		cause->object = copied("/data/index\n");
-		cause->direction = copied("write");
-		cause->time_ns = 1000;
-		cause->share = 0.123456789;
-		cause->count = 3;
-		cause->spans = 2;
-		cause->stack = new_stack(1);
-		cause->kernel_stack = new_stack(0.25);
-		cause->holder = new_holder(i % HOLDERS_MAX + 1);
-		cause->waker = (struct probekit_thread){42, 9, "producer"};
-		cause->waker_stack = new_stack(0.75);
-		cause->thief = (struct probekit_thread){7, 0, "thief"};
-	}
-}
-
-static void add_wait(struct probekit_probe *probe)
-{
-	const struct probekit_wait wait = {
-		.exponent = -9,
-		.is_slow = true,
-		.time_class = PROBEKIT_CLASS_NETWORK,
-		.object = "10.0.0.1:80",
-		.direction = "read",
-		.other_pid = 9,
-		.other_comm = "peer",
-		.time_ns = 5,
-		.count = 2,
-		.spans = 1,
-	};
-
-	assert_int_equal(breakdown_add_wait(probe, &wait), 0);
-}
-
-static void add_spans(struct probekit_probe *probe)
-{
-	probe->slowest = zeroed(1, sizeof(*probe->slowest));
-	probe->slowest_count = 1;
-	probe->slowest[0] = (struct probekit_slow_span){
-		.ended_unix_ns = 1767225600123456789,
-		.thread = {42, 43, "worker"},
-		.has_key = true,
-		.key = -7,
-		.duration_ns = 63000000,
-		.time_ns[PROBEKIT_CLASS_LOCK] = 62000000,
-	};
-	probe->open = zeroed(1, sizeof(*probe->open));
-	probe->open_count = 1;
-	probe->open[0] = (struct probekit_open_span){
-		.pid = 42,
-		.tid = 43,
-		.comm = "worker",
-		.age_ns = 99,
-		.blocked_in = copied("futex"),
-		.blocked_ns = 98,
-		.lock_address = 0x10,
-		.lock_symbol = copied("lock_a"),
-		.lock_place = copied("logger+0x10"),
-		.holder_tid = 44,
-		.is_deadlock = true,
-		.blockers = zeroed(2, sizeof(*probe->open[0].blockers)),
-		.blocker_count = 2,
-		.stack = new_stack(1),
-	};
-	probe->open[0].blockers[0] = (struct probekit_blocker){
-		.thread = {42, 44, "holder"},
-		.lock_address = 0x20,
-		.lock_symbol = copied("lock_b"),
-		.lock_place = copied("logger+0x20"),
-		.stack = new_stack(1),
-	};
-	probe->open[0].blockers[1].thread = (struct probekit_thread){42, 45, ""};
-}
-
-static struct probekit_snapshot *new_example(void)
-{
-	struct probekit_snapshot *snapshot = snapshot_new(1);
-	struct probekit_probe *probe = &snapshot->probes[0];
-
-	probe->name = copied("logger:flush");
-	probe->count = 4;
-	probe->sum = 2000;
-	probe->has_time = true;
-	probe->histogram.zero_count = 4;
-	probe->tail = (struct probekit_tail){
-		.exponent = -10,
-		.from_ns = 976563,
-		.count = 4,
-		.share_of_spans = 0.5,
-		.share_of_time = 0.96,
-		.time_ns[PROBEKIT_CLASS_LOCK] = 1000,
-	};
-	add_wait(probe);
-	add_causes(probe);
-	add_spans(probe);
-	return snapshot;
-}
-
 static void causes_read_back_are_equal(void **state)
 {
-	struct probekit_snapshot *made = new_example();
+	struct probekit_snapshot *made = example_of_causes();
 	struct probekit_snapshot *read = read_back(made);
 
 	(void)state;
@@ -155,7 +43,7 @@ static void causes_read_back_are_equal(void **state)
 
 static void tail_waits_slow_and_open_spans_read_back_are_equal(void **state)
 {
-	struct probekit_snapshot *made = new_example();
+	struct probekit_snapshot *made = example_of_causes();
 	struct probekit_snapshot *read = read_back(made);
 	const struct probekit_probe *a = &made->probes[0];
 	const struct probekit_probe *b = &read->probes[0];
@@ -214,7 +102,7 @@ static void causes_have_the_members_of_the_contract(void **state)
 		{PROBEKIT_CLASS_PAGEFAULT, "mapping"}, {PROBEKIT_CLASS_THROTTLED, "cgroup"},
 		{PROBEKIT_CLASS_MEMORY, "cgroup"},
 	};
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_causes());
 	char path[64];
 
 	(void)state;
@@ -287,7 +175,7 @@ static void what_is_not_known_is_null_or_empty(void **state)
 
 static void a_threshold_has_no_exponent(void **state)
 {
-	struct probekit_snapshot *made = new_example();
+	struct probekit_snapshot *made = example_of_causes();
 	struct probekit_snapshot *read;
 	char *text;
 
@@ -304,7 +192,7 @@ static void a_threshold_has_no_exponent(void **state)
 
 static void holders_beyond_the_bound_are_not_written(void **state)
 {
-	struct probekit_snapshot *made = new_example();
+	struct probekit_snapshot *made = example_of_causes();
 	struct probekit_snapshot *read;
 	const struct probekit_holder *holder;
 	size_t depth = 0;
@@ -379,12 +267,12 @@ static void wrong_evidence_is_refused_with_its_place(void **state)
 	};
 
 	(void)state;
-	refuse_members(new_example, members, COUNT(members));
+	refuse_members(example_of_causes, members, COUNT(members));
 }
 
 static void holders_that_are_nested_too_deep_are_refused(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_causes());
 	json_t *holder = json_null();
 
 	(void)state;

@@ -5,116 +5,13 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
+#include <string.h>
 #include <stdio.h>
-
-#include "breakdown.h"
-#include "samples.h"
-
-/* Moves the histogram and the totals of `s` to a row of the snapshot. */
-static struct probekit_probe *fill_row(struct probekit_snapshot *snapshot, size_t i,
-				       struct samples *s, const char *name)
-{
-	struct probekit_probe *probe = &snapshot->probes[i];
-
-	assert_int_equal(samples_finish(s), 0);
-	*probe = s->probe;
-	probe->name = copied(name);
-	probe->object = copied("/opt/logger");
-	probe->sites = 4;
-	return probe;
-}
-
-static void add_open_span(struct probekit_probe *probe)
-{
-	probe->open = calloc(1, sizeof(*probe->open));
-	assert_non_null(probe->open);
-	probe->open_count = 1;
-	probe->open[0] = (struct probekit_open_span){.pid = 42, .tid = 43, .age_ns = 5000000000};
-	memset(probe->open[0].comm, '\xff', 15);
-}
-
-/* In the i-th band that is not empty class c has 1000 i + c + 1 ns. */
-static void add_times(struct probekit_probe *probe)
-{
-	static struct row_sums sums;
-	uint64_t counts[BUCKET_OCTAVES];
-	int32_t first;
-	size_t n = probekit_probe_bands(probe, &first, counts, BUCKET_OCTAVES);
-	size_t full = 0;
-
-	sums = (struct row_sums){.unexplained_ns = 77};
-	for (size_t i = 0; i < n; i++) {
-		if (!counts[i])
-			continue;
-		for (size_t c = 0; c < CLASS_COUNT; c++)
-			sums.bands[(size_t)(first + BUCKET_SECONDS_EXPONENT) + i][c] =
-				1000 * full + c + 1;
-		full++;
-	}
-	assert_int_equal(breakdown_from_row(&sums, 0, probe), 0);
-	assert_int_equal(
-		breakdown_relate(&probe->children, &probe->child_count, "logger:lock", 5, 500), 0);
-	assert_int_equal(breakdown_explain(probe), 0);
-}
-
-static struct probekit_snapshot *new_example(void)
-{
-	static struct samples s;
-	struct probekit_snapshot *snapshot = snapshot_new(5);
-	struct probekit_probe *probe;
-	pid_t *pids = calloc(2, sizeof(*pids));
-
-	assert_non_null(snapshot);
-	assert_non_null(pids);
-	pids[0] = 42;
-	pids[1] = 4242;
-	snapshot->info = (struct probekit_snapshot_info){
-		.started_unix_ns = 1767225600123456789,
-		.duration_ns = 10000000000,
-		.target = copied("pid 42\n\"quoted\" \xff\\back"),
-		.pids = pids,
-		.pid_count = 2,
-		.child_status = 143,
-		.span_cost_ns = 517,
-		.floor_ns = 290,
-		.tool_version = copied("0.1.0"),
-		.kernel = copied("6.18.0"),
-		.attach = copied("uprobe_multi"),
-		.site = copied("nop5"),
-		.cpus = 4,
-		.has_stacks = true,
-		.stacks = {[PROBEKIT_STACK_COMPLETE] = 812, [PROBEKIT_STACK_GENERATED] = 3},
-	};
-	samples_init(&s, PROBEKIT_KIND_SPAN, 3);
-	for (int i = 0; i < 10000; i++)
-		samples_add(&s, samples_log_normal(&s, i % 33 ? 1900 : 17e6, 0.3));
-	probe = fill_row(snapshot, 0, &s, "logger:flush");
-	probe->build_id = copied("00ff");
-	probe->probe_cost_ns = 500;
-	probe->in_flight_at_start = 3;
-	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-	add_open_span(probe);
-	add_times(probe);
-	for (size_t i = 1; i < 3; i++) {
-		samples_init(&s, PROBEKIT_KIND_SPAN, i);
-		samples_add(&s, 1e6);
-		probe = fill_row(snapshot, i, &s, "logger:flush");
-		probe->has_key = true;
-		probe->is_key_overflow = i == 2;
-		probe->key = i == 2 ? 0 : -7;
-	}
-	samples_init(&s, PROBEKIT_KIND_VALUE, 4);
-	for (int64_t v = -5; v < 100; v++)
-		samples_add_many(&s, v, 1);
-	fill_row(snapshot, 3, &s, "logger:depth")->lost.abandoned = 10;
-	samples_init(&s, PROBEKIT_KIND_USDT, 5);
-	fill_row(snapshot, 4, &s, "postgresql:query__start,query__done");
-	return snapshot;
-}
 
 static char *example_text(bool compact)
 {
-	struct probekit_snapshot *snapshot = new_example();
+	struct probekit_snapshot *snapshot = example_of_kinds();
 	char *text = to_json(snapshot, compact);
 
 	probekit_snapshot_free(snapshot);
@@ -123,7 +20,7 @@ static char *example_text(bool compact)
 
 static void read_restores_every_field(void **state)
 {
-	struct probekit_snapshot *made = new_example();
+	struct probekit_snapshot *made = example_of_kinds();
 	struct probekit_snapshot *read = read_back(made);
 	const struct probekit_snapshot_info *info = probekit_snapshot_info(read);
 
@@ -138,7 +35,16 @@ static void read_restores_every_field(void **state)
 	assert_int_equal(info->usdt_cost_ns, 0);
 	assert_int_equal(info->floor_ns, 290);
 	assert_string_equal(info->site, "nop5");
-	assert_int_equal(info->cpus, 4);
+	assert_int_equal(info->child_cpu_ns, 4500000000);
+	assert_int_equal(info->environment.cpus, 4);
+	assert_string_equal(info->environment.kernel, "6.18.0");
+	assert_string_equal(info->environment.cpu_model, "A CPU @ 2 GHz");
+	assert_string_equal(info->environment.governor, "schedutil");
+	assert_string_equal(info->environment.revision, made->info.environment.revision);
+	assert_int_equal(info->environment.is_virtual, 1);
+	assert_int_equal(info->environment.aslr, 2);
+	assert_true(info->environment.cpu_quota == 1.5 && info->environment.load == 0.25 &&
+		    info->environment.steal == 0.125);
 	assert_true(info->has_stacks);
 	assert_memory_equal(info->stacks, made->info.stacks, sizeof(info->stacks));
 	assert_int_equal(probekit_snapshot_size(read), 5);
@@ -165,7 +71,7 @@ static void read_restores_every_field(void **state)
 
 static void text_has_the_fields_of_the_contract(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_kinds());
 	json_t *list;
 
 	(void)state;
@@ -210,7 +116,7 @@ static void text_has_the_fields_of_the_contract(void **state)
 
 static void bands_hold_all_that_lies_in_buckets(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_kinds());
 	json_int_t sum = 0;
 	json_int_t lock_ns = 0;
 	json_t *bands = member_at(root, "probes/0/bands");
@@ -228,7 +134,7 @@ static void bands_hold_all_that_lies_in_buckets(void **state)
 
 static void what_is_not_known_is_null(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_kinds());
 	struct probekit_snapshot *empty = snapshot_new(0);
 	char *text = to_json(empty, false);
 	json_t *tree = json_loads(text, 0, NULL);
@@ -246,7 +152,17 @@ static void what_is_not_known_is_null(void **state)
 	assert_true(json_is_null(member_at(tree, "stacks")));
 	assert_true(json_is_null(member_at(tree, "started")));
 	assert_true(json_is_null(member_at(tree, "child_status")));
+	assert_true(json_is_null(member_at(tree, "child_cpu_ns")));
+	assert_true(json_is_null(member_at(tree, "environment/kernel")));
 	assert_true(json_is_null(member_at(tree, "environment/cpus")));
+	assert_true(json_is_null(member_at(tree, "environment/cpu_model")));
+	assert_true(json_is_null(member_at(tree, "environment/governor")));
+	assert_true(json_is_null(member_at(tree, "environment/virtual")));
+	assert_true(json_is_null(member_at(tree, "environment/cpu_quota")));
+	assert_true(json_is_null(member_at(tree, "environment/load")));
+	assert_true(json_is_null(member_at(tree, "environment/steal")));
+	assert_true(json_is_null(member_at(tree, "environment/aslr")));
+	assert_true(json_is_null(member_at(tree, "environment/revision")));
 	assert_true(json_is_null(member_at(tree, "target/name")));
 	json_decref(root);
 	json_decref(tree);
@@ -254,9 +170,33 @@ static void what_is_not_known_is_null(void **state)
 	probekit_snapshot_free(empty);
 }
 
+static void a_missing_quota_is_none_and_not_unknown(void **state)
+{
+	struct probekit_snapshot *made = snapshot_new(0);
+	struct probekit_snapshot *read;
+	json_t *root;
+
+	(void)state;
+	made->info.environment.cpu_quota = INFINITY;
+	made->info.environment.is_virtual = 0;
+	made->info.environment.aslr = 0;
+	made->info.environment.load = 0;
+	made->info.environment.steal = 0;
+	read = read_back(made);
+	assert_true(isinf(read->info.environment.cpu_quota));
+	assert_int_equal(read->info.environment.is_virtual, 0);
+	assert_int_equal(read->info.environment.aslr, 0);
+	assert_true(read->info.environment.load == 0 && read->info.environment.steal == 0);
+	probekit_snapshot_free(read);
+	root = to_tree(made);
+	assert_member_text(root, "environment/cpu_quota", "none");
+	assert_true(json_is_false(member_at(root, "environment/virtual")));
+	json_decref(root);
+}
+
 static void losses_add_up_at_the_top(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_kinds());
 
 	(void)state;
 	assert_int_equal(json_integer_value(member_at(root, "lost/unmatched_end")), 1);
@@ -324,7 +264,7 @@ static void names_of_any_bytes_survive(void **state)
 
 static void unknown_fields_are_ignored(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_kinds());
 	struct probekit_snapshot *read;
 	char *text;
 
@@ -382,6 +322,14 @@ static void wrong_values_are_refused_with_their_place(void **state)
 		{"", "started", "\"9999-01-01T00:00:00Z\"", "started is not a time"},
 		{"", "environment", "[]", "environment is not an object"},
 		{"environment", "cpus", "4294967296", "environment.cpus is out of range"},
+		{"environment", "cpu_quota", "\"some\"", "environment.cpu_quota is neither"},
+		{"environment", "cpu_quota", "-1", "environment.cpu_quota is not a number of 0"},
+		{"environment", "load", "\"0\"", "environment.load is not a number of 0"},
+		{"environment", "steal", "1.5", "environment.steal is not within 0 and 1"},
+		{"environment", "virtual", "1", "environment.virtual is not a boolean"},
+		{"environment", "aslr", "3", "environment.aslr is not within 0 and 2"},
+		{"environment", "revision", "7", "environment.revision is not a string"},
+		{"", "child_cpu_ns", "-1", "child_cpu_ns is out of range"},
 		{"target", "pids", "[1, \"2\"]", "pids is not an integer"},
 		{"target", "name", "7", "target.name is not a string"},
 		{"probes/0", "kind", "\"lock\"", "probes[0].kind is none of"},
@@ -417,12 +365,12 @@ static void wrong_values_are_refused_with_their_place(void **state)
 	};
 
 	(void)state;
-	refuse_members(new_example, members, COUNT(members));
+	refuse_members(example_of_kinds, members, COUNT(members));
 }
 
 static void far_too_many_buckets_are_refused(void **state)
 {
-	json_t *root = to_tree(new_example());
+	json_t *root = to_tree(example_of_kinds());
 	json_t *list = json_array();
 
 	(void)state;
@@ -481,6 +429,7 @@ int main(void)
 		cmocka_unit_test(text_has_the_fields_of_the_contract),
 		cmocka_unit_test(bands_hold_all_that_lies_in_buckets),
 		cmocka_unit_test(what_is_not_known_is_null),
+		cmocka_unit_test(a_missing_quota_is_none_and_not_unknown),
 		cmocka_unit_test(losses_add_up_at_the_top),
 		cmocka_unit_test(numbers_do_not_depend_on_the_locale),
 		cmocka_unit_test(names_of_any_bytes_survive),
