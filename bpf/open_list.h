@@ -20,7 +20,9 @@ static long list_one(__u32 i, struct listing *listing)
 		return 1;
 	if (frame->kind == FRAME_HOLE)
 		return 0;
-	record->begin_ns = frame->begin_ns;
+	record->begin_ns =
+		frame->begin_ns +
+		left_out_since(listing->thread, &listing->thread->before[i & (MAX_DEPTH - 1)]);
 	record->key = frame->key;
 	record->has_key = frame->has_key;
 	record->probe = frame->probe;

@@ -257,6 +257,17 @@ static __always_inline bool was_off(struct thread *thread, const struct off_time
 	return true;
 }
 
+/* What of the `ns` of a span counts, of which `off` was off-CPU. */
+static __always_inline __u64 less_stopped(__u64 ns, struct off_time *off)
+{
+	__u64 stopped_ns = off->ns[CLASS_STOPPED];
+
+	if (!excludes_stopped)
+		return ns;
+	off->ns[CLASS_STOPPED] = 0;
+	return stopped_ns < ns ? ns - stopped_ns : 0;
+}
+
 /* ---- the slowest ---- */
 
 struct ranking {
@@ -299,7 +310,7 @@ __noinline int take_place(__u32 probe, __u64 ns)
 }
 
 /* A function of its own, as the others. */
-__noinline int emit_span(const struct frame *frame, __u32 probe, __u64 ns,
+__noinline int emit_span(const struct frame *frame, __u32 probe, __u64 end_ns, __u64 ns,
 			 const struct off_time *off)
 {
 	struct span_record *record;
@@ -317,6 +328,7 @@ __noinline int emit_span(const struct frame *frame, __u32 probe, __u64 ns,
 	record->pid = task >> 32;
 	record->tid = (__u32)task;
 	record->begin_ns = frame->begin_ns;
+	record->end_ns = end_ns;
 	record->ns = ns;
 	record->key = frame->key;
 	record->has_key = frame->has_key;
@@ -347,12 +359,14 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 	if (frame->has_key)
 		row += key_row(probe, frame->key);
 	ns = now - frame->begin_ns;
+	if (is_off)
+		ns = less_stopped(ns, &off);
 	band = row_add_ns(row, ns, is_off ? &off : NULL, true);
 	relate_to_parent(thread, at, probe, ns);
 	if (is_off)
 		charge_waits(thread, before->ns[OFF_ARRIVALS], probe, band, is_slow(ns));
 	if (has_breakdown && take_place(probe, ns))
-		emit_span(frame, probe, ns, is_off ? &off : NULL);
+		emit_span(frame, probe, now, ns, is_off ? &off : NULL);
 }
 
 #endif

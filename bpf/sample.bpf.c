@@ -34,13 +34,16 @@ static __always_inline const struct frame *old_frame(const struct thread *thread
 						     __u64 now)
 {
 	const struct frame *frame = &thread->frames[i & (MAX_DEPTH - 1)];
+	__s64 age_ns;
 
 	if (i >= MAX_DEPTH || frame->kind == FRAME_HOLE || !frame->begin_ns ||
 	    frame->begin_ns > now)
 		return NULL;
 	if (counts_futexes) /* spans are of no interest in themselves */
 		return NULL;
-	return now - frame->begin_ns >= slow_from(frame->probe) / 4 ? frame : NULL;
+	age_ns = (__s64)(now - frame->begin_ns -
+			 left_out_since(thread, &thread->before[i & (MAX_DEPTH - 1)]));
+	return age_ns >= (__s64)(slow_from(frame->probe) / 4) ? frame : NULL;
 }
 
 /* The innermost span, or the outermost, or NULL. */

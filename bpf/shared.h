@@ -432,7 +432,8 @@ struct span_record {
 	__u32 pid;
 	__u32 tid;
 	__u64 begin_ns;
-	__u64 ns;
+	__u64 end_ns;
+	__u64 ns; /* less than between the two where stopped time is left out */
 	__s64 key;
 	__u32 has_key;
 	__u32 padding;

@@ -276,17 +276,20 @@ static __noinline int record_async(const struct async_key *key, struct async_spa
 	__u64 begin_ns = span->begin_ns;
 	struct off_time off;
 	bool is_off = false;
+	__u64 ns;
 
 	if (span->is_timed && span->tid == (__u32)bpf_get_current_pid_tgid())
 		thread = thread_current(false);
 	if (thread)
 		is_off = was_off(thread, &span->before, &now, &off);
+	ns = now - begin_ns;
+	if (is_off)
+		ns = less_stopped(ns, &off);
 	/* Of two ends at once only the one that deletes counts. */
 	if (bpf_map_delete_elem(&async_spans, key))
 		COUNT(key->probe, unmatched_end);
 	else
-		row_add_ns(probe_row(key->probe), now - begin_ns, is_off ? &off : NULL,
-			   thread != NULL);
+		row_add_ns(probe_row(key->probe), ns, is_off ? &off : NULL, thread != NULL);
 	return 0;
 }
 

@@ -88,4 +88,11 @@ static __always_inline struct thread *thread_current(bool create)
 	return thread;
 }
 
+/* How long the thread has been stopped since the clock stood so, if that is to be left out of spans. */
+static __always_inline __u64 left_out_since(const struct thread *thread,
+					    const struct off_time *before)
+{
+	return excludes_stopped ? thread->off.ns[CLASS_STOPPED] - before->ns[CLASS_STOPPED] : 0;
+}
+
 #endif

@@ -53,8 +53,9 @@ struct engine_options {
 	bool follows_children; /* of processes that are followed */
 	enum profile_scope profile_scope;
 	bool profiles_oncpu;
-	bool counts_futexes; /* every wait for one, of all threads of the processes */
-	bool measures_holds; /* of locks */
+	bool excludes_stopped; /* from the time of spans */
+	bool counts_futexes;   /* every wait for one, of all threads of the processes */
+	bool measures_holds;   /* of locks */
 };
 
 /* Loads the programs and maps their aggregates; thread exit and exec are hooked from here on. */

@@ -121,7 +121,8 @@ int oncpu_evidence_match(struct oncpu_evidence *evidence, struct traces *traces,
 	for (size_t i = 0; i < evidence->size; i++) {
 		struct oncpu_sample *sample = pending(evidence, i);
 
-		if (sample->tid != span->tid || sample->at_ns - span->begin_ns > span->ns)
+		if (sample->tid != span->tid ||
+		    sample->at_ns - span->begin_ns > span->end_ns - span->begin_ns)
 			continue;
 		if (sample->probe == span->probe && sample->span_begin_ns == span->begin_ns)
 			sample->is_slow = true;

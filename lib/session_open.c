@@ -252,6 +252,9 @@ static int fill(struct probekit_session *session, const struct open_span *from,
 	if (record->is_blocked && record->blocked_since_ns &&
 	    record->blocked_since_ns < session->stopped_ns)
 		open->blocked_ns = session->stopped_ns - record->blocked_since_ns;
+	/* What it was stopped before is left out already. */
+	if (session->options.exclude_stopped && record->time_class == CLASS_STOPPED)
+		open->age_ns -= open->blocked_ns < open->age_ns ? open->blocked_ns : open->age_ns;
 	result = name_wait(record, open);
 	if (!result)
 		result = name_open_lock(session, from, open);

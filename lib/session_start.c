@@ -239,6 +239,7 @@ static struct engine_options options_of(const struct probekit_session *session)
 		.lose_tasks = number_in("PROBEKIT_LOSE_TASKS"),
 		.profile_scope = (enum profile_scope)session->options.profiling,
 		.profiles_oncpu = session->options.profiling_oncpu,
+		.excludes_stopped = session->options.exclude_stopped,
 		.counts_futexes = session->options.measure_locks,
 		.measures_holds = session->options.measure_holds,
 		.has_async = session_may_grow(session) || has_kind(plan, PROBEKIT_KIND_ASYNC),
@@ -327,6 +328,10 @@ static int note_start(struct probekit_session *session, struct probekit_error *e
 	if (session->evidence && engine_poll_samples(session->engine, drop_record, NULL) < 0)
 		return error_no_memory(err);
 	engine_record(session->engine, session->started_ns);
+	if (session->options.exclude_stopped && has_kind(&session->plan, PROBEKIT_KIND_ASYNC))
+		session_log(
+			session, PROBEKIT_LOG_WARNING,
+			"async spans that end on another thread keep the time in which they were stopped");
 	session_log(session, PROBEKIT_LOG_INFO,
 		    "measuring: %u probes at %u sites, attached with %s at %s",
 		    session->plan.probe_count, session->plan.site_count,
@@ -362,6 +367,19 @@ static int note_environment(struct probekit_session *session, struct probekit_er
 	return environment_read(pid, &session->environment) ? error_no_memory(err) : 0;
 }
 
+/* Nothing that is asked for must need it. */
+static int require_no_scheduler(const struct probekit_session_options *options,
+				struct probekit_error *err)
+{
+	if (options->profiling)
+		return no_scheduler("profile can be taken", err);
+	if (options->measure_locks)
+		return no_scheduler("locks can be measured", err);
+	if (options->exclude_stopped)
+		return no_scheduler("stopped time can be left out", err);
+	return 0;
+}
+
 static int start(struct probekit_session *session, struct probekit_error *err)
 {
 	int result;
@@ -383,12 +401,8 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 				    "a real-time kernel: it is not told where the time went");
 		}
 		result = features_require(&session->features, err);
-		if (!result && session->options.profiling &&
-		    !session->features.has[FEATURE_BREAKDOWN])
-			result = no_scheduler("profile can be taken", err);
-		if (!result && session->options.measure_locks &&
-		    !session->features.has[FEATURE_BREAKDOWN])
-			result = no_scheduler("locks can be measured", err);
+		if (!result && !session->features.has[FEATURE_BREAKDOWN])
+			result = require_no_scheduler(&session->options, err);
 	}
 	/* Before there are links, which it would inherit, and could have to detach as it executes. */
 	if (!result && session->command.argv)

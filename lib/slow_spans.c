@@ -59,7 +59,7 @@ static int64_t date_of(uint64_t monotonic_ns)
 static struct probekit_slow_span slow_span(const struct span_record *record)
 {
 	struct probekit_slow_span span = {
-		.ended_unix_ns = date_of(record->begin_ns + record->ns),
+		.ended_unix_ns = date_of(record->end_ns),
 		.thread = {.pid = (pid_t)record->pid, .tid = (pid_t)record->tid},
 		.has_key = record->has_key,
 		.key = record->has_key ? record->key : 0,

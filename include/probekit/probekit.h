@@ -458,7 +458,7 @@ struct probekit_snapshot_info {
 	const char *target; /* as the user would name it: path, "pid 42", or the command */
 	const pid_t *pids;  /* processes given by PID or started; pid_count elements */
 	size_t pid_count;
-	int32_t child_status;	   /* exit status, 128 + signal; -1: no command, or still running */
+	int32_t child_status; /* exit status, 128 + signal; -1: no command, or still running */
 	uint64_t child_cpu_ns; /* that the command and children that it waited for ran; 0: not known */
 	uint64_t span_cost_ns;	   /* one traced span of probe.h, begin and end; 0: not measured */
 	uint64_t usdt_cost_ns;	   /* the same at a plain nop, as foreign USDT probes have; 0: no */
@@ -603,6 +603,9 @@ struct probekit_session_options {
 	/* What a command that the session starts prints goes to this file, standard error too, and it has nothing to
 	 * read. 0: it shares the caller's streams. */
 	int command_output_fd;
+	/* Time in which a thread is stopped, as by SIGSTOP, is in no span: each takes as much less, and its class
+	 * STOPPED is 0. Only async spans that end on another thread than they began on keep it. */
+	bool exclude_stopped;
 };
 
 /* The row, of kind FUNCTION, that sums up holds of all locks, those too that nobody waited for; with what was lost

@@ -62,6 +62,7 @@ struct span_record record_of_span(uint64_t begin_ns, uint64_t ns)
 		.pid = (uint32_t)getpid(),
 		.tid = (uint32_t)getpid(),
 		.begin_ns = begin_ns,
+		.end_ns = begin_ns + ns,
 		.ns = ns,
 		.comm = "test",
 	};

@@ -99,6 +99,23 @@ static void samples_of_spans_inside_a_slow_one_are_its_too(void **state)
 	evidence_free(evidence);
 }
 
+/* As of one that was stopped meanwhile, where that is left out. */
+static void samples_count_up_to_the_end_of_a_span_that_took_less_time(void **state)
+{
+	struct span_record outer = record_of_span(900, 50);
+	struct evidence *evidence = new_evidence();
+
+	(void)state;
+	add_oncpu(evidence, address_of(parse), 1000);
+	outer.probe = RECORD_PROBE + 1;
+	assert_int_equal(evidence_add(evidence, &outer, sizeof(outer)), 0);
+	expect_oncpu(evidence, RECORD_PROBE + 1, NULL, 0);
+	outer.end_ns = 1010;
+	assert_int_equal(evidence_add(evidence, &outer, sizeof(outer)), 0);
+	expect_oncpu(evidence, RECORD_PROBE + 1, "parse", 1);
+	evidence_free(evidence);
+}
+
 static void the_hottest_function_counts_not_its_hottest_line(void **state)
 {
 	struct evidence *evidence = new_evidence();
@@ -215,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples_of_slow_spans_alone_count),
 		cmocka_unit_test(samples_of_spans_inside_a_slow_one_are_its_too),
+		cmocka_unit_test(samples_count_up_to_the_end_of_a_span_that_took_less_time),
 		cmocka_unit_test(the_hottest_function_counts_not_its_hottest_line),
 		cmocka_unit_test(samples_that_wait_too_long_for_their_span_count_for_any),
 		cmocka_unit_test(the_ten_slowest_are_kept_in_order),
