@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -121,6 +122,15 @@ static void redirect(const struct probekit_session_options *options)
 		dup2(nothing, STDIN_FILENO);
 }
 
+/* In the child. */
+static void lead_group(pid_t parent)
+{
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it was too late for that */
+		_exit(0);
+}
+
 static void run_child(const struct command *command, int release, int failure,
 		      const struct probekit_session_options *options)
 {
@@ -152,8 +162,10 @@ int command_start(struct command *command, const struct probekit_session_options
 {
 	int release[2];
 	int failure[2];
+	pid_t parent = getpid();
 	pid_t pid;
 
+	command->leads_group = options->hold_command;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, release))
 		return error_errno(err, -errno, "cannot start '%s'", command->argv[0]);
 	if (pipe2(failure, O_CLOEXEC)) {
@@ -164,6 +176,8 @@ int command_start(struct command *command, const struct probekit_session_options
 	pid = fork();
 	if (pid == 0) {
 		close(release[1]); /* so that our end reads as closed when the parent dies */
+		if (command->leads_group)
+			lead_group(parent);
 		run_child(command, release[0], failure[1], options);
 	}
 	close(release[0]);
@@ -173,6 +187,8 @@ int command_start(struct command *command, const struct probekit_session_options
 		close(failure[0]);
 		return error_errno(err, -errno, "cannot start '%s'", command->argv[0]);
 	}
+	if (command->leads_group)
+		setpgid(pid, pid); /* who comes first does it */
 	command->pid = pid;
 	command->release_fd = release[1];
 	command->failure_fd = failure[0];
@@ -205,19 +221,19 @@ static uint64_t ns_of(const struct timeval *time)
 
 void command_reap(struct command *command)
 {
+	siginfo_t info = {0};
 	struct rusage usage;
-	pid_t reaped;
-	int status;
+	int how = WEXITED | WNOHANG | (command->leads_group ? WNOWAIT : 0);
 
 	if (command->pid <= 0 || command->status >= 0)
 		return;
-	reaped = wait4(command->pid, &status, WNOHANG, &usage);
-	if (reaped < 0 && errno == ECHILD)
+	/* The kernel's own has what the C library's has not: the usage. */
+	if (syscall(SYS_waitid, P_PID, command->pid, &info, how, &usage) && errno == ECHILD)
 		command->pid =
 			0; /* SIGCHLD is ignored: the kernel has reaped it, its number is free */
-	if (reaped <= 0)
+	if (!info.si_pid)
 		return;
-	command->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	command->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 	command->cpu_ns = ns_of(&usage.ru_utime) + ns_of(&usage.ru_stime);
 }
 
@@ -234,6 +250,20 @@ static void wait_at_most(struct command *command, int timeout_ms)
 	command_reap(command);
 }
 
+static void end_process(struct command *command)
+{
+	pid_t whom = command->leads_group ? -command->pid : command->pid;
+
+	kill(whom, SIGTERM);
+	if (command->leads_group)
+		kill(whom, SIGCONT); /* it may be stopped, and would not see the signal */
+	wait_at_most(command, TERM_TO_KILL_MS);
+	if (command->pid <= 0 || command->status >= 0)
+		return;
+	kill(whom, SIGKILL);
+	wait_at_most(command, -1);
+}
+
 void command_end(struct command *command)
 {
 	if (command->pid <= 0)
@@ -243,19 +273,17 @@ void command_end(struct command *command)
 		command->release_fd = -1;
 	}
 	command_reap(command);
-	if (command->pid <= 0 || command->status >= 0)
-		return;
-	kill(command->pid, SIGTERM);
-	wait_at_most(command, TERM_TO_KILL_MS);
-	if (command->pid <= 0 || command->status >= 0)
-		return;
-	kill(command->pid, SIGKILL);
-	wait_at_most(command, -1);
+	if (command->pid > 0 && command->status < 0)
+		end_process(command);
+	if (command->pid > 0 && command->leads_group)
+		kill(-command->pid, SIGKILL); /* what it has left behind */
 }
 
 void command_done(struct command *command)
 {
 	command_end(command);
+	if (command->leads_group && command->pid > 0)
+		waitpid(command->pid, NULL, WNOHANG);
 	for (size_t i = 0; command->argv && command->argv[i]; i++)
 		free(command->argv[i]);
 	free(command->argv);

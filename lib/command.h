@@ -14,6 +14,9 @@ struct command {
 	int failure_fd;	 /* errno of a failed execve() */
 	int status;	 /* as in child_status; -1: still running */
 	uint64_t cpu_ns; /* as in child_cpu_ns, once it has ended */
+	/* It leads a process group of its own, which ends with it, and it dies with the thread that starts it. Its
+	 * number stays its own until command_done(): signals can go there at any time. */
+	bool leads_group;
 };
 
 /* Finds the program; starts nothing. -ENOENT, -EACCES. */

@@ -353,6 +353,18 @@ size_t probekit_session_process_count(const struct probekit_session *session)
 	return session->command.argv ? 1 : session->users_at_start;
 }
 
+pid_t probekit_session_command_pid(const struct probekit_session *session)
+{
+	return session->command.pid;
+}
+
+int probekit_session_release(struct probekit_session *session, struct probekit_error *err)
+{
+	if (session->state != SESSION_RUNNING || session->command.release_fd < 0)
+		return error_usage(err, "no command is held");
+	return command_release(&session->command, err);
+}
+
 uint64_t probekit_session_slow_count(struct probekit_session *session)
 {
 	return session->engine ? engine_slow_spans(session->engine) : 0;

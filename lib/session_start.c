@@ -423,7 +423,7 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 		result = custom_require(&session->custom, err);
 	if (!result)
 		result = note_start(session, err);
-	if (!result && session->command.argv)
+	if (!result && session->command.argv && !session->options.hold_command)
 		result = command_release(&session->command, err);
 	if (!result && session_may_grow(session) && probekit_session_process_count(session) &&
 	    (require_probes(session, NULL) || custom_require(&session->custom, NULL)))

@@ -606,6 +606,10 @@ struct probekit_session_options {
 	/* Time in which a thread is stopped, as by SIGSTOP, is in no span: each takes as much less, and its class
 	 * STOPPED is 0. Only async spans that end on another thread than they began on keep it. */
 	bool exclude_stopped;
+	/* The command is the caller's to run: probekit_session_start() leaves it held, for
+	 * probekit_session_release(). It leads a process group of its own, which is killed when the session
+	 * stops, and it is killed itself when the thread ends that has called probekit_session_start(). */
+	bool hold_command;
 };
 
 /* The row, of kind FUNCTION, that sums up holds of all locks, those too that nobody waited for; with what was lost
@@ -713,6 +717,13 @@ PROBEKIT_API const struct probekit_site *probekit_session_site(
  * stays attached. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_start(struct probekit_session *session,
 							    struct probekit_error *err);
+
+/* Of the command, once the session has started; 0: there is none. With hold_command also its process
+ * group's, and nobody else's as long as the session lives. */
+PROBEKIT_API pid_t probekit_session_command_pid(const struct probekit_session *session);
+/* Lets the command execute that hold_command has left held. Errors are those of its start. */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_release(struct probekit_session *session,
+							      struct probekit_error *err);
 
 enum probekit_event {
 	PROBEKIT_EVENT_TARGETS_ENDED = 1, /* the command, or every given PID, has ended */

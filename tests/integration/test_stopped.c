@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spans of a process that is stopped and continued meanwhile. What a span took without its stops lies between what its thread's CPU clock and run delay show just
+ * Spans of a process that is stopped and continued meanwhile, and commands that are the caller's to do that
+ * with. What a span took without its stops lies between what its thread's CPU clock and run delay show just
  * inside and just outside of it.
  */
 #include "measure.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define RUNS 4
 #define ROUNDS 30
@@ -210,6 +218,165 @@ static void an_async_span_that_ends_elsewhere_keeps_its_stops_unexplained(void *
 	run_done(&run);
 }
 
+/* ---- commands that are held ---- */
+
+/* The program "stops" in a mode, held; what it prints comes to `output`. */
+static struct probekit_session *start_held(const char *mode, const char *count, int *output)
+{
+	const char *const command[] = {program_path("stops"), mode, count, NULL};
+
+	*output = memfd_create("output", MFD_CLOEXEC);
+	assert_true(*output >= 0);
+	return measure_start(&(struct measure){
+		.command = command,
+		.options.hold_command = true,
+		.options.command_output_fd = *output,
+	});
+}
+
+static void release(struct probekit_session *session)
+{
+	struct probekit_error err;
+
+	if (probekit_session_release(session, &err))
+		fail_msg("%s", err.text);
+}
+
+/* Does it still run this very program? */
+static bool is_unborn(pid_t pid)
+{
+	char path[64];
+	char own[4096];
+	char its[4096];
+	ssize_t own_size = readlink("/proc/self/exe", own, sizeof(own));
+	ssize_t its_size;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	its_size = readlink(path, its, sizeof(its));
+	return own_size > 0 && own_size == its_size && memcmp(own, its, (size_t)own_size) == 0;
+}
+
+static void a_held_command_runs_from_its_release_and_leads_its_group(void **state)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_session *session;
+	struct probekit_error err;
+	pid_t pid;
+	int output;
+
+	(void)state;
+	session = start_held("leave", "50", &output);
+	pid = probekit_session_command_pid(session);
+	assert_true(pid > 0);
+	assert_int_equal(getpgid(pid), pid);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(probekit_session_poll(session, 2, &err), 0);
+	assert_true(is_unborn(pid));
+	release(session);
+	assert_int_equal(probekit_session_release(session, &err), -EINVAL);
+	measure_wait(session);
+	/* its number is kept: signals to its group go nowhere else */
+	assert_int_equal(kill(pid, 0), 0);
+	snapshot = measure_stop(session);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(probekit_snapshot_info(snapshot)->child_status, 0);
+	assert_true(probekit_snapshot_info(snapshot)->child_cpu_ns > 0);
+	assert_row(snapshot, "stops:plain", .count = 50);
+	probekit_snapshot_free(snapshot);
+	close(output);
+}
+
+static bool is_alive(pid_t pid)
+{
+	char path[64];
+	char state = 'Z';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'Z';
+	fclose(file);
+	return state != 'Z';
+}
+
+static void what_a_held_command_leaves_in_its_group_is_ended_with_the_session(void **state)
+{
+	struct probekit_session *session;
+	char text[4096] = "";
+	uint64_t since = 0;
+	pid_t child;
+	int output;
+
+	(void)state;
+	session = start_held("leave", "1", &output);
+	release(session);
+	measure_wait(session);
+	assert_true(pread(output, text, sizeof(text) - 1, 0) > 0);
+	assert_int_equal(sscanf(text, "child %d", &child), 1);
+	assert_true(is_alive(child));
+	probekit_snapshot_free(measure_stop(session));
+	while (is_alive(child) && keep_waiting(&since, 60))
+		;
+	assert_false(is_alive(child));
+	close(output);
+}
+
+static void a_command_that_is_stopped_ends_with_its_session(void **state)
+{
+	struct probekit_session *session;
+	pid_t pid;
+	int output;
+
+	(void)state;
+	session = start_held("shapes", "1000000", &output);
+	pid = probekit_session_command_pid(session);
+	release(session);
+	assert_int_equal(kill(-pid, SIGSTOP), 0);
+	probekit_session_free(session);
+	assert_int_equal(waitpid(pid, NULL, 0), -1);
+	assert_int_equal(errno, ECHILD);
+	close(output);
+}
+
+static void a_command_that_cannot_be_run_says_so_at_its_release(void **state)
+{
+	char path[] = "/tmp/probekit-test-XXXXXX";
+	const char *const command[] = {path, NULL};
+	struct probekit_session *session;
+	struct probekit_error err;
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(write(fd, "\177ELF", 4), 4); /* and nothing more */
+	assert_int_equal(fchmod(fd, 0755), 0);
+	close(fd);
+	session = measure_start(&(struct measure){
+		.command = command,
+		.options.follow_children = true,
+		.options.hold_command = true,
+	});
+	assert_int_equal(probekit_session_release(session, &err), -ENOEXEC);
+	assert_int_equal(err.kind, PROBEKIT_ERROR_CANNOT_RUN);
+	probekit_session_free(session);
+	unlink(path);
+}
+
+static void a_release_of_what_is_not_held_is_refused(void **state)
+{
+	struct probekit_session *session;
+	struct probekit_error err;
+
+	(void)state;
+	assert_int_equal(probekit_session_new(NULL, &session, &err), 0);
+	assert_int_equal(probekit_session_release(session, &err), -EINVAL);
+	assert_int_equal(err.kind, PROBEKIT_ERROR_USAGE);
+	assert_int_equal(probekit_session_command_pid(session), 0);
+	probekit_session_free(session);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +384,11 @@ int main(void)
 		cmocka_unit_test(nested_spans_are_reduced_alike),
 		cmocka_unit_test(stopped_time_is_part_of_spans_by_default),
 		cmocka_unit_test(an_async_span_that_ends_elsewhere_keeps_its_stops_unexplained),
+		cmocka_unit_test(a_held_command_runs_from_its_release_and_leads_its_group),
+		cmocka_unit_test(what_a_held_command_leaves_in_its_group_is_ended_with_the_session),
+		cmocka_unit_test(a_command_that_is_stopped_ends_with_its_session),
+		cmocka_unit_test(a_command_that_cannot_be_run_says_so_at_its_release),
+		cmocka_unit_test(a_release_of_what_is_not_held_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("stopped", tests, NULL, NULL);
