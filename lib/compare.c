@@ -347,10 +347,19 @@ static bool differs(const char *a, const char *b)
 static const char *incomparable(const struct probekit_snapshot_info *base,
 				const struct probekit_snapshot_info *head)
 {
-	if (differs(base->kernel, head->kernel))
+	const struct probekit_environment *a = &base->environment;
+	const struct probekit_environment *b = &head->environment;
+
+	if (differs(a->kernel, b->kernel))
 		return "they were measured on different kernels";
-	if (base->cpus && head->cpus && base->cpus != head->cpus)
+	if (differs(a->cpu_model, b->cpu_model))
+		return "they were measured on different kinds of CPU";
+	if (a->cpus && b->cpus && a->cpus != b->cpus)
 		return "they were measured on different numbers of CPUs";
+	if (differs(a->governor, b->governor))
+		return "they were measured under different governors of the CPU's frequency";
+	if (a->cpu_quota > 0 && b->cpu_quota > 0 && a->cpu_quota != b->cpu_quota)
+		return "they were measured under different quotas of CPU time";
 	if (differs(base->attach, head->attach) || differs(base->site, head->site))
 		return "they were measured by different kinds of probes";
 	return NULL;

@@ -327,8 +327,8 @@ static void another_kernel_is_incomparable(void **state)
 	(void)state;
 	builds_init(&builds, 5);
 	builds_add(&builds, 6, probes, probes);
-	builds.base[2]->info.kernel = copied("6.1.0");
-	builds.head[2]->info.kernel = copied("6.12.0");
+	builds.base[2]->info.environment.kernel = copied("6.1.0");
+	builds.head[2]->info.environment.kernel = copied("6.12.0");
 	comparison = builds_compare(&builds, 0.02, NULL);
 	assert_non_null(probekit_comparison_info(comparison)->incomparable);
 	probekit_comparison_free(comparison);
