@@ -9,5 +9,6 @@ extern const struct command command_latency;
 extern const struct command command_locks;
 extern const struct command command_list;
 extern const struct command command_offcpu;
+extern const struct command command_record;
 
 #endif

@@ -20,14 +20,7 @@ struct options {
 
 static const struct opt option_table[] = {
 	REPORT_WHOM_OPTIONS(struct options),
-	{'s', "span", OPT_TEXTS, "GLOB", offsetof(struct options, report.spans),
-	 "Spans whose \"provider:name\" matches; repeat for more."},
-	{'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, report.pairs),
-	 "The time from one USDT probe to another on the same thread; \"A|B\" ends at the first. "
-	 "Repeat for more."},
-	{'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(struct options, report.functions),
-	 "Functions, from their entry to their return: the program's own, or those of a library "
-	 "that it maps (\"libc:fsync\"). Repeat for more."},
+	REPORT_WHAT_OPTIONS(struct options),
 	{0, "max-overhead", OPT_SHARE, "SHARE", offsetof(struct options, max_overhead),
 	 "How much of one CPU probing functions may take (5%): the hottest are dropped until it takes "
 	 "less, which is said."},

@@ -45,6 +45,26 @@ struct report_options {
 			"Print what was added each interval, and the whole at the end."       \
 	}
 
+#define REPORT_WHAT_OPTIONS(type)                                                                   \
+	{'s',                                                                                       \
+	 "span",                                                                                    \
+	 OPT_TEXTS,                                                                                 \
+	 "GLOB",                                                                                    \
+	 offsetof(type, report.spans),                                                              \
+	 "Spans whose \"provider:name\" matches; repeat for more."},                                \
+		{'u',                                                                               \
+		 "usdt",                                                                            \
+		 OPT_TEXTS,                                                                         \
+		 "PROVIDER:BEGIN,END",                                                              \
+		 offsetof(type, report.pairs),                                                      \
+		 "The time from one USDT probe to another on the same thread; \"A|B\" ends at the " \
+		 "first. Repeat for more."},                                                        \
+	{                                                                                           \
+		'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(type, report.functions),         \
+			"Functions, from their entry to their return: the program's own, or "       \
+			"those of a library that it maps (\"libc:fsync\"). Repeat for more."        \
+	}
+
 #define REPORT_OUTPUT_OPTIONS(type)                                                              \
 	{0,                                                                                      \
 	 "from",                                                                                 \
