@@ -52,14 +52,19 @@ static void lost(struct json_text *json, const struct probekit_lost *counts)
 	json_text_close(json, '}');
 }
 
+/* Always there, also where nulls are left out: a row is looked for by name and key. */
 static void key_of_row(struct json_text *json, const struct probekit_probe *probe)
 {
+	bool is_sparse = json->is_sparse;
+
+	json->is_sparse = false;
 	if (!probe->has_key)
 		json_text_null(json, "key");
 	else if (probe->is_key_overflow)
 		json_text_string(json, "key", "other");
 	else
 		json_text_integer(json, "key", probe->key);
+	json->is_sparse = is_sparse;
 }
 
 static void totals(struct json_text *json, const struct probekit_probe *probe)

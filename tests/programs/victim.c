@@ -7,9 +7,11 @@
  *"total 100", then raises SIGNAL open NAME	names its thread NAME, "ready PID"; a line of input
  *opens a span `held`, then "open"; until its input ends stubborn	ignores SIGTERM, "ready
  *PID"; until its input ends
+ *	once FILE	100 spans, and makes FILE; where it is there already, writes its PID to it and waits to be killed
  */
 #include <probekit/probe.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +121,21 @@ static int ignore_end(void)
 	return 0;
 }
 
+static int once(const char *path)
+{
+	FILE *file;
+
+	if (open(path, O_WRONLY | O_CREAT | O_EXCL, 0644) >= 0)
+		return end(0, 0);
+	file = fopen(path, "w");
+	if (!file)
+		return 1;
+	fprintf(file, "pid %d\n", (int)getpid());
+	fclose(file);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -136,6 +153,8 @@ int main(int argc, char **argv)
 		return open_span(value);
 	if (strcmp(mode, "stubborn") == 0)
 		return ignore_end();
+	if (strcmp(mode, "once") == 0)
+		return once(value);
 	fprintf(stderr, "usage: victim MODE [VALUE]\n");
 	return 2;
 }
