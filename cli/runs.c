@@ -76,7 +76,8 @@ static int add_all(struct run *run, struct probekit_error *err)
 	return ret ? ret : probekit_session_add_command(run->session, request->argv, err);
 }
 
-int run_open(struct run *run, const struct run_request *request, struct probekit_error *err)
+int run_open(struct run *run, const struct run_request *request, bool is_by_turns,
+	     struct probekit_error *err)
 {
 	struct probekit_session_options options = {
 		.size = sizeof(options),
@@ -84,6 +85,8 @@ int run_open(struct run *run, const struct run_request *request, struct probekit
 		.follow_children = request->has_children,
 		.log = measure_log,
 		.log_arg = (void *)(uintptr_t)&request->is_verbose,
+		.exclude_stopped = is_by_turns,
+		.hold_command = is_by_turns,
 	};
 	int ret;
 
@@ -182,7 +185,7 @@ int run_once(const struct run_request *request, struct run_result *result,
 	int ret;
 
 	measure_catch_signals();
-	ret = run_open(&run, request, err);
+	ret = run_open(&run, request, false, err);
 	if (ret)
 		return ret;
 	ret = run_through(&run, result, err);

@@ -44,8 +44,10 @@ struct run {
 	char *output; /* path of the file that takes what the command prints */
 };
 
-/* Everything up to the session's start. On error nothing is left; else run_close() is due. */
-int run_open(struct run *run, const struct run_request *request, struct probekit_error *err);
+/* Everything up to the session's start. `is_by_turns`: the command will be held, and time in which it is stopped
+ * is in no span. On error nothing is left; else run_close() is due. */
+int run_open(struct run *run, const struct run_request *request, bool is_by_turns,
+	     struct probekit_error *err);
 /* What the stopped session has measured, or the error that the command's status is. `has_timed_out`: it was
  * ended as it took too long. */
 int run_finish(struct run *run, bool has_timed_out, struct run_result *result,

@@ -391,7 +391,8 @@ int probekit_session_stop(struct probekit_session *session, struct probekit_erro
 	session_tell_missed(session);
 	session_detach(session);
 	command_reap(&session->command);
-	if (session->command.pid > 0 && session->command.status < 0)
+	if (session->command.pid > 0 && session->command.status < 0 &&
+	    !session->options.hold_command)
 		session_log(session, PROBEKIT_LOG_WARNING,
 			    "the measurement is over: '%s' is sent SIGTERM", session->command.path);
 	command_end(&session->command);
