@@ -159,6 +159,51 @@ struct format format_plural(uint64_t n, const char *singular, const char *plural
 	return formatted("%s %s", format_count(n).text, n == 1 ? singular : plural);
 }
 
+struct format format_difference(double ns)
+{
+	struct format f = format_duration(fabs(ns));
+
+	return formatted("%c%.*s", ns < 0 ? '-' : '+', (int)sizeof(f.text) - 2, f.text);
+}
+
+struct format format_change(double ratio)
+{
+	double percent = (ratio - 1) * 100;
+
+	if (isnan(ratio))
+		return formatted("-");
+	if (isinf(ratio))
+		return formatted("new");
+	if (ratio >= 9.995)
+		return formatted("x %s", short_number(ratio).text);
+	if (fabs(percent) < 0.05)
+		return formatted("0 %%");
+	return formatted(fabs(percent) < 9.95 ? "%+.1f %%" : "%+.0f %%", percent);
+}
+
+struct format format_change_interval(double low, double high)
+{
+	struct format from = format_change(low);
+	struct format to = format_change(high);
+	size_t length = strlen(from.text);
+
+	if (!isfinite(low) || !isfinite(high))
+		return formatted("-");
+	/* One unit is enough for both. */
+	if (from.text[length - 1] == '%' && to.text[strlen(to.text) - 1] == '%')
+		length -= 2;
+	return formatted("%.*s to %.*s", (int)length, from.text, 24, to.text);
+}
+
+struct format format_probability(double p)
+{
+	if (isnan(p))
+		return formatted("-");
+	if (p < 0.001)
+		return formatted("<0.001");
+	return p >= 0.9995 ? formatted("1") : formatted("%.3f", p);
+}
+
 /* Decodes one character at `s`; returns its length, 0 when it is not valid UTF-8 (RFC 3629). */
 static size_t decode_utf8(const unsigned char *s, uint32_t *code)
 {

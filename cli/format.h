@@ -23,6 +23,16 @@ struct format format_share(double share);
 /* "12 043/s", "0.2/s" */
 struct format format_rate(double per_second);
 
+/* "+3.1 ms", "-80 us" */
+struct format format_difference(double ns);
+/* The ratio of a value to an earlier one: "+17 %", "-3.1 %", "x 12" from tenfold on; "new" where it is infinite, "-"
+ * where it is not known. */
+struct format format_change(double ratio);
+/* "+12 to +22 %"; "-" where it is not known. */
+struct format format_change_interval(double low, double high);
+/* "0.012", "<0.001"; "-" where it is not known. */
+struct format format_probability(double p);
+
 /* Edges of the power-of-two band `k`: (2^k s, 2^(k+1) s] as "0.95 - 1.9 us". */
 struct format format_time_band(int32_t k);
 /* The integers in (2^k, 2^(k+1)]: "1", "5 - 8". */

@@ -394,7 +394,8 @@ static int check_options(const struct probekit_compare_options *options, struct 
 	return 0;
 }
 
-int probekit_compare_check(const struct probekit_compare_options *options, struct probekit_error *err)
+int probekit_compare_check(const struct probekit_compare_options *options,
+			   struct probekit_error *err)
 {
 	int result = check_options(options, err);
 
@@ -431,7 +432,8 @@ int probekit_compare(const struct probekit_snapshot *const *base,
 	if (!result)
 		result = subjects_of(base, head, pairs, &made->subjects, err);
 	if (!result)
-		result = test_families(made, (double)probekit_snapshot_info(base[0])->floor_ns, err);
+		result =
+			test_families(made, (double)probekit_snapshot_info(base[0])->floor_ns, err);
 	if (!result) {
 		judge_all(made);
 		conclude_changes(made);

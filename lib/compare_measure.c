@@ -9,8 +9,8 @@
 
 #define NS_PER_S 1e9
 
-#define CLASS(text, number)                                                \
-	{                                                                  \
+#define CLASS(text, number)                                                           \
+	{                                                                             \
 		.name = text, .is_class = true, .time_class = PROBEKIT_CLASS_##number \
 	}
 

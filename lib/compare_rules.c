@@ -13,7 +13,7 @@ static const struct {
 	double factor;
 	bool is_absolute;
 } units[] = {
-	{"%", 0.01, false}, {"ns", 1, true}, {"us", 1e3, true},
+	{"%", 0.01, false}, {"ns", 1, true},  {"us", 1e3, true},
 	{"ms", 1e6, true},  {"s", 1e9, true}, {"", 1, true},
 };
 
@@ -64,7 +64,8 @@ static int parse_measure(const char *text, const char *end, struct compare_rule 
 		return wrong(text, "no measure stands before the '>'", err);
 	rule->measure = compare_measure_find(word, (size_t)(end - word));
 	if (!rule->measure)
-		return wrong(text, "its measure is none of p50, p90, p99, mean and the classes of time",
+		return wrong(text,
+			     "its measure is none of p50, p90, p99, mean and the classes of time",
 			     err);
 	if (rule->measure->is_informational)
 		return wrong(text, "p99.9 is told, and too rare to decide by; take p99", err);

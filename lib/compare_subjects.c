@@ -11,7 +11,7 @@
 /* A row, by where it stands. */
 struct entry {
 	const struct probekit_probe *row;
-	size_t run; /* base's before head's */
+	size_t run;   /* base's before head's */
 	size_t place; /* in all rows: what comes first stays first */
 	size_t turn;  /* of those of this name and kind in the run */
 };
@@ -161,8 +161,8 @@ static int gather(const struct entries *entries, size_t pairs, struct subjects *
 }
 
 int subjects_of(const struct probekit_snapshot *const *base,
-		const struct probekit_snapshot *const *head, size_t pairs, struct subjects *subjects,
-		struct probekit_error *err)
+		const struct probekit_snapshot *const *head, size_t pairs,
+		struct subjects *subjects, struct probekit_error *err)
 {
 	size_t rows = rows_of(base, pairs) + rows_of(head, pairs);
 	struct entries entries = {.items = calloc(rows ? rows : 1, sizeof(*entries.items))};

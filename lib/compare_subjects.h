@@ -17,7 +17,8 @@ struct subject {
 };
 
 struct subjects {
-	struct subject *items; /* in the order of their first row, base's before what head alone has */
+	struct subject
+		*items; /* in the order of their first row, base's before what head alone has */
 	size_t size;
 	size_t pairs;
 	const struct probekit_probe **rows; /* behind all of them */
@@ -25,8 +26,8 @@ struct subjects {
 
 /* -ENOMEM. */
 int subjects_of(const struct probekit_snapshot *const *base,
-		const struct probekit_snapshot *const *head, size_t pairs, struct subjects *subjects,
-		struct probekit_error *err);
+		const struct probekit_snapshot *const *head, size_t pairs,
+		struct subjects *subjects, struct probekit_error *err);
 void subjects_done(struct subjects *subjects);
 
 #endif

@@ -202,7 +202,8 @@ static const char *untestable(const struct compare_hypothesis *h)
 	if (h->change.is_informational)
 		return "told, never decided";
 	if (!h->paired.count)
-		return h->measure->quantile ? "too few spans in a run" : "not known in any pair of runs";
+		return h->measure->quantile ? "too few spans in a run"
+					    : "not known in any pair of runs";
 	if (h->paired.count < PROBEKIT_COMPARE_MIN_PAIRS)
 		return "fewer than 6 pairs of runs";
 	if (floor_share(h) > FLOOR_SHARE_MAX)
@@ -226,9 +227,9 @@ static void decide(struct compare_hypothesis *h, const struct flip_result *resul
 	change->p_regress = result->p_greater;
 	change->p_improve = result->p_less;
 	if (!isnan(family->critical)) {
-		double seen = (family->critical +
-			       student_quantile(POWER, (double)h->paired.count - 1)) *
-			      standard_error(h, family->s0);
+		double seen =
+			(family->critical + student_quantile(POWER, (double)h->paired.count - 1)) *
+			standard_error(h, family->s0);
 
 		change->detectable = h->scale > 0 ? seen * h->scale / change->base : expm1(seen);
 	}
@@ -275,8 +276,8 @@ int compare_hypotheses_decide(struct compare_hypothesis *hypotheses, size_t size
 
 	if (rows && results) {
 		tested = tested_rows(hypotheses, size, pairs, differences, rows);
-		result = tested ? flip_test(rows, tested, pairs, FLIP_SEED, results, &family.critical,
-					    &family.s0)
+		result = tested ? flip_test(rows, tested, pairs, FLIP_SEED, results,
+					    &family.critical, &family.s0)
 				: 0;
 	}
 	tested = 0;

@@ -84,18 +84,18 @@ struct probekit_rule_result {
 	/* The measure it is of, tested among those of rules alone; NULL: no probe of both builds matches, which
 	 * is UNDECIDED. */
 	const struct probekit_change *change;
-	double bound;	   /* "+10%": 0.1; "+50us": 50000 */
-	bool is_absolute;  /* `bound` and `estimate` are ns (or units) */
-	double estimate;   /* of the increase, as `bound` has it; NAN: not known */
+	double bound;	  /* "+10%": 0.1; "+50us": 50000 */
+	bool is_absolute; /* `bound` and `estimate` are ns (or units) */
+	double estimate;  /* of the increase, as `bound` has it; NAN: not known */
 };
 
 /* A probe that only one build has. */
 struct probekit_unmatched {
 	const char *probe;
-	bool is_in_head; /* else in base */
+	bool is_in_head;    /* else in base */
 	const char *reason; /* "" or what else: "its kind differs" */
-	size_t runs;	 /* of that build in which it is */
-	uint64_t count;	 /* spans, of all these runs */
+	size_t runs;	    /* of that build in which it is */
+	uint64_t count;	    /* spans, of all these runs */
 };
 
 /* What the spans of a probe did longer or shorter, per span. */
@@ -112,7 +112,8 @@ struct probekit_why {
 	/* Joined over all runs; borrowed by nobody else. */
 	struct probekit_histogram base;
 	struct probekit_histogram head;
-	struct probekit_difference *classes; /* largest difference first; none: breakdowns are not known */
+	struct probekit_difference
+		*classes; /* largest difference first; none: breakdowns are not known */
 	size_t class_count;
 	/* Causes of the tails, by what they have in common (class, system call, lock by name or place, file),
 	 * largest difference of their time per span first. Of each the runs' means. */
@@ -122,7 +123,7 @@ struct probekit_why {
 		const struct probekit_cause *cause;
 		double base_ns; /* of all spans of the probe, in the tail or not, per span */
 		double head_ns;
-	} *causes;
+	} * causes;
 	size_t cause_count;
 };
 
@@ -150,8 +151,8 @@ PROBEKIT_API const struct probekit_change *probekit_comparison_change(
 PROBEKIT_API size_t probekit_comparison_rule_count(const struct probekit_comparison *comparison);
 PROBEKIT_API const struct probekit_rule_result *probekit_comparison_rule(
 	const struct probekit_comparison *comparison, size_t i);
-PROBEKIT_API size_t probekit_comparison_unmatched_count(
-	const struct probekit_comparison *comparison);
+PROBEKIT_API size_t
+probekit_comparison_unmatched_count(const struct probekit_comparison *comparison);
 PROBEKIT_API const struct probekit_unmatched *probekit_comparison_unmatched(
 	const struct probekit_comparison *comparison, size_t i);
 /* Of probes with a change that is REGRESS or IMPROVE, or a rule that FAILED. */

@@ -27,8 +27,7 @@ static void fill_row(struct builds *builds, const struct build_probe *from,
 	row->has_time = from->kind != PROBEKIT_KIND_VALUE;
 	total = (double)row->sum;
 	row->time_ns[PROBEKIT_CLASS_LOCK] = (uint64_t)(from->lock_share * total);
-	row->time_ns[PROBEKIT_CLASS_ONCPU] =
-		(uint64_t)row->sum - row->time_ns[PROBEKIT_CLASS_LOCK];
+	row->time_ns[PROBEKIT_CLASS_ONCPU] = (uint64_t)row->sum - row->time_ns[PROBEKIT_CLASS_LOCK];
 }
 
 static struct probekit_snapshot *new_run(struct builds *builds, const struct build_probe *probes)

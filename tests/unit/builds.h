@@ -14,9 +14,9 @@ struct build_probe {
 	const char *name;
 	enum probekit_kind kind;
 	double median_ns;
-	double spread;	 /* standard deviation of ln(time) from span to span */
+	double spread;	   /* standard deviation of ln(time) from span to span */
 	double run_spread; /* and of all spans of a run, from run to run */
-	uint64_t count;	 /* spans a run; 0: it was not called */
+	uint64_t count;	   /* spans a run; 0: it was not called */
 	double slow_share; /* of the spans that take `slow_factor` as long */
 	double slow_factor;
 	double lock_share; /* of the time that is waited for locks; the rest runs */

@@ -339,7 +339,7 @@ static void another_kernel_is_incomparable(void **state)
 
 static void a_rule_fails_where_the_increase_is_certain_and_beyond_its_bound(void **state)
 {
-	static const char *const rules[] = {"p50>+4%", "p50>+10%", "web:* p50>+20us",
+	static const char *const rules[] = {"p50>+4%",	  "p50>+10%",	  "web:* p50>+20us",
 					    "p50>+100us", "db:* p50>+1%", NULL};
 	static const enum probekit_rule_state expected[] = {
 		PROBEKIT_RULE_FAILED, PROBEKIT_RULE_PASSED, PROBEKIT_RULE_FAILED,
@@ -353,8 +353,7 @@ static void a_rule_fails_where_the_increase_is_certain_and_beyond_its_bound(void
 	comparison = compare_one(&builds, 10, &plain, &slower, rules);
 	assert_int_equal(probekit_comparison_rule_count(comparison), COUNT(expected));
 	for (size_t i = 0; i < COUNT(expected); i++) {
-		const struct probekit_rule_result *result =
-			probekit_comparison_rule(comparison, i);
+		const struct probekit_rule_result *result = probekit_comparison_rule(comparison, i);
 
 		assert_string_equal(result->rule, rules[i]);
 		assert_int_equal(result->state, expected[i]);

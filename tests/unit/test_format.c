@@ -2,6 +2,7 @@
 /* How the command line reads and writes numbers, names and the terminal's size. */
 #include "format.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -67,6 +68,42 @@ static void rates_and_plurals_read_naturally(void **state)
 	assert_string_equal(format_rate(0.25).text, "0.25/s");
 	assert_string_equal(format_plural(1, "site", "sites").text, "1 site");
 	assert_string_equal(format_plural(4000, "site", "sites").text, "4 000 sites");
+}
+
+static void differences_and_changes_have_a_sign(void **state)
+{
+	(void)state;
+	assert_string_equal(format_difference(3.1e6).text, "+3.1 ms");
+	assert_string_equal(format_difference(-80e3).text, "-80 us");
+	assert_string_equal(format_difference(0).text, "+0 ns");
+	assert_string_equal(format_change(1.17).text, "+17 %");
+	assert_string_equal(format_change(1.004).text, "+0.4 %");
+	assert_string_equal(format_change(0.969).text, "-3.1 %");
+	assert_string_equal(format_change(1.0004).text, "0 %");
+	assert_string_equal(format_change(0.9996).text, "0 %");
+	assert_string_equal(format_change(9.99).text, "+899 %");
+	assert_string_equal(format_change(12.34).text, "x 12.3");
+	assert_string_equal(format_change(INFINITY).text, "new");
+	assert_string_equal(format_change(NAN).text, "-");
+}
+
+static void intervals_of_changes_share_their_unit(void **state)
+{
+	(void)state;
+	assert_string_equal(format_change_interval(1.12, 1.22).text, "+12 to +22 %");
+	assert_string_equal(format_change_interval(0.991, 1.004).text, "-0.9 to +0.4 %");
+	assert_string_equal(format_change_interval(1.5, 12).text, "+50 % to x 12");
+	assert_string_equal(format_change_interval(NAN, 1.2).text, "-");
+	assert_string_equal(format_change_interval(1.2, INFINITY).text, "-");
+}
+
+static void probabilities_are_told_to_a_thousandth(void **state)
+{
+	(void)state;
+	assert_string_equal(format_probability(0.0124).text, "0.012");
+	assert_string_equal(format_probability(0.0009765625).text, "<0.001");
+	assert_string_equal(format_probability(1).text, "1");
+	assert_string_equal(format_probability(NAN).text, "-");
 }
 
 static void bands_share_the_unit_of_their_upper_edge(void **state)
@@ -227,6 +264,9 @@ int main(void)
 		cmocka_unit_test(values_have_no_unit),
 		cmocka_unit_test(shares_are_whole_only_when_exact),
 		cmocka_unit_test(rates_and_plurals_read_naturally),
+		cmocka_unit_test(differences_and_changes_have_a_sign),
+		cmocka_unit_test(intervals_of_changes_share_their_unit),
+		cmocka_unit_test(probabilities_are_told_to_a_thousandth),
 		cmocka_unit_test(bands_share_the_unit_of_their_upper_edge),
 		cmocka_unit_test(value_bands_name_the_integers_in_them),
 		cmocka_unit_test(names_cannot_steer_the_terminal),
