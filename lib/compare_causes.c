@@ -248,12 +248,12 @@ static int list(const struct groups *groups, size_t pairs, size_t most,
 	for (size_t i = 0; i < groups->size; i++) {
 		const struct group *group = &groups->items[i];
 		enum side more = group->ns[HEAD] > group->ns[BASE] ? HEAD : BASE;
-		const struct probekit_cause *cause =
-			group->most[more] ? group->most[more] : group->most[!more];
+		enum side told = group->most[more] ? more : (enum side) !more;
 
-		if (cause)
+		if (group->most[told])
 			made[size++] = (struct probekit_cause_difference){
-				.cause = cause,
+				.cause = group->most[told],
+				.is_of_head = told == HEAD,
 				.base_ns = group->ns[BASE] / (double)pairs,
 				.head_ns = group->ns[HEAD] / (double)pairs,
 			};

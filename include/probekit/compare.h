@@ -121,7 +121,8 @@ struct probekit_why {
 		/* As the build has it in which it took more time, or the other where that one's tails have it not;
 		 * belongs to that build's snapshots. */
 		const struct probekit_cause *cause;
-		double base_ns; /* of all spans of the probe, in the tail or not, per span */
+		bool is_of_head; /* `cause` is, else of base */
+		double base_ns;	 /* of all spans of the probe, in the tail or not, per span */
 		double head_ns;
 	} * causes;
 	size_t cause_count;
