@@ -40,6 +40,15 @@ void out_histogram(FILE *out, const struct text_style *style, const struct probe
 /* What made the slow ones slow; nothing where that is not known. */
 void out_why(struct text_line *line, const struct probekit_snapshot_info *info,
 	     const struct probekit_probe *row);
+/* What a cause is, on the line: "log_mutex (logger+0x4050)", "CPU taken by stress (pid 7)". `info`: of the
+ * targets; NULL: they are not known. */
+void out_cause_subject(struct text_line *line, const struct probekit_snapshot_info *info,
+		       const struct probekit_cause *cause);
+/* Below it where that was, and who held the lock or released it, from column `body` on. */
+void out_cause_evidence(struct text_line *line, unsigned int body,
+			const struct probekit_cause *cause);
+/* "on CPU" for "oncpu"; a system call's name stays. */
+const char *activity_word(const char *name);
 /* What a holder did, on the line. */
 void out_activities(struct text_line *line, const struct probekit_holder *holder);
 /* A holder, and below it what it waited for itself, each a step further in. */

@@ -95,28 +95,29 @@ static void print_lock(struct text_line *line, const struct probekit_cause *caus
 
 static bool is_target(const struct probekit_snapshot_info *info, pid_t pid)
 {
-	for (size_t i = 0; i < info->pid_count; i++)
+	for (size_t i = 0; info && i < info->pid_count; i++)
 		if (info->pids[i] == pid)
 			return true;
 	return false;
 }
 
-static void print_thief(struct why *why, const struct probekit_cause *cause)
+static void print_thief(struct text_line *line, const struct probekit_snapshot_info *info,
+			const struct probekit_cause *cause)
 {
 	const struct probekit_thread *thief = &cause->thief;
 	char name[TEXT_SIZE];
 
 	if (!thief->pid && !thief->tid) {
-		print_call(why->line, cause);
+		print_call(line, cause);
 		return;
 	}
 	if (thief->tid)
 		thread_text(thief->comm, sizeof(thief->comm), "tid", thief->tid, name);
 	else
 		thread_text(thief->comm, sizeof(thief->comm), "pid", thief->pid, name);
-	line_add(why->line, 0, INK_BOLD,
-		 is_target(why->info, thief->pid) ? "CPU taken by the target's own %s"
-						  : "CPU taken by %s",
+	line_add(line, 0, INK_BOLD,
+		 is_target(info, thief->pid) ? "CPU taken by the target's own %s"
+					     : "CPU taken by %s",
 		 name);
 }
 
@@ -157,23 +158,24 @@ static void print_hot(struct text_line *line, const struct probekit_cause *cause
 		line_add(line, 0, INK_PLAIN, ", %s of it", format_share(cause->stack.share).text);
 }
 
-static void print_subject(struct why *why, const struct probekit_cause *cause)
+void out_cause_subject(struct text_line *line, const struct probekit_snapshot_info *info,
+		       const struct probekit_cause *cause)
 {
 	switch (cause->time_class) {
 	case PROBEKIT_CLASS_ONCPU:
-		print_hot(why->line, cause);
+		print_hot(line, cause);
 		break;
 	case PROBEKIT_CLASS_RUNQUEUE:
-		print_thief(why, cause);
+		print_thief(line, info, cause);
 		break;
 	case PROBEKIT_CLASS_LOCK:
-		print_lock(why->line, cause);
+		print_lock(line, cause);
 		break;
 	case PROBEKIT_CLASS_NETWORK:
-		print_peer(why->line, cause);
+		print_peer(line, cause);
 		break;
 	default:
-		print_call(why->line, cause);
+		print_call(line, cause);
 	}
 	if (cause->time_class != PROBEKIT_CLASS_LOCK && (cause->waker.pid || cause->waker.tid)) {
 		char name[TEXT_SIZE];
@@ -181,16 +183,13 @@ static void print_subject(struct why *why, const struct probekit_cause *cause)
 		thread_text(cause->waker.comm, sizeof(cause->waker.comm),
 			    cause->waker.pid ? "pid" : "tid",
 			    cause->waker.pid ? cause->waker.pid : cause->waker.tid, name);
-		line_add(why->line, 0, INK_PLAIN, ", woken by %s", name);
+		line_add(line, 0, INK_PLAIN, ", woken by %s", name);
 	}
-	if (cause->count)
-		line_add(why->line, 0, INK_PLAIN, ", %s",
-			 format_plural(cause->count, "wait", "waits").text);
 }
 
 /* ---- what is known of it ---- */
 
-static const char *activity_word(const char *name)
+const char *activity_word(const char *name)
 {
 	static const struct {
 		const char *name;
@@ -310,19 +309,20 @@ void out_holder(struct text_line *line, unsigned int body, const char *label,
 	}
 }
 
-static void print_releaser(struct why *why, const struct probekit_cause *cause)
+static void print_releaser(struct text_line *line, unsigned int body,
+			   const struct probekit_cause *cause)
 {
 	char thread[TEXT_SIZE];
 
 	if (!cause->waker.tid && !cause->waker.pid)
 		return;
 	thread_text(cause->waker.comm, sizeof(cause->waker.comm), "tid", cause->waker.tid, thread);
-	why->line->indent = why->body;
-	line_add(why->line, 0, INK_PLAIN, "released by:");
-	line_add(why->line, 1, INK_BOLD, "%s", thread);
-	line_end(why->line);
-	out_stack(why->line, why->body + (unsigned int)strlen("released by: "), "in",
-		  &cause->waker_stack, stack_library_frames(&cause->waker_stack));
+	line->indent = body;
+	line_add(line, 0, INK_PLAIN, "released by:");
+	line_add(line, 1, INK_BOLD, "%s", thread);
+	line_end(line);
+	out_stack(line, body + (unsigned int)strlen("released by: "), "in", &cause->waker_stack,
+		  stack_library_frames(&cause->waker_stack));
 }
 
 static bool is_in_kernel(const struct probekit_cause *cause)
@@ -331,20 +331,21 @@ static bool is_in_kernel(const struct probekit_cause *cause)
 	       (cause->time_class == PROBEKIT_CLASS_LOCK && !cause->address);
 }
 
-static void print_evidence(struct why *why, const struct probekit_cause *cause)
+void out_cause_evidence(struct text_line *line, unsigned int body,
+			const struct probekit_cause *cause)
 {
 	bool has_cpu = cause->time_class == PROBEKIT_CLASS_ONCPU;
 
 	if (cause->time_class != PROBEKIT_CLASS_RUNQUEUE &&
 	    cause->time_class != PROBEKIT_CLASS_THROTTLED)
-		out_stack(why->line, why->body, has_cpu ? "running:" : "waiting:", &cause->stack,
+		out_stack(line, body, has_cpu ? "running:" : "waiting:", &cause->stack,
 			  has_cpu ? 0 : stack_library_frames(&cause->stack));
 	if (is_in_kernel(cause))
-		out_stack(why->line, why->body, "in kernel:", &cause->kernel_stack, 0);
+		out_stack(line, body, "in kernel:", &cause->kernel_stack, 0);
 	if (cause->holder)
-		out_holder(why->line, why->body, "holder:", cause->holder);
+		out_holder(line, body, "holder:", cause->holder);
 	else if (cause->time_class == PROBEKIT_CLASS_LOCK)
-		print_releaser(why, cause);
+		print_releaser(line, body, cause);
 }
 
 /* ---- which causes ---- */
@@ -364,10 +365,13 @@ static void print_cause(struct why *why, const struct probekit_cause *cause, boo
 	line_add(line, 0, is_first ? INK_BOLD : INK_PLAIN, "%*s  %-*s  ", SHARE_WIDTH,
 		 format_share(cause->share).text, width, probekit_class_name(cause->time_class));
 	line->indent = why->body;
-	print_subject(why, cause);
+	out_cause_subject(line, why->info, cause);
+	if (cause->count)
+		line_add(line, 0, INK_PLAIN, ", %s",
+			 format_plural(cause->count, "wait", "waits").text);
 	line_end(line);
 	if (is_explained)
-		print_evidence(why, cause);
+		out_cause_evidence(line, why->body, cause);
 	line->indent = 2;
 }
 
