@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "json_out.h"
 
+#include <math.h>
+
 #include "format.h"
 
 void print_string(FILE *out, const char *text)
@@ -20,4 +22,37 @@ void print_string(FILE *out, const char *text)
 		text += length ? length : 1;
 	}
 	fputc('"', out);
+}
+
+void print_text(FILE *out, const char *text)
+{
+	if (text)
+		print_string(out, text);
+	else
+		fputs("null", out);
+}
+
+void print_number(FILE *out, double number)
+{
+	if (isfinite(number))
+		fprintf(out, "%.10g", number);
+	else
+		fputs("null", out);
+}
+
+void print_frame(FILE *out, const struct probekit_frame *frame)
+{
+	fputs("{ \"function\": ", out);
+	print_text(out, frame->function);
+	fputs(", \"file\": ", out);
+	print_text(out, frame->file);
+	fputs(", \"line\": ", out);
+	if (frame->line)
+		fprintf(out, "%u", frame->line);
+	else
+		fputs("null", out);
+	fputs(", \"module\": ", out);
+	print_text(out, frame->module);
+	fprintf(out, ", \"module_offset\": \"0x%llx\", \"is_inlined\": %s }",
+		(unsigned long long)frame->module_offset, frame->is_inlined ? "true" : "false");
 }

@@ -166,14 +166,6 @@ void out_list_text(FILE *out, bool has_colour, const struct list_view *view)
 			format_plural(view->bad_notes, "note", "notes").text);
 }
 
-static void print_text(FILE *out, const char *text)
-{
-	if (text)
-		print_string(out, text);
-	else
-		fputs("null", out);
-}
-
 static const struct kind *find_kind(const struct probekit_catalog_entry *entry)
 {
 	size_t i = 0;

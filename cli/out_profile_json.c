@@ -5,14 +5,6 @@
 #include "json_out.h"
 #include "out_profile.h"
 
-static void print_text(FILE *out, const char *text)
-{
-	if (text)
-		print_string(out, text);
-	else
-		fputs("null", out);
-}
-
 static void print_started(FILE *out, int64_t unix_ns)
 {
 	time_t seconds = (time_t)(unix_ns / 1000000000);
@@ -21,23 +13,6 @@ static void print_started(FILE *out, int64_t unix_ns)
 
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
 	fprintf(out, "\"%s.%09dZ\"", date, (int)(unix_ns % 1000000000));
-}
-
-static void print_frame(FILE *out, const struct probekit_frame *frame)
-{
-	fputs("{ \"function\": ", out);
-	print_text(out, frame->function);
-	fputs(", \"file\": ", out);
-	print_text(out, frame->file);
-	fputs(", \"line\": ", out);
-	if (frame->line)
-		fprintf(out, "%u", frame->line);
-	else
-		fputs("null", out);
-	fputs(", \"module\": ", out);
-	print_text(out, frame->module);
-	fprintf(out, ", \"module_offset\": \"0x%llx\", \"is_inlined\": %s }",
-		(unsigned long long)frame->module_offset, frame->is_inlined ? "true" : "false");
 }
 
 static void print_stack(FILE *out, const char *name, const struct probekit_stack *stack)
