@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a person reads of a comparison. */
+#include "comparisons.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "snapshots.h"
+
+static char *text; /* of the last rendering; freed by the next one */
+
+static int release(void **state)
+{
+	(void)state;
+	free(text);
+	text = NULL;
+	return 0;
+}
+
+static const char *render_styled(const struct made *made, unsigned int width, bool has_colour)
+{
+	const struct text_style style = {.width = width, .has_colour = has_colour};
+	size_t size = 0;
+	FILE *out;
+
+	free(text);
+	out = open_memstream(&text, &size);
+	assert_non_null(out);
+	assert_int_equal(out_compare_text(out, &style, &made->view), 0);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static const char *render(const struct made *made)
+{
+	return render_styled(made, 80, false);
+}
+
+static void assert_has(const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no '%s' in:\n%s", part, text);
+}
+
+static void assert_lacks(const char *part)
+{
+	if (strstr(text, part))
+		fail_msg("'%s' in:\n%s", part, text);
+}
+
+static void assert_begins(const struct made *made, const char *sentence)
+{
+	render(made);
+	if (strncmp(text, sentence, strlen(sentence)) != 0 || text[strlen(sentence)] != '\n')
+		fail_msg("not '%s', but:\n%s", sentence, text);
+}
+
+static size_t count_of(const char *part)
+{
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+static void a_report_reads_as_the_golden_file(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_all(&made);
+	made.view.mode_reason = "they compute nearly all of their time";
+	assert_is_file(render(&made), "data/compare-report.txt");
+	made_done(&made);
+}
+
+static void a_report_of_rules_reads_as_the_golden_file(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_all_with_rules(&made);
+	assert_is_file(render_styled(&made, 120, false), "data/compare-rules.txt");
+	made_done(&made);
+}
+
+/* ---- the first line ---- */
+
+static void the_outcome_is_one_sentence(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1, PROBEKIT_VERDICT_SAME);
+	made_probe(&made, "b", 1000, 1, PROBEKIT_VERDICT_SAME);
+	assert_begins(&made, "no regression: 2 of 2 probes the same within 2 %");
+	made_probe(&made, "c", 1000, 0.5, PROBEKIT_VERDICT_IMPROVE);
+	made_probe(&made, "d", 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
+	assert_begins(&made,
+		      "no regression: 2 of 4 probes the same within 2 %, 1 faster, 1 undecided");
+	made_probe(&made, "e", 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
+	made.info.outcome = PROBEKIT_RULE_FAILED;
+	assert_begins(&made, "REGRESSION: 1 of 5 probes is slower for certain");
+	made.info.incomparable = "other \x1b kernels";
+	assert_begins(&made, "incomparable: other \\x1b kernels");
+	made_done(&made);
+}
+
+static void what_is_undecided_says_how_many_pairs_are_missing(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made.info.outcome = PROBEKIT_RULE_UNDECIDED;
+	assert_begins(&made, "undecided: no probe is in both builds");
+	made_probe(&made, "a", 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
+	assert_begins(&made,
+		      "undecided: 10 pairs decide none of 1 probe; about 4 more pairs needed");
+	made_probe(&made, "b", 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
+	((struct probekit_change *)(uintptr_t)made.view.changes[4])->pairs_needed = 30;
+	assert_begins(&made,
+		      "undecided: 10 pairs decide none of 2 probes; about 20 more pairs needed");
+	made_rule(&made, "p50>+1%", made.view.changes[0], PROBEKIT_RULE_UNDECIDED, 0.1, 0.01);
+	assert_begins(&made,
+		      "undecided: 10 pairs decide none of 1 rule; about 4 more pairs needed");
+	made_done(&made);
+}
+
+static void rules_are_counted_once_whatever_they_apply_to(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
+	made_probe(&made, "b", 1000, 1.1, PROBEKIT_VERDICT_SAME);
+	made_rule(&made, "p50>+20%", made.view.changes[0], PROBEKIT_RULE_PASSED, 0.1, 0.2);
+	made_rule(&made, "p50>+20%", made.view.changes[4], PROBEKIT_RULE_PASSED, 0.1, 0.2);
+	assert_begins(&made,
+		      "no rule failed: 1 of 1 rule passed; 1 of 2 probes is slower for certain");
+	made_rule(&made, "p99>+20%", made.view.changes[2], PROBEKIT_RULE_PASSED, 0.1, 0.2);
+	made_rule(&made, "p99>+20%", made.view.changes[6], PROBEKIT_RULE_FAILED, 0.3, 0.2);
+	made.info.outcome = PROBEKIT_RULE_FAILED;
+	assert_begins(&made, "REGRESSION: 1 of 2 rules failed");
+	made_done(&made);
+}
+
+static void one_build_against_itself_has_false_alarms_only(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made.view.is_same_build = true;
+	made_probe(&made, "a", 1000, 1, PROBEKIT_VERDICT_SAME);
+	made.info.detectable = 0.031;
+	assert_begins(&made, "no false alarm in 1 probe");
+	assert_has("a change of 3.1 % in any probe would be found by 10 pairs four times of five");
+	made_probe(&made, "b", 1000, 0.9, PROBEKIT_VERDICT_IMPROVE);
+	assert_begins(&made, "FALSE ALARM: 1 of 2 probes differs, and both builds are one");
+	made_done(&made);
+}
+
+/* ---- the table ---- */
+
+static void probes_stand_worst_first_and_the_same_are_summed_up(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made.info.outcome = PROBEKIT_RULE_FAILED;
+	made_probe(&made, "alike", 1000, 1, PROBEKIT_VERDICT_SAME);
+	made_probe(&made, "unknown", 1000, 1.9, PROBEKIT_VERDICT_UNDECIDED);
+	made_probe(&made, "better", 1000, 0.1, PROBEKIT_VERDICT_IMPROVE);
+	made_probe(&made, "worse", 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
+	made_probe(&made, "worst", 1000, 1.2, PROBEKIT_VERDICT_REGRESS);
+	render(&made);
+	assert_true(strstr(text, "worst") < strstr(text, "worse"));
+	assert_true(strstr(text, "worse") < strstr(text, "better"));
+	assert_true(strstr(text, "better") < strstr(text, "unknown"));
+	assert_has("  1 the same within 2 %\n");
+	assert_lacks("alike");
+	assert_lacks("p90");
+	made.view.is_verbose = true;
+	render(&made);
+	assert_true(strstr(text, "unknown") < strstr(text, "alike"));
+	assert_has("p99.9");
+	assert_has("(info)");
+	made_done(&made);
+}
+
+static void each_undecided_measure_says_why_and_equal_ones_once(void **state)
+{
+	struct made made;
+	struct probekit_change *p99;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
+	render(&made);
+	assert_has(
+		"    p50, p99: runs differ too much; about 4 more pairs needed; a change of 8 %\n"
+		"    would be found\n");
+	p99 = (struct probekit_change *)(uintptr_t)made.view.changes[2];
+	p99->reason = "too few spans in a run";
+	p99->pairs_needed = 0;
+	p99->detectable = NAN;
+	render(&made);
+	assert_has("    p50: runs differ too much; ");
+	assert_has("    p99: too few spans in a run\n");
+	made_done(&made);
+}
+
+static void many_undecided_probes_are_summed_up(void **state)
+{
+	static char names[30][8];
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		snprintf(names[i], sizeof(names[i]), "n%zu", i);
+		made_probe(&made, names[i], 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
+	}
+	render(&made);
+	assert_int_equal(count_of(" p50 "), 20);
+	assert_has("  10 more undecided\n");
+	made.view.is_verbose = true;
+	render(&made);
+	assert_int_equal(count_of(" p50 "), 30);
+	assert_lacks("more undecided");
+	made_done(&made);
+}
+
+static void what_is_not_known_has_a_dash(void **state)
+{
+	struct made made;
+	struct probekit_change *change;
+
+	(void)state;
+	made_init(&made);
+	change = made_change(&made, "a", "p50", NAN, NAN, PROBEKIT_VERDICT_UNDECIDED);
+	change->p_regress = change->p_improve = NAN;
+	render(&made);
+	assert_has("a             p50     -     -       -              -  -  undecided\n");
+	change->base = 0;
+	change->head = 3e6;
+	change->ratio = change->low = change->high = INFINITY;
+	render(&made);
+	assert_has("p50  0 ns  3 ms     new              -  -  undecided\n");
+	made_done(&made);
+}
+
+static void quantities_have_no_unit_of_time(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_change(&made, "queue:depth", "p50", 2, 1.5, PROBEKIT_VERDICT_REGRESS)->kind =
+		PROBEKIT_KIND_VALUE;
+	made_rule(&made, "p50>+3", made.view.changes[0], PROBEKIT_RULE_PASSED, 1, 3);
+	made.view.is_verbose = true;
+	render(&made);
+	assert_has("  queue:depth   p50     2     3   +50 %   +45 to +55 %  0.002  REGRESS\n");
+	assert_has("queue:depth p50: +1, bound +3  p 0.002\n");
+	made_done(&made);
+}
+
+static void foreign_text_cannot_steer_the_terminal(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made.view.base = made_hostile;
+	made.view.mode_reason = made_hostile;
+	made_probe(&made, made_hostile, 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
+	made_unmatched(&made, made_hostile, true)->reason = made_hostile;
+	made_rule(&made, made_hostile, made.view.changes[0], PROBEKIT_RULE_FAILED, 0.1, 0.01);
+	made_why(&made, made_hostile);
+	render(&made);
+	for (const char *c = text; *c; c++)
+		assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
+	assert_int_equal(count_of("\\x1b[31m\\xff\\x0a"), 8);
+	made_done(&made);
+}
+
+static void colour_is_only_where_it_is_wanted(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_all_with_rules(&made);
+	render(&made);
+	assert_lacks("\033");
+	render_styled(&made, 80, true);
+	assert_has("\033[33mREGRESS\033[0m");
+	assert_has("\033[33m+++");
+	made_done(&made);
+}
+
+static void no_line_of_usual_names_is_longer_than_the_screen(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_all_with_rules(&made);
+	made.view.unmatched_count = 1; /* without the name of many columns */
+	for (unsigned int width = 80; width <= 140; width += 15) {
+		render_styled(&made, width, false);
+		for (const char *s = text; *s; s += strcspn(s, "\n") + 1)
+			if (strcspn(s, "\n") > width)
+				fail_msg("a line is longer than %u:\n%s", width, text);
+	}
+	made_done(&made);
+}
+
+/* ---- why ---- */
+
+static void what_became_faster_tells_what_its_holder_did_before(void **state)
+{
+	struct made made;
+	struct probekit_why *why;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 0.5, PROBEKIT_VERDICT_IMPROVE);
+	why = made_why(&made, "a");
+	why->classes[0].base_ns = 3.3e6;
+	why->classes[0].head_ns = 0.2e6;
+	why->causes[0].base_ns = 3.2e6;
+	why->causes[0].head_ns = 0.2e6;
+	why->causes[0].is_of_head = false;
+	render_styled(&made, 120, false);
+	assert_has("why a is faster: -3.1 ms of lock wait on log_mutex (logger+0x4050); "
+		   "holder was in fsync\n");
+	made_done(&made);
+}
+
+/* A larger difference the other way round is not why it is slower, nor one that chance may make. */
+static void the_sentence_is_of_a_certain_difference_in_the_direction_of_the_change(void **state)
+{
+	struct made made;
+	struct probekit_why *why;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1.5, PROBEKIT_VERDICT_REGRESS);
+	why = made_why(&made, "a");
+	why->classes[0] = (struct probekit_difference){PROBEKIT_CLASS_LOCK, 9e6, 1e6, true};
+	why->classes[1] = (struct probekit_difference){PROBEKIT_CLASS_RUNQUEUE, 0, 5e6, false};
+	why->classes[2] = (struct probekit_difference){PROBEKIT_CLASS_DISK, 0, 2e6, true};
+	why->causes[1].head_ns = 2e6;
+	why->causes[1].base_ns = 0;
+	render_styled(&made, 120, false);
+	assert_has("why a is slower: +2 ms of disk wait: fsync(\"/var/log/app.log\")\n");
+	why->classes[2].is_certain = false;
+	render_styled(&made, 120, false);
+	assert_has("why a is slower: +5 ms of waiting for a CPU\n");
+	why->class_count = 0;
+	render_styled(&made, 120, false);
+	assert_has("why a is slower\n");
+	made_done(&made);
+}
+
+static void small_differences_are_left_out_unless_all_is_wanted(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1.5, PROBEKIT_VERDICT_REGRESS);
+	made_why(&made, "a");
+	render(&made);
+	assert_has("     -300 us  runqueue     500 us   200 us  not certain\n");
+	assert_lacks("-10 us  disk");
+	made.view.is_verbose = true;
+	render(&made);
+	assert_has("-10 us  disk          10 us     0 ns\n");
+	made_done(&made);
+}
+
+static void bars_show_what_one_build_has_beyond_the_other(void **state)
+{
+	struct made made;
+	struct probekit_why *why;
+
+	(void)state;
+	made_init(&made);
+	made_change(&made, "depth", "p50", 2, 1.5, PROBEKIT_VERDICT_REGRESS)->kind =
+		PROBEKIT_KIND_VALUE;
+	why = made_why(&made, "depth");
+	why->base.index[0] = 0; /* (1, 2] */
+	why->base.count[0] = 90;
+	why->base.size = 1;
+	why->base.zero_count = 10;
+	why->head.index[0] = 0;
+	why->head.count[0] = 10;
+	why->head.index[1] = 3; /* (8, 16] */
+	why->head.count[1] = 80;
+	why->head.size = 2;
+	why->head.negative_count = 10;
+	render_styled(&made, 60, false);
+	assert_has("    value   base   head  square roots: # both, - base alone, + head alone\n"
+		   "  below 0          10 % |++++++++++++\n"
+		   "        0   10 %        |------------\n"
+		   "        2   90 %   10 % |############-----------------------\n"
+		   "    3 - 4               |\n"
+		   "    5 - 8               |\n"
+		   "   9 - 16          80 % |+++++++++++++++++++++++++++++++++\n");
+	made_done(&made);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_report_reads_as_the_golden_file, release),
+		cmocka_unit_test_teardown(a_report_of_rules_reads_as_the_golden_file, release),
+		cmocka_unit_test_teardown(the_outcome_is_one_sentence, release),
+		cmocka_unit_test_teardown(what_is_undecided_says_how_many_pairs_are_missing,
+					  release),
+		cmocka_unit_test_teardown(rules_are_counted_once_whatever_they_apply_to, release),
+		cmocka_unit_test_teardown(one_build_against_itself_has_false_alarms_only, release),
+		cmocka_unit_test_teardown(probes_stand_worst_first_and_the_same_are_summed_up,
+					  release),
+		cmocka_unit_test_teardown(each_undecided_measure_says_why_and_equal_ones_once,
+					  release),
+		cmocka_unit_test_teardown(many_undecided_probes_are_summed_up, release),
+		cmocka_unit_test_teardown(what_is_not_known_has_a_dash, release),
+		cmocka_unit_test_teardown(quantities_have_no_unit_of_time, release),
+		cmocka_unit_test_teardown(foreign_text_cannot_steer_the_terminal, release),
+		cmocka_unit_test_teardown(colour_is_only_where_it_is_wanted, release),
+		cmocka_unit_test_teardown(no_line_of_usual_names_is_longer_than_the_screen,
+					  release),
+		cmocka_unit_test_teardown(what_became_faster_tells_what_its_holder_did_before,
+					  release),
+		cmocka_unit_test_teardown(
+			the_sentence_is_of_a_certain_difference_in_the_direction_of_the_change,
+			release),
+		cmocka_unit_test_teardown(small_differences_are_left_out_unless_all_is_wanted,
+					  release),
+		cmocka_unit_test_teardown(bars_show_what_one_build_has_beyond_the_other, release),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
