@@ -4,6 +4,8 @@
 /* The commands that exist; each stands in its own cmd_NAME.c. */
 #include "opts.h"
 
+extern const struct command command_compare;
+extern const struct command command_diff;
 extern const struct command command_doctor;
 extern const struct command command_latency;
 extern const struct command command_locks;

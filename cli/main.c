@@ -7,8 +7,8 @@
 #include "cmd.h"
 
 static const struct command *const commands[] = {
-	&command_latency, &command_locks, &command_offcpu, &command_list, &command_record,
-	&command_doctor,  NULL,
+	&command_latency, &command_locks,   &command_offcpu, &command_list, &command_record,
+	&command_diff,	  &command_compare, &command_doctor, NULL,
 };
 
 static const struct command *find_command(const char *name)
