@@ -70,7 +70,7 @@ static void read_ticks(double *steal, double *total)
 	fclose(file);
 }
 
-void environment_read(struct environment *environment)
+void bench_environment_read(struct environment *environment)
 {
 	struct utsname name;
 	time_t now = time(NULL);

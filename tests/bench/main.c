@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 	}
 	raise_limits();
 	srandom((unsigned int)time(NULL));
-	environment_read(&environment);
+	bench_environment_read(&environment);
 	environment_print(&environment, stdout);
 	report = new_report(&environment);
 	status = 0;

@@ -20,10 +20,10 @@ struct environment {
 	char revision[64]; /* of the source, "-dirty" behind it where it was changed; may be empty */
 };
 
-void environment_read(struct environment *environment);
+void bench_environment_read(struct environment *environment);
 /* "kernel ..., N cores of ..." in a few lines. */
 void environment_print(const struct environment *environment, FILE *to);
-/* With the load and the steal at this moment beside those of environment_read(). */
+/* With the load and the steal at this moment beside those of bench_environment_read(). */
 json_t *environment_json(const struct environment *environment);
 
 void report_print(const struct bench_run *run, FILE *to);

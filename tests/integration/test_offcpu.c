@@ -2,6 +2,7 @@
 /* `probekit offcpu` of programs that know what their threads waited for, where, and for how long. */
 #include <errno.h>
 #include <probekit/probekit.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +185,20 @@ static void the_times_of_a_command_are_its_own(void **state)
 	profiled_done(&profiled);
 }
 
-/* Of a class's time, the program says, `part` was in a function. How much it is depends on the machine. */
+static double samples_of(const struct profiled *profiled, const char *name)
+{
+	double samples = 0;
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (json_object_get(profiled->profile, "entries"), i, entry)
+		if (is_of_class(entry, name))
+			samples += (double)support_integer(entry, "samples");
+	return samples;
+}
+
+/* Of a class's time, the program says, `part` was in a function: how much of it depends on the machine. Stacks are
+ * samples, of which a slow machine takes few: five standard deviations of such a share are allowed. */
 static void assert_share(const struct profiled *profiled, const char *name, const char *function,
 			 const char *part, double allowed)
 {
@@ -192,8 +206,11 @@ static void assert_share(const struct profiled *profiled, const char *name, cons
 		(double)time_in(profiled, name, function) / (double)class_time(profiled, name);
 	double expected = (double)support_number(profiled->truth, part) /
 			  (double)support_number(profiled->truth, name);
+	double samples = samples_of(profiled, name);
 
-	print_message("%-9s %.3f, expected %.3f\n", function, share, expected);
+	allowed = fmax(allowed, 5 * sqrt(expected * (1 - expected) / samples));
+	print_message("%-9s %.3f, expected %.3f +- %.3f of %.0f samples\n", function, share,
+		      expected, allowed, samples);
 	assert_true(share > expected - allowed);
 	assert_true(share < expected + allowed);
 }
