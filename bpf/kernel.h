@@ -206,6 +206,7 @@ struct signal_struct {
 	struct {
 		int counter;
 	} live; /* threads that have not begun to exit */
+	unsigned int flags;
 } CORE;
 
 struct upid {

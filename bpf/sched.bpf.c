@@ -185,6 +185,15 @@ static __always_inline void leave_unseen(struct thread *thread, struct task_stru
 
 #define PREEMPTED_NS 20000 /* a shorter rest of an absence is what accounting takes */
 
+/* SIGNAL_CLD_MASK in include/linux/sched/signal.h: that the process was stopped or continued is still to be told to
+ * its parent, which is done by the first of its threads that comes back to that. */
+#define STOP_IS_NEWS 0x30
+
+static __always_inline bool was_stopped(struct task_struct *task)
+{
+	return task->signal->flags & STOP_IS_NEWS;
+}
+
 /* The thread comes and was not seen to leave. When it did is told by when it had come, and how long it has
  * run since; for what, by where in the kernel it still stands. False: that is not known. */
 static __noinline bool leave_late(struct thread *thread, struct task_struct *task, __u64 clock)
@@ -208,6 +217,8 @@ static __noinline bool leave_late(struct thread *thread, struct task_struct *tas
 	thread->owner_tid = 0;
 	if (clock - left < queued_ns + PREEMPTED_NS)
 		wait_in_class(thread, thread->queue_class);
+	else if (was_stopped(task))
+		wait_in_class(thread, CLASS_STOPPED);
 	else
 		classify_other(thread, task, 0);
 	return true;

@@ -165,7 +165,7 @@ static int perform(struct duet *duet, const struct run_request *const requests[S
 	if (!ret && measure_is_interrupted())
 		ret = interrupted(err);
 	if (!ret)
-		ret = release(duet, seed >> 63, seed, err);
+		ret = release(duet, __builtin_parityll(seed), seed, err);
 	if (!ret) {
 		set_deadline(duet);
 		ret = run_both(duet, err);

@@ -252,7 +252,6 @@ static void what_was_saved_gives_the_same_verdict(void **state)
 	support_remove_folder(folder);
 	free(base);
 	free(head);
-	free(folder);
 }
 
 static void rules_stand_in_a_file_of_the_folder(void **state)
@@ -277,7 +276,6 @@ static void rules_stand_in_a_file_of_the_folder(void **state)
 	support_done(&child);
 	support_remove_folder(folder);
 	free(file);
-	free(folder);
 }
 
 /* ---- what goes wrong ---- */
