@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,43 +23,85 @@ static int failed(struct probekit_error *err, int code, const char *what, const 
 
 /* ---- what the command prints ---- */
 
-static int open_output(struct run *run, struct probekit_error *err)
+static const char *output_folder(void)
 {
 	const char *folder = getenv("TMPDIR");
-	int code;
 
-	if (asprintf(&run->output, "%s/probekit-run-XXXXXX", folder && *folder ? folder : "/tmp") <
-	    0) {
-		run->output = NULL;
-		return failed(err, -ENOMEM, "cannot keep what the command prints",
-			      strerror(ENOMEM));
-	}
-	run->output_fd = mkostemp(run->output, O_CLOEXEC);
-	if (run->output_fd >= 0)
-		return 0;
-	code = -errno;
-	usage_error(err, "cannot keep what the command prints in '%s': %s", run->output,
+	return folder && *folder ? folder : "/tmp";
+}
+
+static int cannot_keep(int code, struct probekit_error *err)
+{
+	usage_error(err, "cannot keep what the command prints in '%s': %s", output_folder(),
 		    strerror(-code));
 	err->kind = PROBEKIT_ERROR_FAILED;
-	free(run->output);
-	run->output = NULL;
 	return err->code = code;
 }
 
-/* The error names the file from now on, which stays. */
+/* A new file, "probekit-run-" and what is unique, whose name is in `path`. */
+static int new_file(char *path, size_t size)
+{
+	int length = snprintf(path, size, "%s/probekit-run-XXXXXX", output_folder());
+	int fd;
+
+	if (length < 0 || (size_t)length >= size)
+		return -ENAMETOOLONG;
+	fd = mkostemp(path, O_CLOEXEC | O_APPEND);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A file without a name, so that nothing is left behind whatever becomes of us. */
+static int open_output(struct run *run, struct probekit_error *err)
+{
+	char path[PATH_MAX];
+
+	run->output_fd = new_file(path, sizeof(path));
+	if (run->output_fd < 0)
+		return cannot_keep(run->output_fd, err);
+	unlink(path);
+	return 0;
+}
+
+static int copy_all(int from, int to)
+{
+	char buffer[65536];
+	off_t at = 0;
+	ssize_t got;
+
+	while ((got = pread(from, buffer, sizeof(buffer), at)) > 0) {
+		if (write(to, buffer, (size_t)got) != got)
+			return errno ? -errno : -ENOSPC;
+		at += got;
+	}
+	return got < 0 ? -errno : 0;
+}
+
+/* In a file with a name, which the error tells. */
 static int keep_output(struct run *run, struct probekit_error *err)
 {
 	struct stat status;
-	char path[400];
+	char path[PATH_MAX];
+	char name[400];
+	int result;
+	int fd;
 
 	if (fstat(run->output_fd, &status) == 0 && status.st_size == 0) {
 		snprintf(err->hint, sizeof(err->hint), "it printed nothing");
 		return err->code;
 	}
-	format_escape(run->output, path, sizeof(path));
-	snprintf(err->hint, sizeof(err->hint), "what it printed is in '%s'", path);
-	free(run->output);
-	run->output = NULL;
+	result = fd = new_file(path, sizeof(path));
+	if (fd >= 0) {
+		result = copy_all(run->output_fd, fd);
+		close(fd);
+		if (result)
+			unlink(path);
+	}
+	format_escape(result < 0 ? output_folder() : path, name, sizeof(name));
+	if (result)
+		snprintf(err->hint, sizeof(err->hint), "what it printed cannot be kept in '%s': %s",
+			 name, strerror(-result));
+	else
+		snprintf(err->hint, sizeof(err->hint), "what it printed is in '%s'", name);
 	return err->code;
 }
 
@@ -151,9 +194,6 @@ void run_close(struct run *run)
 	probekit_session_free(run->session);
 	if (run->output_fd >= 0)
 		close(run->output_fd);
-	if (run->output)
-		unlink(run->output);
-	free(run->output);
 	*run = (struct run){.output_fd = -1};
 }
 

@@ -28,7 +28,7 @@ struct run_result {
 };
 
 /*
- * Runs the command once. What it prints goes to a file of its own, which is removed unless the run fails:
+ * Runs the command once. What it prints goes to a file of its own, which is kept where the run fails:
  * an exit status other than 0, a signal, or the timeout is an error that names the file. SIGINT and SIGTERM
  * end it: -EINTR, and nothing is left behind. Free the snapshot.
  */
@@ -40,8 +40,7 @@ int run_once(const struct run_request *request, struct run_result *result,
 struct run {
 	const struct run_request *request;
 	struct probekit_session *session; /* not started yet */
-	int output_fd;
-	char *output; /* path of the file that takes what the command prints */
+	int output_fd; /* of a file without a name, which takes what the command prints */
 };
 
 /* Everything up to the session's start. `is_by_turns`: the command will be held, and time in which it is stopped
@@ -52,7 +51,7 @@ int run_open(struct run *run, const struct run_request *request, bool is_by_turn
  * ended as it took too long. */
 int run_finish(struct run *run, bool has_timed_out, struct run_result *result,
 	       struct probekit_error *err);
-/* Ends the command if need be. Removes the file, unless run_finish() has named it. */
+/* Ends the command if need be. The file is gone unless run_finish() has named it. */
 void run_close(struct run *run);
 
 #endif
