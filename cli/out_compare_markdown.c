@@ -203,18 +203,22 @@ static size_t changed_count(const struct page *page)
 static int print_undecided(const struct page *page, FILE *out, size_t i)
 {
 	const struct compare_probe *probe = page->summary->order[changed_count(page) + i];
-	char text[COMPARE_TEXT];
+	char reason[TEXT_SIZE];
 
 	for (size_t k = 0; k < probe->size; k++) {
 		const struct probekit_change *change = probe->changes[k];
 
-		out_compare_undecided(change, text);
-		if (!*text)
+		if (!out_compare_is_undecided(change))
 			continue;
+		format_escape(out_compare_reason(change), reason, sizeof(reason));
 		fputs("| ", out);
 		print_code(out, change->probe);
-		fprintf(out, " | %s | %s | ", change->measure, format_change(change->ratio).text);
-		print_escaped(out, text, false);
+		fprintf(out, " | %s | %s | %s | ", change->measure,
+			format_change(change->ratio).text,
+			format_change_interval(change->low, change->high).text);
+		print_escaped(out, out_compare_pairs_more(change).text, false);
+		fprintf(out, " | %s | ", out_compare_detectable(change).text);
+		print_escaped(out, reason, false);
 		fputs(" |\n", out);
 	}
 	return 0;
@@ -355,8 +359,9 @@ static int put_sections(struct page *page)
 		"more probes",
 		print_changed};
 	const struct section undecided = {
-		"\n<details><summary>undecided</summary>\n\n| probe | | change | why |\n"
-		"|---|---|--:|---|\n",
+		"\n<details><summary>undecided</summary>\n\n"
+		"| probe | | change | 95 % interval | more pairs | would find | why |\n"
+		"|---|---|--:|--:|--:|--:|---|\n",
 		"\n</details>\n",
 		UNDECIDED_PART,
 		page->summary->verdicts[PROBEKIT_VERDICT_UNDECIDED],

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 256 };
+enum { WORDS = 256, PAIRS_TOLD_MAX = 999 };
 
 /* ---- probes ---- */
 
@@ -132,12 +132,17 @@ static void add_rules(struct compare_summary *summary, const struct compare_view
 	}
 }
 
+static size_t pairs_more(const struct probekit_change *change)
+{
+	return change->pairs_needed > change->pairs ? change->pairs_needed - change->pairs : 0;
+}
+
 static void add_needed(struct compare_summary *summary, const struct probekit_change *change)
 {
 	size_t more =
 		change->pairs_needed > change->pairs ? change->pairs_needed - change->pairs : 0;
 
-	if (more > summary->pairs_more)
+	if (more && (!summary->pairs_more || more < summary->pairs_more))
 		summary->pairs_more = more;
 }
 
@@ -210,8 +215,8 @@ static void say_undecided(const struct compare_view *view, const struct compare_
 	    summary->rule_count ? format_plural(summary->rule_count, "rule", "rules").text
 				: format_plural(summary->probe_count, "probe", "probes").text);
 	if (summary->pairs_more)
-		add(text, "; about %s needed",
-		    format_plural(summary->pairs_more, "more pair", "more pairs").text);
+		add(text, "; about %s more would decide some",
+		    format_count(summary->pairs_more).text);
 }
 
 static void say_rules(const struct compare_view *view, const struct compare_summary *summary,
@@ -367,21 +372,48 @@ void out_compare_change(const struct probekit_change *change, char text[static C
 		add(text, ", p %s", format_probability(out_compare_p(change)).text);
 }
 
+bool out_compare_is_undecided(const struct probekit_change *change)
+{
+	return change->verdict == PROBEKIT_VERDICT_UNDECIDED && !change->is_informational;
+}
+
+const char *out_compare_reason(const struct probekit_change *change)
+{
+	return change->reason ? change->reason : "it is not known why";
+}
+
+struct format out_compare_pairs_more(const struct probekit_change *change)
+{
+	size_t more = pairs_more(change);
+	struct format f = {"-"};
+
+	if (more > PAIRS_TOLD_MAX)
+		snprintf(f.text, sizeof(f.text), ">%d", PAIRS_TOLD_MAX);
+	else if (more)
+		snprintf(f.text, sizeof(f.text), "%zu", more);
+	return f;
+}
+
+struct format out_compare_detectable(const struct probekit_change *change)
+{
+	return isfinite(change->detectable) ? format_share(change->detectable)
+					    : (struct format){"-"};
+}
+
 void out_compare_undecided(const struct probekit_change *change, char text[static COMPARE_TEXT])
 {
 	char reason[WORDS];
 
 	*text = '\0';
-	if (change->verdict != PROBEKIT_VERDICT_UNDECIDED || change->is_informational)
+	if (!out_compare_is_undecided(change))
 		return;
-	format_escape(change->reason ? change->reason : "not known why", reason, sizeof(reason));
+	format_escape(out_compare_reason(change), reason, sizeof(reason));
 	add(text, "%s", reason);
-	if (change->pairs_needed > change->pairs)
-		add(text, "; about %s needed",
-		    format_plural(change->pairs_needed - change->pairs, "more pair", "more pairs")
-			    .text);
+	if (pairs_more(change))
+		add(text, "; about %s more %s needed", out_compare_pairs_more(change).text,
+		    pairs_more(change) == 1 ? "pair" : "pairs");
 	if (isfinite(change->detectable))
-		add(text, "; a change of %s would be found", format_share(change->detectable).text);
+		add(text, "; a change of %s would be found", out_compare_detectable(change).text);
 }
 
 void out_compare_rule(const struct probekit_rule_result *rule, char text[static COMPARE_TEXT])

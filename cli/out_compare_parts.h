@@ -29,7 +29,7 @@ struct compare_summary {
 	size_t verdicts[COMPARE_VERDICTS]; /* probes that have it */
 	size_t rule_count;		   /* different ones, whatever probes they are applied to */
 	size_t states[COMPARE_STATES]; /* of these: FAILED in one probe, else UNDECIDED, else PASSED */
-	size_t pairs_more;	       /* about, to decide what is not; 0: not known */
+	size_t pairs_more;	       /* about, to decide the first that is not; 0: not known */
 };
 
 /* -ENOMEM. */
@@ -54,6 +54,13 @@ struct format out_compare_value(const struct probekit_change *change, double val
 struct format out_compare_increase(const struct probekit_rule_result *rule, double increase);
 /* "18.2 ms -> 21.3 ms, +17 % (+12 to +22 %), p 0.002" */
 void out_compare_change(const struct probekit_change *change, char text[static COMPARE_TEXT]);
+/* It was to be decided, and is not. */
+bool out_compare_is_undecided(const struct probekit_change *change);
+const char *out_compare_reason(const struct probekit_change *change);
+/* "4", ">999"; "-" where it is not known. */
+struct format out_compare_pairs_more(const struct probekit_change *change);
+/* "8 %"; "-" where it is not known. */
+struct format out_compare_detectable(const struct probekit_change *change);
 /* Why it is undecided, and what would decide it; "" where it is decided. */
 void out_compare_undecided(const struct probekit_change *change, char text[static COMPARE_TEXT]);
 /* "+17 %, bound +10 %", or why it is undecided. */
@@ -75,8 +82,11 @@ int out_compare_why(FILE *out, const struct text_style *style, const struct comp
 /* A row for each power-of-two band, with both builds in one bar. */
 void out_compare_histogram(FILE *out, const struct text_style *style,
 			   const struct compare_probe *probe);
-/* The rows of `count` probes: with their informational measures where that is wanted. */
+/* A row for each measure of `count` probes: informational ones where that is wanted. */
 void out_compare_table(FILE *out, const struct text_style *style,
 		       const struct compare_probe *const *probes, size_t count, bool is_verbose);
+/* A table for each reason, of the measures that are undecided for it. */
+void out_compare_undecided_table(FILE *out, const struct text_style *style,
+				 const struct compare_probe *const *probes, size_t count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the table of measures: a row for each, the probe's name before its first one. */
+/* Owns the tables of measures: a row for each, the probe's name before its first one. */
 #include <math.h>
 #include <string.h>
 
@@ -9,30 +9,29 @@ enum {
 	INDENT = 2,
 	GAP = 2,
 	LEAST_NAME = 12,
-	MEASURE = 0,
-	BASE,
-	HEAD,
-	CHANGE,
-	INTERVAL,
-	P,
-	VERDICT,
-	COLUMNS,
+	MAX_COLUMNS = 8,
 };
 
-static const char *const titles[COLUMNS] = {"", "base", "head", "change", "95 % interval", "p", ""};
+struct column {
+	const char *title;
+	struct format (*cell)(const struct probekit_change *change);
+	bool is_left; /* else its texts are flush right */
+};
 
 struct table {
 	FILE *out;
 	const struct text_style *style;
-	bool is_verbose;
+	const struct compare_probe *const *probes;
+	size_t count;
+	const struct column *columns;
+	size_t column_count;
+	bool is_verbose;    /* with what is informational */
+	const char *reason; /* of the measures alone that are undecided for this one; NULL: of all */
 	size_t name_width;
-	size_t widths[COLUMNS];
+	size_t widths[MAX_COLUMNS];
 };
 
-static bool is_shown(const struct table *table, const struct probekit_change *change)
-{
-	return table->is_verbose || !change->is_informational;
-}
+/* ---- columns ---- */
 
 static struct format worded(const char *word)
 {
@@ -42,15 +41,70 @@ static struct format worded(const char *word)
 	return f;
 }
 
-static void fill(const struct probekit_change *change, struct format cells[static COLUMNS])
+static struct format measure_cell(const struct probekit_change *change)
 {
-	cells[MEASURE] = worded(change->measure);
-	cells[BASE] = out_compare_value(change, change->base);
-	cells[HEAD] = out_compare_value(change, change->head);
-	cells[CHANGE] = format_change(change->ratio);
-	cells[INTERVAL] = format_change_interval(change->low, change->high);
-	cells[P] = format_probability(out_compare_p(change));
-	cells[VERDICT] = worded(out_compare_verdict(change));
+	return worded(change->measure);
+}
+
+static struct format base_cell(const struct probekit_change *change)
+{
+	return out_compare_value(change, change->base);
+}
+
+static struct format head_cell(const struct probekit_change *change)
+{
+	return out_compare_value(change, change->head);
+}
+
+static struct format change_cell(const struct probekit_change *change)
+{
+	return format_change(change->ratio);
+}
+
+static struct format interval_cell(const struct probekit_change *change)
+{
+	return format_change_interval(change->low, change->high);
+}
+
+static struct format p_cell(const struct probekit_change *change)
+{
+	return format_probability(out_compare_p(change));
+}
+
+static struct format verdict_cell(const struct probekit_change *change)
+{
+	return worded(out_compare_verdict(change));
+}
+
+static const struct column verdict_columns[] = {
+	{"", measure_cell, true},
+	{"base", base_cell, false},
+	{"head", head_cell, false},
+	{"change", change_cell, false},
+	{"95 % interval", interval_cell, false},
+	{"p", p_cell, false},
+	{"", verdict_cell, true},
+};
+
+static const struct column undecided_columns[] = {
+	{"", measure_cell, true},
+	{"change", change_cell, false},
+	{"95 % interval", interval_cell, false},
+	{"p", p_cell, false},
+	{"more pairs", out_compare_pairs_more, false},
+	{"would find", out_compare_detectable, false},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- layout ---- */
+
+static bool is_shown(const struct table *table, const struct probekit_change *change)
+{
+	if (table->reason)
+		return out_compare_is_undecided(change) &&
+		       strcmp(out_compare_reason(change), table->reason) == 0;
+	return table->is_verbose || !change->is_informational;
 }
 
 static void widen(size_t *width, const char *text)
@@ -60,43 +114,51 @@ static void widen(size_t *width, const char *text)
 	*width = needed > *width ? needed : *width;
 }
 
-static void measure(struct table *table, const struct compare_probe *probe)
+/* False: the probe has no row. */
+static bool measure_rows(struct table *table, const struct compare_probe *probe)
 {
-	struct format cells[COLUMNS];
+	bool has_row = false;
 
 	for (size_t i = 0; i < probe->size; i++) {
 		if (!is_shown(table, probe->changes[i]))
 			continue;
-		fill(probe->changes[i], cells);
-		for (int k = 0; k < COLUMNS; k++)
-			widen(&table->widths[k], cells[k].text);
+		has_row = true;
+		for (size_t k = 0; k < table->column_count; k++)
+			widen(&table->widths[k], table->columns[k].cell(probe->changes[i]).text);
 	}
+	return has_row;
 }
 
 /* The column of names is as wide as the widest that fits beside the others. */
-static void fit_names(struct table *table, const struct compare_probe *const *probes, size_t count)
+static void fit_names(struct table *table)
 {
 	size_t others = INDENT;
 	size_t most = LEAST_NAME;
 	char name[TEXT_SIZE];
 
-	for (int k = 0; k < COLUMNS; k++)
+	for (size_t k = 0; k < table->column_count; k++)
 		others += GAP + table->widths[k];
 	if (table->style->width > others + LEAST_NAME)
 		most = table->style->width - others;
 	table->name_width = LEAST_NAME;
-	for (size_t i = 0; i < count; i++) {
-		format_escape(probes[i]->changes[0]->probe, name, sizeof(name));
+	for (size_t i = 0; i < table->count; i++) {
+		format_escape(table->probes[i]->changes[0]->probe, name, sizeof(name));
 		if (format_width(name) <= most)
 			widen(&table->name_width, name);
 	}
 }
 
+/* ---- rows ---- */
+
 static void print_titles(const struct table *table)
 {
+	size_t last = table->column_count - 1;
+
 	fprintf(table->out, "%*s%-*s", INDENT, "", (int)table->name_width, "probe");
-	for (int k = 0; k < VERDICT; k++)
-		fprintf(table->out, "%*s%*s", GAP, "", (int)table->widths[k], titles[k]);
+	for (size_t k = 0; k <= last; k++)
+		if (k < last || !table->columns[k].is_left)
+			fprintf(table->out, "%*s%*s", GAP, "", (int)table->widths[k],
+				table->columns[k].title);
 	fputc('\n', table->out);
 }
 
@@ -117,50 +179,21 @@ static void print_name(const struct table *table, const char *name)
 static void print_cells(const struct table *table, const struct probekit_change *change)
 {
 	enum text_ink ink = change->verdict == PROBEKIT_VERDICT_REGRESS ? INK_WARN : INK_PLAIN;
-	struct format cells[COLUMNS];
 
-	fill(change, cells);
-	for (int k = 0; k < VERDICT; k++)
-		fprintf(table->out, "%*s%*s", GAP, "",
-			(int)table->widths[k] * (k == MEASURE ? -1 : 1), cells[k].text);
-	fprintf(table->out, "%*s%s%s%s\n", GAP, "", ink_start(table->style, ink),
-		cells[VERDICT].text, ink_stop(table->style, ink));
-}
+	for (size_t k = 0; k < table->column_count; k++) {
+		const struct column *column = &table->columns[k];
+		struct format cell = column->cell(change);
+		bool is_last = k + 1 == table->column_count;
 
-static bool is_told(const struct compare_probe *probe, size_t i, const char *note)
-{
-	char other[COMPARE_TEXT];
-
-	for (size_t k = 0; k < i; k++) {
-		out_compare_undecided(probe->changes[k], other);
-		if (strcmp(other, note) == 0)
-			return true;
+		fprintf(table->out, "%*s", GAP, "");
+		if (is_last && column->is_left)
+			fprintf(table->out, "%s%s%s", ink_start(table->style, ink), cell.text,
+				ink_stop(table->style, ink));
+		else
+			fprintf(table->out, "%*s",
+				(int)table->widths[k] * (column->is_left ? -1 : 1), cell.text);
 	}
-	return false;
-}
-
-/* Why measures are undecided: once for those of which the same is said. */
-static void print_notes(const struct table *table, const struct compare_probe *probe)
-{
-	struct text_line line = {.out = table->out, .style = table->style, .indent = 2 * INDENT};
-	char note[COMPARE_TEXT];
-	char other[COMPARE_TEXT];
-
-	for (size_t i = 0; i < probe->size; i++) {
-		out_compare_undecided(probe->changes[i], note);
-		if (!*note || is_told(probe, i, note))
-			continue;
-		line_add(&line, 0, INK_PLAIN, "%s", worded(probe->changes[i]->measure).text);
-		for (size_t k = i + 1; k < probe->size; k++) {
-			out_compare_undecided(probe->changes[k], other);
-			if (strcmp(other, note) == 0)
-				line_add(&line, 0, INK_PLAIN, ", %s",
-					 worded(probe->changes[k]->measure).text);
-		}
-		line_add(&line, 0, INK_PLAIN, ":");
-		line_words(&line, 1, INK_PLAIN, note);
-		line_end(&line);
-	}
+	fputc('\n', table->out);
 }
 
 static void print_probe(const struct table *table, const struct compare_probe *probe)
@@ -179,22 +212,81 @@ static void print_probe(const struct table *table, const struct compare_probe *p
 		is_first = false;
 		print_cells(table, probe->changes[i]);
 	}
-	print_notes(table, probe);
+}
+
+static void print_table(struct table *table)
+{
+	for (size_t k = 0; k < table->column_count; k++)
+		table->widths[k] = strlen(table->columns[k].title);
+	for (size_t i = 0; i < table->count; i++)
+		measure_rows(table, table->probes[i]);
+	fit_names(table);
+	print_titles(table);
+	for (size_t i = 0; i < table->count; i++)
+		print_probe(table, table->probes[i]);
 }
 
 void out_compare_table(FILE *out, const struct text_style *style,
 		       const struct compare_probe *const *probes, size_t count, bool is_verbose)
 {
-	struct table table = {.out = out, .style = style, .is_verbose = is_verbose};
+	struct table table = {
+		.out = out,
+		.style = style,
+		.probes = probes,
+		.count = count,
+		.columns = verdict_columns,
+		.column_count = COUNT(verdict_columns),
+		.is_verbose = is_verbose,
+	};
 
-	if (count == 0)
-		return;
-	for (int k = 0; k < COLUMNS; k++)
-		table.widths[k] = strlen(titles[k]);
+	if (count)
+		print_table(&table);
+}
+
+/* ---- what is undecided ---- */
+
+/* Whether a measure before the k-th of the i-th probe is undecided for the same reason. */
+static bool is_told(const struct compare_probe *const *probes, size_t i, size_t k)
+{
+	const char *reason = out_compare_reason(probes[i]->changes[k]);
+
+	for (size_t a = 0; a <= i; a++)
+		for (size_t b = 0; b < (a < i ? probes[a]->size : k); b++)
+			if (out_compare_is_undecided(probes[a]->changes[b]) &&
+			    strcmp(out_compare_reason(probes[a]->changes[b]), reason) == 0)
+				return true;
+	return false;
+}
+
+static void print_reason(struct table *table, const char *reason)
+{
+	struct text_line line = {.out = table->out, .style = table->style};
+	char text[COMPARE_TEXT];
+
+	fputc('\n', table->out);
+	format_escape(reason, text, sizeof(text));
+	line_add(&line, 0, INK_PLAIN, "undecided:");
+	line_words(&line, 1, INK_PLAIN, text);
+	line_end(&line);
+	table->reason = reason;
+	print_table(table);
+}
+
+void out_compare_undecided_table(FILE *out, const struct text_style *style,
+				 const struct compare_probe *const *probes, size_t count)
+{
+	struct table table = {
+		.out = out,
+		.style = style,
+		.probes = probes,
+		.count = count,
+		.columns = undecided_columns,
+		.column_count = COUNT(undecided_columns),
+	};
+
 	for (size_t i = 0; i < count; i++)
-		measure(&table, probes[i]);
-	fit_names(&table, probes, count);
-	print_titles(&table);
-	for (size_t i = 0; i < count; i++)
-		print_probe(&table, probes[i]);
+		for (size_t k = 0; k < probes[i]->size; k++)
+			if (out_compare_is_undecided(probes[i]->changes[k]) &&
+			    !is_told(probes, i, k))
+				print_reason(&table, out_compare_reason(probes[i]->changes[k]));
 }

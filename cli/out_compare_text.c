@@ -124,37 +124,37 @@ static void print_rules(const struct report *report)
 
 /* ---- probes ---- */
 
-static void print_rest(const struct report *report, size_t undecided)
-{
-	struct text_line line = new_line(report, 2);
-	size_t same = report->summary->verdicts[PROBEKIT_VERDICT_SAME];
-
-	if (undecided)
-		line_add(&line, 0, INK_PLAIN, "%s more undecided", format_count(undecided).text);
-	if (same && !report->view->is_verbose)
-		line_add(&line, 0, INK_PLAIN, "%s%s the same within %s", undecided ? ", " : "",
-			 format_count(same).text, format_share(report->view->info->delta).text);
-	line_end(&line);
-}
-
 static void print_probes(const struct report *report)
 {
 	const struct compare_summary *summary = report->summary;
 	const size_t *verdicts = summary->verdicts;
 	size_t changed = verdicts[PROBEKIT_VERDICT_REGRESS] + verdicts[PROBEKIT_VERDICT_IMPROVE];
-	size_t undecided = verdicts[PROBEKIT_VERDICT_UNDECIDED];
-	size_t left = undecided > MAX_UNDECIDED ? undecided - MAX_UNDECIDED : 0;
-	size_t shown = changed + undecided - left;
+	size_t same = verdicts[PROBEKIT_VERDICT_SAME];
+	bool is_verbose = report->view->is_verbose;
 
-	if (report->view->is_verbose) {
-		shown = summary->probe_count;
-		left = 0;
-	}
-	if (summary->probe_count)
+	if (is_verbose ? summary->probe_count : changed + same)
 		fputc('\n', report->out);
-	out_compare_table(report->out, report->style, summary->order, shown,
-			  report->view->is_verbose);
-	print_rest(report, left);
+	out_compare_table(report->out, report->style, summary->order,
+			  is_verbose ? summary->probe_count : changed, is_verbose);
+	if (same && !is_verbose)
+		fprintf(report->out, "  %s the same within %s\n",
+			format_plural(same, "probe", "probes").text,
+			format_share(report->view->info->delta).text);
+}
+
+/* Measures that are not decided, those of probes that changed too. */
+static void print_undecided(const struct report *report)
+{
+	const struct compare_summary *summary = report->summary;
+	size_t undecided = summary->verdicts[PROBEKIT_VERDICT_UNDECIDED];
+	size_t most = report->view->is_verbose ? SIZE_MAX : MAX_UNDECIDED;
+	size_t left = undecided > most ? undecided - most : 0;
+	size_t shown = summary->probe_count - summary->verdicts[PROBEKIT_VERDICT_SAME] - left;
+
+	out_compare_undecided_table(report->out, report->style, summary->order, shown);
+	if (left)
+		fprintf(report->out, "  %s\n",
+			format_plural(left, "more probe", "more probes").text);
 }
 
 static void print_unmatched(const struct report *report)
@@ -227,6 +227,7 @@ int out_compare_text(FILE *out, const struct text_style *style, const struct com
 	print_outcome(&report);
 	print_rules(&report);
 	print_probes(&report);
+	print_undecided(&report);
 	print_unmatched(&report);
 	print_detectable(&report);
 	ret = print_whys(&report);
