@@ -110,24 +110,33 @@ struct section {
 	int (*print)(const struct page *page, FILE *out, size_t i); /* 0 or -ENOMEM */
 };
 
+/* As piece_put(). */
+static int put_row(struct page *page, const struct section *section, size_t i, size_t limit)
+{
+	struct piece piece;
+
+	if (piece_open(&piece))
+		return -ENOMEM;
+	if (section->print(page, piece.out, i)) {
+		fclose(piece.out);
+		free(piece.text);
+		return -ENOMEM;
+	}
+	return piece_put(&piece, page, limit);
+}
+
 static int put_section(struct page *page, const struct section *section)
 {
 	size_t end = page->used + section->part < MARKDOWN_MAX ? page->used + section->part
 							       : MARKDOWN_MAX;
 	size_t done = 0;
-	struct piece piece;
 
 	if (section->count == 0 || page->used + strlen(section->open) + CLOSING > end)
 		return 0;
 	put_text(page, section->open);
 	for (; done < section->count; done++) {
-		int fits;
+		int fits = put_row(page, section, done, end - CLOSING);
 
-		if (piece_open(&piece))
-			return -ENOMEM;
-		fits = section->print(page, piece.out, done);
-		fits = fits < 0 ? (piece_put(&piece, page, 0), fits)
-				: piece_put(&piece, page, end - CLOSING);
 		if (fits < 0)
 			return fits;
 		if (!fits)
