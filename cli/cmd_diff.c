@@ -120,6 +120,7 @@ const struct command command_diff = {
 					  "Fail only on tails that are a tenth slower:"},
 					 {NULL, NULL}},
 	.takes_second = true,
+	.gives_verdict = true,
 	.options_size = sizeof(struct options),
 	.run = run,
 };

@@ -68,6 +68,7 @@ struct command {
 	const struct example *examples;
 	bool takes_command;  /* "-- CMD ARGS" */
 	bool takes_second;   /* two operands before that */
+	bool gives_verdict;  /* by its exit code */
 	size_t options_size; /* of the struct that `options` fill */
 	/* Does it, with that struct filled; the exit code. */
 	int (*run)(void *options, const struct opt_operands *operands);

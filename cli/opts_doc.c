@@ -18,6 +18,12 @@ static const char *const exit_codes[][2] = {
 	{"3", "A privilege or a kernel feature is missing; the message names it."},
 };
 
+static const char *const verdict_codes[][2] = {
+	{"4", "A rule failed, or without rules something became slower for certain."},
+	{"5",
+	 "The two cannot be compared, nothing could be decided, or with --strict not everything."},
+};
+
 static const char *const command_codes[][2] = {
 	{"126", "The command after \"--\" cannot be run."},
 	{"127", "The command after \"--\" cannot be found."},
@@ -177,6 +183,8 @@ void opts_print_man(FILE *out, const struct command *command)
 	}
 	print_man_options(out, command);
 	print_man_pairs(out, "EXIT STATUS", exit_codes, COUNT(exit_codes));
+	if (command->gives_verdict)
+		print_man_pairs(out, NULL, verdict_codes, COUNT(verdict_codes));
 	if (command->takes_command)
 		print_man_pairs(out, NULL, command_codes, COUNT(command_codes));
 	print_man_pairs(out, "ENVIRONMENT", environment, COUNT(environment));

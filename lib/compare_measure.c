@@ -77,7 +77,8 @@ double compare_measure_value(const struct compare_measure *measure,
 {
 	double count = (double)row->count;
 
-	if (!row->count)
+	if (!row->count ||
+	    row->dropped_after_ns) /* the first calls of a run are not like the others */
 		return NAN;
 	if (measure->is_class)
 		return row->has_time ? (double)row->time_ns[measure->time_class] / count : NAN;

@@ -18,7 +18,8 @@ const struct compare_measure *compare_measure_at(size_t i);
 /* By its name of `length` characters; NULL: there is none. */
 const struct compare_measure *compare_measure_find(const char *name, size_t length);
 
-/* What the run's row says; NAN: nothing, for want of spans (a hundred for p99) or of a breakdown. Quantiles are
+/* What the run's row says; NAN: nothing, for want of spans (a hundred for p99) or of a breakdown, or as it was not
+ * probed to the end. Quantiles are
  * interpolated within their bucket, so that what differs by less than its width can be seen. */
 double compare_measure_value(const struct compare_measure *measure,
 			     const struct probekit_probe *row);

@@ -147,6 +147,7 @@ double compare_increase(const struct compare_hypothesis *h, bool is_absolute, do
 /* ---- verdicts ---- */
 
 struct family {
+	size_t pairs;
 	double delta;
 	double critical; /* that the largest statistic stays below in 95 % of flips */
 	double s0;
@@ -196,11 +197,22 @@ static size_t pairs_needed(const struct compare_hypothesis *h, const struct fami
 	return (size_t)fmin(needed, PAIRS_NEEDED_MAX);
 }
 
+static bool was_dropped(const struct subject *subject, size_t pairs)
+{
+	for (size_t i = 0; i < pairs; i++)
+		if ((subject->base[i] && subject->base[i]->dropped_after_ns) ||
+		    (subject->head[i] && subject->head[i]->dropped_after_ns))
+			return true;
+	return false;
+}
+
 /* Nothing of a hypothesis that cannot be decided is told but its estimate. NULL: it can. */
-static const char *untestable(const struct compare_hypothesis *h)
+static const char *untestable(const struct compare_hypothesis *h, size_t pairs)
 {
 	if (h->change.is_informational)
 		return "told, never decided";
+	if (h->paired.count < pairs && was_dropped(h->subject, pairs))
+		return "probing it cost more than was allowed";
 	if (!h->paired.count)
 		return h->measure->quantile ? "too few spans in a run"
 					    : "not known in any pair of runs";
@@ -217,7 +229,7 @@ static void decide(struct compare_hypothesis *h, const struct flip_result *resul
 	struct probekit_change *change = &h->change;
 	double limit = h->scale > 0 ? family->delta : log1p(family->delta);
 
-	change->reason = untestable(h);
+	change->reason = untestable(h, family->pairs);
 	if (change->reason) {
 		if (h->paired.count && h->paired.count < PROBEKIT_COMPARE_MIN_PAIRS &&
 		    !change->is_informational)
@@ -267,7 +279,7 @@ static size_t tested_rows(const struct compare_hypothesis *hypotheses, size_t si
 int compare_hypotheses_decide(struct compare_hypothesis *hypotheses, size_t size, size_t pairs,
 			      const double *differences, double delta, struct probekit_error *err)
 {
-	struct family family = {.delta = delta, .critical = NAN, .s0 = 0};
+	struct family family = {.pairs = pairs, .delta = delta, .critical = NAN, .s0 = 0};
 	const struct flip_result none = {NAN, NAN, NAN};
 	double *rows = calloc(size ? size * pairs : 1, sizeof(*rows));
 	struct flip_result *results = calloc(size ? size : 1, sizeof(*results));

@@ -226,6 +226,27 @@ static void what_is_mostly_the_probe_is_undecided(void **state)
 	builds_done(&builds);
 }
 
+/* What the guard has taken out, in one run, is known of its first calls alone. */
+static void a_function_that_was_not_probed_to_the_end_is_undecided(void **state)
+{
+	static struct builds builds;
+	const struct build_probe probes[] = {plain, none};
+	struct probekit_comparison *comparison;
+	const struct probekit_change *change;
+
+	(void)state;
+	builds_init(&builds, 8);
+	builds_add(&builds, 8, probes, probes);
+	builds.head[3]->probes[0].dropped_after_ns = 1000;
+	comparison = builds_compare(&builds, 0.02, NULL);
+	change = change_of(comparison, "web:request", "p50");
+	assert_int_equal(change->pairs, 7);
+	assert_int_equal(change->verdict, PROBEKIT_VERDICT_UNDECIDED);
+	assert_string_equal(change->reason, "probing it cost more than was allowed");
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
 /* Two hundred times twenty probes of one build: the whole of it may alarm in one time of twenty. */
 static void false_alarms_are_rare(void **state)
 {
@@ -474,6 +495,7 @@ int main(void)
 		cmocka_unit_test(noise_is_undecided_and_says_how_many_pairs_would_do),
 		cmocka_unit_test(a_quantile_needs_spans_beyond_it),
 		cmocka_unit_test(what_is_mostly_the_probe_is_undecided),
+		cmocka_unit_test(a_function_that_was_not_probed_to_the_end_is_undecided),
 		cmocka_unit_test(false_alarms_are_rare),
 		cmocka_unit_test(probes_of_one_build_are_listed),
 		cmocka_unit_test(rows_of_one_name_are_compared_in_order),
