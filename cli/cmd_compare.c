@@ -90,6 +90,7 @@ struct trial {
 	bool is_sliced;
 	const char *mode_reason; /* NULL: the mode was asked for */
 	char reason_text[256];
+	char asked_text[300];
 	uint64_t random;
 	uint64_t started_ns;
 	uint64_t first_pair_ns;
@@ -174,10 +175,15 @@ static int warm_up(struct trial *trial, struct probekit_error *err)
 						       sizeof(trial->reason_text));
 			probekit_snapshot_free(alone.snapshot);
 		}
-		if (!is_auto)
-			continue;
-		trial->is_sliced = !refusal;
-		trial->mode_reason = refusal ? refusal : "it computes nearly all of its time";
+		if (is_auto) {
+			trial->is_sliced = !refusal;
+			trial->mode_reason =
+				refusal ? refusal : "it computes nearly all of its time";
+		} else if (trial->is_sliced && refusal) {
+			snprintf(trial->asked_text, sizeof(trial->asked_text),
+				 "asked for, although %s", refusal);
+			trial->mode_reason = trial->asked_text;
+		}
 	}
 	return 0;
 }
@@ -270,6 +276,11 @@ static int run_pairs(struct trial *trial, struct probekit_error *err)
 		fprintf(stderr, "probekit: interrupted after %zu pairs of %zu\n", trial->done,
 			trial->wanted);
 		return 0;
+	}
+	if (result == -EINTR) {
+		usage_error(err,
+			    "interrupted before a pair of runs was finished: nothing is known");
+		err->kind = PROBEKIT_ERROR_FAILED;
 	}
 	if (!result && trial->done < trial->wanted)
 		fprintf(stderr, "probekit: the budget is used up after %zu pairs of %zu\n",
