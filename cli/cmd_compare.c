@@ -273,7 +273,7 @@ static int run_pairs(struct trial *trial, struct probekit_error *err)
 	}
 	end_progress();
 	if (result == -EINTR && trial->done) {
-		fprintf(stderr, "probekit: interrupted after %zu pairs of %zu\n", trial->done,
+		fprintf(stderr, "probekit: interrupted after %zu of %zu pairs\n", trial->done,
 			trial->wanted);
 		return 0;
 	}
@@ -283,7 +283,7 @@ static int run_pairs(struct trial *trial, struct probekit_error *err)
 		err->kind = PROBEKIT_ERROR_FAILED;
 	}
 	if (!result && trial->done < trial->wanted)
-		fprintf(stderr, "probekit: the budget is used up after %zu pairs of %zu\n",
+		fprintf(stderr, "probekit: the budget is used up after %zu of %zu pairs\n",
 			trial->done, trial->wanted);
 	return result;
 }
