@@ -17,7 +17,7 @@ static int32_t next_band(const struct probekit_histogram *h, size_t *i)
 	return band;
 }
 
-static int read_band(struct json_reader *r, const json_t *object, int32_t exponent,
+static int read_band(struct json_reader *r, const struct json_value *object, int32_t exponent,
 		     struct probekit_probe *probe)
 {
 	struct probekit_band *band = &probe->bands[probe->band_count];
@@ -32,13 +32,14 @@ static int read_band(struct json_reader *r, const json_t *object, int32_t expone
 	return result;
 }
 
-static int read_bands(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+static int read_bands(struct json_reader *r, const struct json_value *object,
+		      struct probekit_probe *probe)
 {
 	const struct probekit_histogram *h = &probe->histogram;
-	const json_t *list;
+	const struct json_value *list;
 	size_t bucket = 0;
 	int result = json_read_list(r, object, "bands", &list);
-	size_t size = result ? 0 : json_array_size(list);
+	size_t size = result ? 0 : json_value_size(list);
 
 	if (!result && size)
 		probe->bands = calloc(size, sizeof(*probe->bands));
@@ -50,8 +51,7 @@ static int read_bands(struct json_reader *r, const json_t *object, struct probek
 		if (bucket >= h->size)
 			result = json_malformed(r, "", "is not a band of the histogram");
 		else
-			result =
-				read_band(r, json_array_get(list, i), next_band(h, &bucket), probe);
+			result = read_band(r, json_value_at(list, i), next_band(h, &bucket), probe);
 		json_leave(r, outside);
 	}
 	if (!result && bucket < h->size)
@@ -70,7 +70,8 @@ struct relations {
 	size_t *count;
 };
 
-static int read_relation(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_relation(struct json_reader *r, const struct json_value *object, size_t i,
+			 void *arg)
 {
 	static const struct json_field fields[] = {
 		{"name", offsetof(struct relation_text, name), FIELD_TEXT, true},
@@ -89,7 +90,7 @@ static int read_relation(struct json_reader *r, const json_t *object, size_t i, 
 	return result;
 }
 
-static int read_wait(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_wait(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	static const struct json_field fields[] = {
 		{"exponent", offsetof(struct probekit_wait, exponent), FIELD_I32, true},
@@ -123,7 +124,8 @@ static int read_wait(struct json_reader *r, const json_t *object, size_t i, void
 	return result;
 }
 
-static int read_waits(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+static int read_waits(struct json_reader *r, const struct json_value *object,
+		      struct probekit_probe *probe)
 {
 	void *room;
 	int result = json_read_room(r, object, "waits", sizeof(*probe->waits), &room,
@@ -133,7 +135,8 @@ static int read_waits(struct json_reader *r, const json_t *object, struct probek
 	return result ? result : json_read_each(r, object, "waits", read_wait, probe->waits);
 }
 
-int breakdown_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+int breakdown_from_json(struct json_reader *r, const struct json_value *object,
+			struct probekit_probe *probe)
 {
 	static const struct json_field fields[] = {
 		{"unexplained_ns", offsetof(struct probekit_probe, unexplained_ns), FIELD_U64,

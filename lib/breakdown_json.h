@@ -11,6 +11,7 @@ void breakdown_to_json(struct json_text *json, const struct probekit_probe *prob
 void breakdown_band_to_json(struct json_text *json, const struct probekit_probe *probe,
 			    int32_t exponent);
 /* What was written; the probe's histogram has been read. */
-int breakdown_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
+int breakdown_from_json(struct json_reader *r, const struct json_value *object,
+			struct probekit_probe *probe);
 
 #endif

@@ -8,7 +8,8 @@
 #include "breakdown.h"
 #include "causes_json.h"
 
-int tail_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+int tail_from_json(struct json_reader *r, const struct json_value *object,
+		   struct probekit_probe *probe)
 {
 	static const struct json_field fields[] = {
 		{"exponent", offsetof(struct probekit_tail, exponent), FIELD_I32, false},
@@ -19,14 +20,14 @@ int tail_from_json(struct json_reader *r, const json_t *object, struct probekit_
 		{"share_of_time", offsetof(struct probekit_tail, share_of_time), FIELD_SHARE, true},
 	};
 	struct probekit_tail *tail = &probe->tail;
-	const json_t *inner = json_object_get(object, "tail");
+	const struct json_value *inner = json_value_get(object, "tail");
 	bool is_known;
 	size_t outside;
 	int result;
 
-	if (!inner || json_is_null(inner))
+	if (json_value_is_null(inner))
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, "tail", "is not an object");
 	outside = json_enter(r, "tail", -1);
 	tail->exponent = INT32_MIN;
@@ -48,45 +49,45 @@ static bool is_activity_name(const char *name)
 	return length > 0 && length <= 64;
 }
 
-static int read_activity(struct json_reader *r, const char *key, void *at,
+static int read_activity(struct json_reader *r, const char *key, const struct json_value *member,
 			 struct probekit_activity *activity)
 {
-	if (!is_activity_name(json_object_iter_key(at)))
+	if (!is_activity_name(member->key))
 		return json_malformed(r, key, "has a name that is none of an activity");
-	if (breakdown_copy_text(json_object_iter_key(at), &activity->name))
+	if (breakdown_copy_text(member->key, &activity->name))
 		return error_no_memory(r->err);
-	return json_read_share(r, key, json_object_iter_value(at), &activity->share);
+	return json_read_share(r, key, member, &activity->share);
 }
 
-int activities_from_json(struct json_reader *r, const json_t *object, const char *key,
+int activities_from_json(struct json_reader *r, const struct json_value *object, const char *key,
 			 struct probekit_activity **activities, size_t *count)
 {
-	json_t *inner = json_object_get(object, key);
+	const struct json_value *inner = json_value_get(object, key);
 	int result = 0;
 
-	if (!inner || json_is_null(inner))
+	if (json_value_is_null(inner))
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, key, "is not an object");
-	if (json_object_size(inner) == 0)
+	if (inner->size == 0)
 		return 0;
-	*activities = calloc(json_object_size(inner), sizeof(**activities));
+	*activities = calloc(inner->size, sizeof(**activities));
 	if (!*activities)
 		return error_no_memory(r->err);
-	for (void *i = json_object_iter(inner); i && !result; i = json_object_iter_next(inner, i))
-		result = read_activity(r, key, i, &(*activities)[(*count)++]);
+	for (uint32_t i = 0; i < inner->size && !result; i++)
+		result = read_activity(r, key, &inner->items[i], &(*activities)[(*count)++]);
 	return result;
 }
 
 /* `waits_for` of the holder; the holder in it is *next, or NULL. */
-static int read_waits_for(struct json_reader *r, const json_t *object,
-			  struct probekit_holder *holder, const json_t **next)
+static int read_waits_for(struct json_reader *r, const struct json_value *object,
+			  struct probekit_holder *holder, const struct json_value **next)
 {
 	struct json_lock lock = {0};
 	int result;
 
 	*next = NULL;
-	if (json_is_null(object))
+	if (json_value_is_null(object))
 		return 0;
 	result = json_read_lock(r, object, "lock", &lock);
 	holder->next_address = lock.address;
@@ -95,18 +96,18 @@ static int read_waits_for(struct json_reader *r, const json_t *object,
 	free((char *)lock.kind); /* of a cause alone */
 	if (!result && !lock.address)
 		return json_malformed(r, "lock", "is missing");
-	*next = json_object_get(object, "holder");
+	*next = json_value_get(object, "holder");
 	return result;
 }
 
-static int read_holder(struct json_reader *r, const json_t *object, struct probekit_holder *holder,
-		       const json_t **next)
+static int read_holder(struct json_reader *r, const struct json_value *object,
+		       struct probekit_holder *holder, const struct json_value **next)
 {
 	static const struct json_field fields[] = {
 		{"threads", offsetof(struct probekit_holder, threads), FIELD_U32, false},
 		{"file", offsetof(struct probekit_holder, file), FIELD_TEXT, false},
 	};
-	const json_t *inner = json_object_get(object, "waits_for");
+	const struct json_value *inner = json_value_get(object, "waits_for");
 	int result = JSON_READ_FIELDS(r, object, fields, holder);
 
 	*next = NULL;
@@ -119,21 +120,22 @@ static int read_holder(struct json_reader *r, const json_t *object, struct probe
 		result = json_read_stack(r, object, "stack", &holder->stack);
 	if (!result)
 		result = json_read_thread(r, object, "thief", &holder->thief, NULL);
-	if (!result && inner && !json_is_null(inner)) {
+	if (!result && !json_value_is_null(inner)) {
 		json_enter(r, "waits_for", -1); /* left with the holder */
-		result = json_is_object(inner) ? read_waits_for(r, inner, holder, next)
-					       : json_malformed(r, "", "is not an object");
+		result = json_value_is(inner, VALUE_OBJECT)
+				 ? read_waits_for(r, inner, holder, next)
+				 : json_malformed(r, "", "is not an object");
 	}
 	return result;
 }
 
 /* From the object of the holder at `depth`; `into` is where it goes, or where the next one does. */
-static int add_holder(struct json_reader *r, const json_t **object, int depth,
+static int add_holder(struct json_reader *r, const struct json_value **object, int depth,
 		      struct probekit_holder **into)
 {
 	if (depth == HOLDERS_MAX)
 		return json_malformed(r, "", "is nested too deep");
-	if (!json_is_object(*object))
+	if (!json_value_is(*object, VALUE_OBJECT))
 		return json_malformed(r, "", "is not an object");
 	*into = calloc(1, sizeof(**into));
 	if (!*into)
@@ -141,13 +143,13 @@ static int add_holder(struct json_reader *r, const json_t **object, int depth,
 	return read_holder(r, *object, *into, object);
 }
 
-static int read_chain(struct json_reader *r, const json_t *holder, int depth,
+static int read_chain(struct json_reader *r, const struct json_value *holder, int depth,
 		      struct probekit_holder **into)
 {
-	size_t outside = strlen(r->place);
+	size_t outside = r->depth;
 	int result = 0;
 
-	for (; holder && !json_is_null(holder) && !result; depth++) {
+	for (; !json_value_is_null(holder) && !result; depth++) {
 		json_enter(r, "holder", -1);
 		result = add_holder(r, &holder, depth, into);
 		if (!result)
@@ -158,14 +160,16 @@ static int read_chain(struct json_reader *r, const json_t *holder, int depth,
 	return result;
 }
 
-static int read_holders(struct json_reader *r, const json_t *object, struct probekit_holder **into)
+static int read_holders(struct json_reader *r, const struct json_value *object,
+			struct probekit_holder **into)
 {
-	return read_chain(r, json_object_get(object, "holder"), 0, into);
+	return read_chain(r, json_value_get(object, "holder"), 0, into);
 }
 
-int holders_from_json(struct json_reader *r, const json_t *object, struct probekit_holder **holder)
+int holders_from_json(struct json_reader *r, const struct json_value *object,
+		      struct probekit_holder **holder)
 {
-	size_t outside = strlen(r->place);
+	size_t outside = r->depth;
 	int result = add_holder(r, &object, 0, holder);
 
 	if (!result)
@@ -175,7 +179,8 @@ int holders_from_json(struct json_reader *r, const json_t *object, struct probek
 	return result;
 }
 
-static int read_identity(struct json_reader *r, const json_t *object, struct probekit_cause *cause)
+static int read_identity(struct json_reader *r, const struct json_value *object,
+			 struct probekit_cause *cause)
 {
 	static const struct json_field fields[] = {
 		{"share", offsetof(struct probekit_cause, share), FIELD_SHARE, true},
@@ -201,7 +206,7 @@ static int read_identity(struct json_reader *r, const json_t *object, struct pro
 					    &cause->direction);
 }
 
-static int read_cause(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_cause(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	struct probekit_cause *cause = (struct probekit_cause *)arg + i;
 	int result = read_identity(r, object, cause);
@@ -218,7 +223,8 @@ static int read_cause(struct json_reader *r, const json_t *object, size_t i, voi
 	return result ? result : json_read_thread(r, object, "thief", &cause->thief, NULL);
 }
 
-int causes_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+int causes_from_json(struct json_reader *r, const struct json_value *object,
+		     struct probekit_probe *probe)
 {
 	void *room;
 	int result = json_read_room(r, object, "causes", sizeof(*probe->causes), &room,
@@ -228,7 +234,8 @@ int causes_from_json(struct json_reader *r, const json_t *object, struct probeki
 	return result ? result : json_read_each(r, object, "causes", read_cause, probe->causes);
 }
 
-static int read_slow_span(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_slow_span(struct json_reader *r, const struct json_value *object, size_t i,
+			  void *arg)
 {
 	static const struct json_field fields[] = {
 		{"key", offsetof(struct probekit_slow_span, key), FIELD_I64, false},
@@ -238,7 +245,7 @@ static int read_slow_span(struct json_reader *r, const json_t *object, size_t i,
 	bool is_known;
 	int result = JSON_READ_FIELDS(r, object, fields, span);
 
-	span->has_key = json_is_integer(json_object_get(object, "key"));
+	span->has_key = json_value_is(json_value_get(object, "key"), VALUE_INTEGER);
 	if (!result)
 		result = json_read_instant(r, object, "at", &span->ended_unix_ns);
 	if (!result)
@@ -246,7 +253,8 @@ static int read_slow_span(struct json_reader *r, const json_t *object, size_t i,
 	return result ? result : json_read_times(r, object, span->time_ns, &is_known);
 }
 
-int slowest_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+int slowest_from_json(struct json_reader *r, const struct json_value *object,
+		      struct probekit_probe *probe)
 {
 	void *room;
 	int result = json_read_room(r, object, "slowest", sizeof(*probe->slowest), &room,
@@ -257,7 +265,7 @@ int slowest_from_json(struct json_reader *r, const json_t *object, struct probek
 		      : json_read_each(r, object, "slowest", read_slow_span, probe->slowest);
 }
 
-static int read_blocker(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_blocker(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	struct probekit_blocker *blocker = (struct probekit_blocker *)arg + i;
 	struct json_lock lock = {0};
@@ -272,7 +280,7 @@ static int read_blocker(struct json_reader *r, const json_t *object, size_t i, v
 	return result ? result : json_read_stack(r, object, "stack", &blocker->stack);
 }
 
-static int read_blockers(struct json_reader *r, const json_t *object,
+static int read_blockers(struct json_reader *r, const struct json_value *object,
 			 struct probekit_open_span *span)
 {
 	void *room;
@@ -284,7 +292,8 @@ static int read_blockers(struct json_reader *r, const json_t *object,
 		      : json_read_each(r, object, "blockers", read_blocker, span->blockers);
 }
 
-static int read_open_span(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_open_span(struct json_reader *r, const struct json_value *object, size_t i,
+			  void *arg)
 {
 	static const struct json_field fields[] = {
 		{"pid", offsetof(struct probekit_open_span, pid), FIELD_I32, true},
@@ -313,7 +322,8 @@ static int read_open_span(struct json_reader *r, const json_t *object, size_t i,
 	return result ? result : json_read_stack(r, object, "stack", &span->stack);
 }
 
-int open_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+int open_from_json(struct json_reader *r, const struct json_value *object,
+		   struct probekit_probe *probe)
 {
 	void *room;
 	int result =

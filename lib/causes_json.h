@@ -18,13 +18,18 @@ void activities_to_json(struct json_text *json, const char *key,
 /* The members of a holder's object, and what it waited for. */
 void holder_members_to_json(struct json_text *json, const struct probekit_holder *holder);
 
-int activities_from_json(struct json_reader *r, const json_t *object, const char *key,
+int activities_from_json(struct json_reader *r, const struct json_value *object, const char *key,
 			 struct probekit_activity **activities, size_t *count);
 /* A new holder from the members of its object, and those it waited for. */
-int holders_from_json(struct json_reader *r, const json_t *object, struct probekit_holder **holder);
-int tail_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
-int causes_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
-int slowest_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
-int open_from_json(struct json_reader *r, const json_t *object, struct probekit_probe *probe);
+int holders_from_json(struct json_reader *r, const struct json_value *object,
+		      struct probekit_holder **holder);
+int tail_from_json(struct json_reader *r, const struct json_value *object,
+		   struct probekit_probe *probe);
+int causes_from_json(struct json_reader *r, const struct json_value *object,
+		     struct probekit_probe *probe);
+int slowest_from_json(struct json_reader *r, const struct json_value *object,
+		      struct probekit_probe *probe);
+int open_from_json(struct json_reader *r, const struct json_value *object,
+		   struct probekit_probe *probe);
 
 #endif

@@ -42,22 +42,22 @@ void environment_to_json(struct json_text *json, const struct probekit_environme
 	json_text_close(json, '}');
 }
 
-static int read_number(const struct json_reader *r, const json_t *object, const char *key,
-		       double *number)
+static int read_number(const struct json_reader *r, const struct json_value *object,
+		       const char *key, double *number)
 {
-	const json_t *value = json_object_get(object, key);
+	const struct json_value *value = json_value_get(object, key);
 
-	if (!value || json_is_null(value))
+	if (json_value_is_null(value))
 		return 0;
-	if (!json_is_number(value) || !(json_number_value(value) >= 0))
+	if (!json_value_is_number(value) || !(json_value_number(value) >= 0))
 		return json_malformed(r, key, "is not a number of 0 or more");
-	*number = json_number_value(value);
+	*number = json_value_number(value);
 	return 0;
 }
 
-static int read_quota(const struct json_reader *r, const json_t *object, double *quota)
+static int read_quota(const struct json_reader *r, const struct json_value *object, double *quota)
 {
-	const char *text = json_string_value(json_object_get(object, "cpu_quota"));
+	const char *text = json_value_text(json_value_get(object, "cpu_quota"));
 
 	if (!text)
 		return read_number(r, object, "cpu_quota", quota);
@@ -67,17 +67,18 @@ static int read_quota(const struct json_reader *r, const json_t *object, double 
 	return 0;
 }
 
-static int read_virtual(const struct json_reader *r, const json_t *object, int *is_virtual)
+static int read_virtual(const struct json_reader *r, const struct json_value *object,
+			int *is_virtual)
 {
-	const json_t *value = json_object_get(object, "virtual");
+	const struct json_value *value = json_value_get(object, "virtual");
 
-	if (!value || json_is_null(value))
+	if (json_value_is_null(value))
 		return 0;
-	*is_virtual = json_is_true(value);
-	return json_is_boolean(value) ? 0 : json_malformed(r, "virtual", "is not a boolean");
+	*is_virtual = json_value_is(value, VALUE_TRUE);
+	return json_value_is_bool(value) ? 0 : json_malformed(r, "virtual", "is not a boolean");
 }
 
-static int read_members(const struct json_reader *r, const json_t *object,
+static int read_members(const struct json_reader *r, const struct json_value *object,
 			struct probekit_environment *environment)
 {
 #define FIELD(key, member, type)                                                \
@@ -101,16 +102,16 @@ static int read_members(const struct json_reader *r, const json_t *object,
 	return result ? result : read_number(r, object, "load", &environment->load);
 }
 
-int environment_from_json(struct json_reader *r, const json_t *object,
+int environment_from_json(struct json_reader *r, const struct json_value *object,
 			  struct probekit_environment *environment)
 {
-	const json_t *inner = json_object_get(object, "environment");
+	const struct json_value *inner = json_value_get(object, "environment");
 	size_t outside;
 	int result;
 
-	if (!inner || json_is_null(inner))
+	if (json_value_is_null(inner))
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, "environment", "is not an object");
 	outside = json_enter(r, "environment", -1);
 	result = read_members(r, inner, environment);

@@ -7,7 +7,7 @@
 
 void environment_to_json(struct json_text *json, const struct probekit_environment *environment);
 /* What is null or missing stays as it is. */
-int environment_from_json(struct json_reader *r, const json_t *object,
+int environment_from_json(struct json_reader *r, const struct json_value *object,
 			  struct probekit_environment *environment);
 
 #endif

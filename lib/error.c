@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at `s`, 0 when there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
+/* RFC 3629 */
+size_t text_utf8_length(const unsigned char *s)
 {
 	size_t n = 0;
 
@@ -52,7 +52,7 @@ void escape_text(const char *in, char *out, size_t size)
 	if (size == 0)
 		return;
 	while (*s) {
-		size_t n = utf8_length(s);
+		size_t n = text_utf8_length(s);
 		char piece[20];
 		size_t length = 0;
 

@@ -20,5 +20,7 @@ int error_hint(struct probekit_error *err, int code, const char *format, ...) ER
 /* Copies `in` with control characters and invalid UTF-8 escaped (\n, \x1b) to a buffer of `size`
  * bytes; truncates with "..." at the end, never inside a character. Always terminated. */
 void escape_text(const char *in, char *out, size_t size);
+/* Length of the valid UTF-8 sequence that the terminated text begins with; 0: there is none. */
+size_t text_utf8_length(const unsigned char *text);
 
 #endif

@@ -11,36 +11,34 @@
 #define OCTAVE_LOWEST (-64) /* of a bucket: more than 64-bit nanoseconds or values need */
 #define OCTAVE_HIGHEST 63
 
-static int read_bucket(const struct json_reader *r, const json_t *pair, size_t i,
-		       struct probekit_histogram *h)
+/* What is wrong with it; NULL: nothing. */
+static const char *read_bucket(const struct json_value *pair, size_t i,
+			       struct probekit_histogram *h)
 {
-	const json_t *index = json_array_get(pair, 0);
-	const json_t *count = json_array_get(pair, 1);
-	json_int_t number = json_integer_value(index);
-	char key[40];
+	const struct json_value *index = json_value_at(pair, 0);
+	const struct json_value *count = json_value_at(pair, 1);
+	int64_t number = json_value_integer(index);
 
-	snprintf(key, sizeof(key), "buckets[%zu]", i);
-	if (json_array_size(pair) != 2 || !json_is_integer(index) || !json_is_integer(count))
-		return json_malformed(r, key, "is not [index, count]");
-	if (number < (json_int_t)OCTAVE_LOWEST * (1 << h->scale) ||
-	    number >= (json_int_t)(OCTAVE_HIGHEST + 1) * (1 << h->scale))
-		return json_malformed(r, key, "has an index out of range: %" JSON_INTEGER_FORMAT,
-				      number);
+	if (json_value_size(pair) != 2 || !json_value_is(index, VALUE_INTEGER) ||
+	    !json_value_is(count, VALUE_INTEGER))
+		return "is not [index, count]";
+	if (number < (int64_t)OCTAVE_LOWEST * (1 << h->scale) ||
+	    number >= (int64_t)(OCTAVE_HIGHEST + 1) * (1 << h->scale))
+		return "has an index out of range";
 	if (i > 0 && number <= h->index[i - 1])
-		return json_malformed(r, key, "does not ascend");
-	if (json_integer_value(count) <= 0)
-		return json_malformed(r, key, "has a count that is not positive");
+		return "does not ascend";
+	if (json_value_integer(count) <= 0)
+		return "has a count that is not positive";
 	h->index[i] = (int32_t)number;
-	h->count[i] = (uint64_t)json_integer_value(count);
+	h->count[i] = (uint64_t)json_value_integer(count);
 	h->size = i + 1;
-	return 0;
+	return NULL;
 }
 
-static int read_buckets(const struct json_reader *r, const json_t *list,
+static int read_buckets(const struct json_reader *r, const struct json_value *list,
 			struct probekit_histogram *h)
 {
-	size_t size = json_array_size(list);
-	int ret = 0;
+	size_t size = json_value_size(list);
 
 	if (size > (size_t)(OCTAVE_HIGHEST + 1 - OCTAVE_LOWEST) << h->scale)
 		return json_malformed(r, "buckets", "is too long: %zu", size);
@@ -50,14 +48,21 @@ static int read_buckets(const struct json_reader *r, const json_t *list,
 	h->count = calloc(size, sizeof(*h->count));
 	if (!h->index || !h->count)
 		return error_no_memory(r->err);
-	for (size_t i = 0; i < size && !ret; i++)
-		ret = read_bucket(r, json_array_get(list, i), i, h);
-	if (!ret && histogram_total(h) > INT64_MAX)
+	for (size_t i = 0; i < size; i++) {
+		const char *wrong = read_bucket(json_value_at(list, i), i, h);
+		char key[40];
+
+		if (!wrong)
+			continue;
+		snprintf(key, sizeof(key), "buckets[%zu]", i);
+		return json_malformed(r, key, "%s", wrong);
+	}
+	if (histogram_total(h) > INT64_MAX)
 		return json_malformed(r, "buckets", "has counts that add up to more than 2^63");
-	return ret;
+	return 0;
 }
 
-int json_read_histogram(struct json_reader *r, const json_t *object, const char *unit,
+int json_read_histogram(struct json_reader *r, const struct json_value *object, const char *unit,
 			struct probekit_histogram *histogram)
 {
 	static const struct json_field fields[] = {
@@ -66,13 +71,13 @@ int json_read_histogram(struct json_reader *r, const json_t *object, const char 
 		{"negative_count", offsetof(struct probekit_histogram, negative_count), FIELD_U64,
 		 false},
 	};
-	const json_t *inner = json_object_get(object, "histogram");
-	const char *found = json_string_value(json_object_get(inner, "unit"));
-	const json_t *buckets;
+	const struct json_value *inner = json_value_get(object, "histogram");
+	const char *found = json_value_text(json_value_get(inner, "unit"));
+	const struct json_value *buckets;
 	size_t outside;
 	int ret;
 
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, "histogram", "is not an object");
 	outside = json_enter(r, "histogram", -1);
 	ret = JSON_READ_FIELDS(r, inner, fields, histogram);

@@ -41,40 +41,42 @@ void json_stack_ends(struct json_text *json, bool is_known,
 void json_object_of(struct json_text *json, enum probekit_class time_class, const char *object,
 		    const char *direction);
 
-int json_read_instant(const struct json_reader *r, const json_t *object, const char *key,
+int json_read_instant(const struct json_reader *r, const struct json_value *object, const char *key,
 		      int64_t *unix_ns);
 /* `is_known` is false where it is null or missing. */
-int json_read_times(struct json_reader *r, const json_t *object,
+int json_read_times(struct json_reader *r, const struct json_value *object,
 		    uint64_t time_ns[static PROBEKIT_CLASS_COUNT], bool *is_known);
-int json_read_class(const struct json_reader *r, const json_t *object,
+int json_read_class(const struct json_reader *r, const struct json_value *object,
 		    enum probekit_class *time_class);
-int json_read_address(const struct json_reader *r, const json_t *object, const char *key,
+int json_read_address(const struct json_reader *r, const struct json_value *object, const char *key,
 		      uint64_t *address);
 /* Its unit has to be `unit`. */
-int json_read_histogram(struct json_reader *r, const json_t *object, const char *unit,
+int json_read_histogram(struct json_reader *r, const struct json_value *object, const char *unit,
 			struct probekit_histogram *histogram);
-int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
+int json_read_lock(struct json_reader *r, const struct json_value *object, const char *key,
 		   struct json_lock *lock);
-int json_read_comm(const struct json_reader *r, const json_t *object, char comm[static 16]);
+int json_read_comm(const struct json_reader *r, const struct json_value *object,
+		   char comm[static 16]);
 /* Members pid, tid and comm. */
-int json_read_thread_ids(const struct json_reader *r, const json_t *object,
+int json_read_thread_ids(const struct json_reader *r, const struct json_value *object,
 			 struct probekit_thread *thread);
 /* `stack` is NULL where threads have none. */
-int json_read_thread(struct json_reader *r, const json_t *object, const char *key,
+int json_read_thread(struct json_reader *r, const struct json_value *object, const char *key,
 		     struct probekit_thread *thread, struct probekit_stack *stack);
-int json_read_stack(struct json_reader *r, const json_t *object, const char *key,
+int json_read_stack(struct json_reader *r, const struct json_value *object, const char *key,
 		    struct probekit_stack *stack);
 /* `is_known` is false where it is null or missing. */
-int json_read_stack_ends(struct json_reader *r, const json_t *object, bool *is_known,
+int json_read_stack_ends(struct json_reader *r, const struct json_value *object, bool *is_known,
 			 uint64_t counts[static PROBEKIT_STACK_END_COUNT]);
-int json_read_object_of(const struct json_reader *r, const json_t *object,
+int json_read_object_of(const struct json_reader *r, const struct json_value *object,
 			enum probekit_class time_class, const char **name, const char **direction);
 /* Calls `read` for each element of the list, whose place is entered. */
-int json_read_each(struct json_reader *r, const json_t *object, const char *key,
-		   int (*read)(struct json_reader *r, const json_t *element, size_t i, void *arg),
+int json_read_each(struct json_reader *r, const struct json_value *object, const char *key,
+		   int (*read)(struct json_reader *r, const struct json_value *element, size_t i,
+			       void *arg),
 		   void *arg);
 /* Room for the list's elements, zeroed, and their number; NULL and 0 for none. */
-int json_read_room(const struct json_reader *r, const json_t *object, const char *key,
+int json_read_room(const struct json_reader *r, const struct json_value *object, const char *key,
 		   size_t element_bytes, void **room, size_t *size);
 
 /* The member that holds what waits of a class were for. */

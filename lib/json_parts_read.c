@@ -12,35 +12,32 @@
 #define NS_PER_S 1000000000ll
 #define YEAR_LAST 2261 /* 64-bit nanoseconds since 1970 end in 2262 */
 
-static bool is_null(const json_t *value)
-{
-	return !value || json_is_null(value);
-}
-
-int json_read_each(struct json_reader *r, const json_t *object, const char *key,
-		   int (*read)(struct json_reader *r, const json_t *element, size_t i, void *arg),
+int json_read_each(struct json_reader *r, const struct json_value *object, const char *key,
+		   int (*read)(struct json_reader *r, const struct json_value *element, size_t i,
+			       void *arg),
 		   void *arg)
 {
-	const json_t *list;
+	const struct json_value *list;
 	int result = json_read_list(r, object, key, &list);
 
-	for (size_t i = 0; !result && i < json_array_size(list); i++) {
-		const json_t *element = json_array_get(list, i);
+	for (size_t i = 0; !result && i < json_value_size(list); i++) {
+		const struct json_value *element = json_value_at(list, i);
 		size_t outside = json_enter(r, key, (long)i);
 
-		result = json_is_object(element) ? read(r, element, i, arg)
-						 : json_malformed(r, "", "is not an object");
+		result = json_value_is(element, VALUE_OBJECT)
+				 ? read(r, element, i, arg)
+				 : json_malformed(r, "", "is not an object");
 		json_leave(r, outside);
 	}
 	return result;
 }
 
-int json_read_room(const struct json_reader *r, const json_t *object, const char *key,
+int json_read_room(const struct json_reader *r, const struct json_value *object, const char *key,
 		   size_t element_bytes, void **room, size_t *size)
 {
-	const json_t *list;
+	const struct json_value *list;
 	int result = json_read_list(r, object, key, &list);
-	size_t count = result ? 0 : json_array_size(list);
+	size_t count = result ? 0 : json_value_size(list);
 
 	*room = NULL;
 	*size = 0;
@@ -54,16 +51,16 @@ int json_read_room(const struct json_reader *r, const json_t *object, const char
 }
 
 /* As it is written, with up to nine decimals. */
-int json_read_instant(const struct json_reader *r, const json_t *object, const char *key,
+int json_read_instant(const struct json_reader *r, const struct json_value *object, const char *key,
 		      int64_t *unix_ns)
 {
-	const json_t *value = json_object_get(object, key);
-	const char *text = json_string_value(value);
+	const struct json_value *value = json_value_get(object, key);
+	const char *text = json_value_text(value);
 	struct tm tm = {0};
 	int64_t fraction = 0;
 	const char *s;
 
-	if (is_null(value))
+	if (json_value_is_null(value))
 		return 0;
 	s = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
 	if (s && *s == '.') {
@@ -78,51 +75,62 @@ int json_read_instant(const struct json_reader *r, const json_t *object, const c
 	return 0;
 }
 
-int json_read_times(struct json_reader *r, const json_t *object,
+static bool find_class(const char *name, enum probekit_class *time_class)
+{
+	for (int i = 0; name && i < PROBEKIT_CLASS_COUNT; i++) {
+		*time_class = (enum probekit_class)i;
+		if (strcmp(name, probekit_class_name(*time_class)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* By the members that there are: rows of runs have few of them. */
+int json_read_times(struct json_reader *r, const struct json_value *object,
 		    uint64_t time_ns[static PROBEKIT_CLASS_COUNT], bool *is_known)
 {
-	const json_t *inner = json_object_get(object, "time_ns");
+	const struct json_value *inner = json_value_get(object, "time_ns");
 	size_t outside;
 	int result = 0;
 
-	*is_known = !is_null(inner);
+	*is_known = !json_value_is_null(inner);
 	if (!*is_known)
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, "time_ns", "is not an object");
 	outside = json_enter(r, "time_ns", -1);
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT && !result; i++) {
-		const struct json_field field = {probekit_class_name((enum probekit_class)i), 0,
-						 FIELD_U64, false};
+	for (uint32_t i = 0; i < inner->size && !result; i++) {
+		const struct json_value *value = &inner->items[i];
+		enum probekit_class time_class;
+		int64_t ns;
 
-		result = json_read_fields(r, inner, &field, 1, &time_ns[i]);
+		if (json_value_is_null(value) || !find_class(value->key, &time_class))
+			continue;
+		result = json_read_integer(r, value->key, value, FIELD_U64, &ns);
+		if (!result)
+			time_ns[time_class] = (uint64_t)ns;
 	}
 	json_leave(r, outside);
 	return result;
 }
 
-int json_read_class(const struct json_reader *r, const json_t *object,
+int json_read_class(const struct json_reader *r, const struct json_value *object,
 		    enum probekit_class *time_class)
 {
-	const char *name = json_string_value(json_object_get(object, "class"));
-
-	for (int i = 0; name && i < PROBEKIT_CLASS_COUNT; i++) {
-		*time_class = (enum probekit_class)i;
-		if (strcmp(name, probekit_class_name(*time_class)) == 0)
-			return 0;
-	}
+	if (find_class(json_value_text(json_value_get(object, "class")), time_class))
+		return 0;
 	return json_malformed(r, "class", "is none that is known");
 }
 
 /* "0x1f" */
-int json_read_address(const struct json_reader *r, const json_t *object, const char *key,
+int json_read_address(const struct json_reader *r, const struct json_value *object, const char *key,
 		      uint64_t *address)
 {
-	const json_t *value = json_object_get(object, key);
-	const char *text = json_string_value(value);
+	const struct json_value *value = json_value_get(object, key);
+	const char *text = json_value_text(value);
 	char *end = NULL;
 
-	if (is_null(value))
+	if (json_value_is_null(value))
 		return 0;
 	errno = 0;
 	if (text && strncmp(text, "0x", 2) == 0 && isxdigit((unsigned char)text[2]))
@@ -131,7 +139,7 @@ int json_read_address(const struct json_reader *r, const json_t *object, const c
 				      : json_malformed(r, key, "is not an address like \"0x1f\"");
 }
 
-int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
+int json_read_lock(struct json_reader *r, const struct json_value *object, const char *key,
 		   struct json_lock *lock)
 {
 	static const struct json_field fields[] = {
@@ -139,13 +147,13 @@ int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
 		{"place", offsetof(struct json_lock, place), FIELD_TEXT, false},
 		{"kind", offsetof(struct json_lock, kind), FIELD_TEXT, false},
 	};
-	const json_t *inner = json_object_get(object, key);
+	const struct json_value *inner = json_value_get(object, key);
 	size_t outside;
 	int result;
 
-	if (is_null(inner))
+	if (json_value_is_null(inner))
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, key, "is not an object");
 	outside = json_enter(r, key, -1);
 	result = json_read_address(r, inner, "address", &lock->address);
@@ -157,13 +165,14 @@ int json_read_lock(struct json_reader *r, const json_t *object, const char *key,
 	return result;
 }
 
-int json_read_comm(const struct json_reader *r, const json_t *object, char comm[static 16])
+int json_read_comm(const struct json_reader *r, const struct json_value *object,
+		   char comm[static 16])
 {
-	const json_t *value = json_object_get(object, "comm");
+	const struct json_value *value = json_value_get(object, "comm");
 	char *text;
 	int result;
 
-	if (is_null(value))
+	if (json_value_is_null(value))
 		return 0;
 	result = json_read_text(r, "comm", value, &text);
 	if (result)
@@ -173,7 +182,7 @@ int json_read_comm(const struct json_reader *r, const json_t *object, char comm[
 	return 0;
 }
 
-static int read_frame(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_frame(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	static const struct json_field fields[] = {
 		{"function", offsetof(struct probekit_frame, function), FIELD_TEXT, false},
@@ -190,9 +199,9 @@ static int read_frame(struct json_reader *r, const json_t *object, size_t i, voi
 }
 
 /* One that a newer version may know is none that is known here. */
-static enum probekit_stack_end read_end(const json_t *object, const char *key)
+static enum probekit_stack_end read_end(const struct json_value *object, const char *key)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	const char *text = json_value_text(json_value_get(object, key));
 
 	for (int i = 0; text && i < PROBEKIT_STACK_END_COUNT; i++)
 		if (strcmp(text, probekit_stack_end_name((enum probekit_stack_end)i)) == 0)
@@ -200,7 +209,7 @@ static enum probekit_stack_end read_end(const json_t *object, const char *key)
 	return PROBEKIT_STACK_NONE;
 }
 
-int json_read_stack(struct json_reader *r, const json_t *object, const char *key,
+int json_read_stack(struct json_reader *r, const struct json_value *object, const char *key,
 		    struct probekit_stack *stack)
 {
 	char share[64];
@@ -224,17 +233,17 @@ int json_read_stack(struct json_reader *r, const json_t *object, const char *key
 	return result ? result : JSON_READ_FIELDS(r, object, fields, stack);
 }
 
-int json_read_stack_ends(struct json_reader *r, const json_t *object, bool *is_known,
+int json_read_stack_ends(struct json_reader *r, const struct json_value *object, bool *is_known,
 			 uint64_t counts[static PROBEKIT_STACK_END_COUNT])
 {
-	const json_t *inner = json_object_get(object, "stacks");
+	const struct json_value *inner = json_value_get(object, "stacks");
 	size_t outside;
 	int result = 0;
 
-	*is_known = !is_null(inner);
+	*is_known = !json_value_is_null(inner);
 	if (!*is_known)
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, "stacks", "is not an object");
 	outside = json_enter(r, "stacks", -1);
 	for (int i = 0; i < PROBEKIT_STACK_END_COUNT && !result; i++) {
@@ -247,7 +256,7 @@ int json_read_stack_ends(struct json_reader *r, const json_t *object, bool *is_k
 	return result;
 }
 
-int json_read_thread_ids(const struct json_reader *r, const json_t *object,
+int json_read_thread_ids(const struct json_reader *r, const struct json_value *object,
 			 struct probekit_thread *thread)
 {
 	static const struct json_field fields[] = {
@@ -259,16 +268,16 @@ int json_read_thread_ids(const struct json_reader *r, const json_t *object,
 	return result ? result : json_read_comm(r, object, thread->comm);
 }
 
-int json_read_thread(struct json_reader *r, const json_t *object, const char *key,
+int json_read_thread(struct json_reader *r, const struct json_value *object, const char *key,
 		     struct probekit_thread *thread, struct probekit_stack *stack)
 {
-	const json_t *inner = json_object_get(object, key);
+	const struct json_value *inner = json_value_get(object, key);
 	size_t outside;
 	int result;
 
-	if (is_null(inner))
+	if (json_value_is_null(inner))
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, key, "is not an object");
 	outside = json_enter(r, key, -1);
 	result = json_read_thread_ids(r, inner, thread);
@@ -280,7 +289,7 @@ int json_read_thread(struct json_reader *r, const json_t *object, const char *ke
 	return result;
 }
 
-int json_read_object_of(const struct json_reader *r, const json_t *object,
+int json_read_object_of(const struct json_reader *r, const struct json_value *object,
 			enum probekit_class time_class, const char **name, const char **direction)
 {
 	const struct json_field fields[] = {

@@ -4,14 +4,15 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct {
-	json_int_t lowest;
-	json_int_t highest;
+	int64_t lowest;
+	int64_t highest;
 } ranges[FIELD_TYPES] = {
 	[FIELD_U64] = {0, INT64_MAX},
 	[FIELD_U32] = {0, UINT32_MAX},
@@ -19,32 +20,75 @@ static const struct {
 	[FIELD_I32] = {INT32_MIN, INT32_MAX},
 };
 
+int json_not_json(const struct json_reader *r, const struct json_fault *fault)
+{
+	size_t column = 1;
+	size_t line = 1;
+
+	if (fault->kind == FAULT_NO_MEMORY)
+		return error_no_memory(r->err);
+	for (const char *s = r->text; s < fault->at; s++, column++) {
+		if (*s != '\n')
+			continue;
+		line++;
+		column = 0;
+	}
+	if (fault->kind == FAULT_MORE && !r->depth)
+		return error_failed(
+			r->err, -EBADMSG,
+			"cannot read snapshot '%s': more follows the first snapshot, line %zu column %zu",
+			r->name, line, column);
+	if (fault->kind == FAULT_TRUNCATED && fault->at == r->end)
+		return error_failed(
+			r->err, -EBADMSG,
+			"cannot read snapshot '%s': truncated, it ends in line %zu column %zu",
+			r->name, line, column);
+	return error_failed(r->err, -EBADMSG,
+			    "cannot read snapshot '%s': not JSON, line %zu column %zu: %s", r->name,
+			    line, column, fault->what ? fault->what : "a value that is none");
+}
+
+/* "probes[3].histogram." or "" */
+static void put_place(const struct json_reader *r, char *place, size_t size)
+{
+	size_t used = 0;
+
+	place[0] = '\0';
+	for (size_t i = 0; i < r->depth && i < JSON_STEPS_MAX && used < size; i++) {
+		const struct json_step *step = &r->steps[i];
+
+		if (step->i < 0)
+			used += (size_t)snprintf(place + used, size - used, "%s.", step->key);
+		else
+			used += (size_t)snprintf(place + used, size - used, "%s[%ld].", step->key,
+						 step->i);
+	}
+}
+
 int json_malformed(const struct json_reader *r, const char *key, const char *format, ...)
 {
 	char reason[160];
+	char place[256];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
-	return error_failed(r->err, -EBADMSG, "cannot read snapshot '%s': %s%s %s", r->name,
-			    r->place, key, reason);
+	put_place(r, place, sizeof(place));
+	return error_failed(r->err, -EBADMSG, "cannot read snapshot '%s': %s%s %s", r->name, place,
+			    key, reason);
 }
 
 size_t json_enter(struct json_reader *r, const char *key, long i)
 {
-	size_t length = strlen(r->place);
-
-	if (i < 0)
-		snprintf(r->place + length, sizeof(r->place) - length, "%s.", key);
-	else
-		snprintf(r->place + length, sizeof(r->place) - length, "%s[%ld].", key, i);
-	return length;
+	if (r->depth < JSON_STEPS_MAX)
+		r->steps[r->depth] = (struct json_step){key, i};
+	return r->depth++;
 }
 
-void json_leave(struct json_reader *r, size_t length)
+void json_leave(struct json_reader *r, size_t depth)
 {
-	r->place[length] = '\0';
+	r->depth = depth;
 }
 
 static int hex_digit(char c)
@@ -76,10 +120,14 @@ static int escaped_byte(const char *s, size_t *length)
 static char *restore_text(const char *text)
 {
 	size_t size = strlen(text);
-	char *bytes = malloc(size + 1);
-	char *again = malloc(4 * size + 1);
 	size_t used = 0;
+	char *bytes;
+	char *again;
 
+	if (!memchr(text, '\\', size))
+		return strdup(text);
+	bytes = malloc(size + 1);
+	again = malloc(4 * size + 1);
 	if (bytes && again) {
 		for (const char *s = text; *s;) {
 			size_t length;
@@ -100,31 +148,32 @@ static char *restore_text(const char *text)
 	return bytes;
 }
 
-int json_read_text(const struct json_reader *r, const char *key, const json_t *value, char **text)
+int json_read_text(const struct json_reader *r, const char *key, const struct json_value *value,
+		   char **text)
 {
-	if (!json_is_string(value))
+	if (!json_value_is(value, VALUE_TEXT))
 		return json_malformed(r, key, "is not a string");
-	*text = restore_text(json_string_value(value));
+	*text = restore_text(json_value_text(value));
 	return *text ? 0 : error_no_memory(r->err);
 }
 
-int json_read_integer(const struct json_reader *r, const char *key, const json_t *value,
-		      enum json_field_type type, json_int_t *number)
+int json_read_integer(const struct json_reader *r, const char *key, const struct json_value *value,
+		      enum json_field_type type, int64_t *number)
 {
-	if (!json_is_integer(value))
+	if (!json_value_is(value, VALUE_INTEGER))
 		return json_malformed(r, key, "is not an integer");
-	*number = json_integer_value(value);
+	*number = json_value_integer(value);
 	if (*number < ranges[type].lowest || *number > ranges[type].highest)
-		return json_malformed(r, key, "is out of range: %" JSON_INTEGER_FORMAT, *number);
+		return json_malformed(r, key, "is out of range: %" PRId64, *number);
 	return 0;
 }
 
-int json_read_share(const struct json_reader *r, const char *key, const json_t *value,
+int json_read_share(const struct json_reader *r, const char *key, const struct json_value *value,
 		    double *share)
 {
-	double number = json_number_value(value);
+	double number = json_value_number(value);
 
-	if (!json_is_number(value))
+	if (!json_value_is_number(value))
 		return json_malformed(r, key, "is not a number");
 	if (!(number >= 0 && number <= 1))
 		return json_malformed(r, key, "is not within 0 and 1");
@@ -132,24 +181,25 @@ int json_read_share(const struct json_reader *r, const char *key, const json_t *
 	return 0;
 }
 
-static int read_field(const struct json_reader *r, const json_t *object,
+static int read_field(const struct json_reader *r, const struct json_value *object,
 		      const struct json_field *field, void *out)
 {
-	const json_t *value = json_object_get(object, field->key);
+	const struct json_value *value = json_value_get(object, field->key);
 	void *target = (char *)out + field->offset;
-	json_int_t number = 0;
+	int64_t number = 0;
 	int ret;
 
-	if (!value || json_is_null(value))
+	if (json_value_is_null(value))
 		return field->is_required ? json_malformed(r, field->key, "is missing") : 0;
 	if (field->type == FIELD_TEXT)
 		return json_read_text(r, field->key, value, target);
 	if (field->type == FIELD_SHARE)
 		return json_read_share(r, field->key, value, target);
 	if (field->type == FIELD_BOOL) {
-		*(bool *)target = json_is_true(value);
-		return json_is_boolean(value) ? 0
-					      : json_malformed(r, field->key, "is not a boolean");
+		*(bool *)target = json_value_is(value, VALUE_TRUE);
+		return json_value_is_bool(value)
+			       ? 0
+			       : json_malformed(r, field->key, "is not a boolean");
 	}
 	ret = json_read_integer(r, field->key, value, field->type, &number);
 	if (ret)
@@ -161,7 +211,7 @@ static int read_field(const struct json_reader *r, const json_t *object,
 	return 0;
 }
 
-int json_read_fields(const struct json_reader *r, const json_t *object,
+int json_read_fields(const struct json_reader *r, const struct json_value *object,
 		     const struct json_field *fields, size_t count, void *out)
 {
 	int ret = 0;
@@ -171,16 +221,16 @@ int json_read_fields(const struct json_reader *r, const json_t *object,
 	return ret;
 }
 
-int json_read_object(struct json_reader *r, const json_t *object, const char *key,
+int json_read_object(struct json_reader *r, const struct json_value *object, const char *key,
 		     const struct json_field *fields, size_t count, void *out)
 {
-	const json_t *inner = json_object_get(object, key);
+	const struct json_value *inner = json_value_get(object, key);
 	size_t outside;
 	int ret;
 
-	if (!inner || json_is_null(inner))
+	if (json_value_is_null(inner))
 		return 0;
-	if (!json_is_object(inner))
+	if (!json_value_is(inner, VALUE_OBJECT))
 		return json_malformed(r, key, "is not an object");
 	outside = json_enter(r, key, -1);
 	ret = json_read_fields(r, inner, fields, count, out);
@@ -188,13 +238,13 @@ int json_read_object(struct json_reader *r, const json_t *object, const char *ke
 	return ret;
 }
 
-int json_read_list(const struct json_reader *r, const json_t *object, const char *key,
-		   const json_t **list)
+int json_read_list(const struct json_reader *r, const struct json_value *object, const char *key,
+		   const struct json_value **list)
 {
-	*list = json_object_get(object, key);
-	if (!*list || json_is_null(*list)) {
+	*list = json_value_get(object, key);
+	if (!*list || json_value_is_null(*list)) {
 		*list = NULL;
 		return 0;
 	}
-	return json_is_array(*list) ? 0 : json_malformed(r, key, "is not a list");
+	return json_value_is(*list, VALUE_LIST) ? 0 : json_malformed(r, key, "is not a list");
 }

@@ -5,13 +5,21 @@
  * Reading members of JSON objects that anybody may have written. Everything returns 0, or a
  * negative errno with an error that names the file and the place in it.
  */
-#include <jansson.h>
-
 #include "error.h"
+#include "json_value.h"
+
+#define JSON_STEPS_MAX 64 /* more than what is read is nested */
 
 struct json_reader {
 	const char *name; /* of the file */
-	char place[256];  /* of the object being read, "probes[3]." or "" */
+	const char *text; /* all that is read */
+	const char *end;
+	struct json_step {
+		const char *key;
+		long i;		 /* -1: it is no list */
+	} steps[JSON_STEPS_MAX]; /* to the object being read, from the whole */
+	size_t depth;
+	struct json_tree row; /* the one that is read now */
 	struct probekit_error *err;
 };
 
@@ -34,27 +42,30 @@ struct json_field {
 	bool is_required;
 };
 
+/* -EBADMSG, where the text is no JSON. */
+int json_not_json(const struct json_reader *r, const struct json_fault *fault);
 /* -EBADMSG: "cannot read snapshot 'FILE': PLACE KEY REASON". */
 int json_malformed(const struct json_reader *r, const char *key, const char *format, ...)
 	ERROR_PRINTF(3, 4);
 
-/* Adds "key[i]." or, with i < 0, "key." to the place; gives the length for json_leave(). */
+/* One step further in, to "key[i]" or, with i < 0, to "key", which has to last; gives what json_leave() takes. */
 size_t json_enter(struct json_reader *r, const char *key, long i);
-void json_leave(struct json_reader *r, size_t length);
+void json_leave(struct json_reader *r, size_t depth);
 
-int json_read_text(const struct json_reader *r, const char *key, const json_t *value, char **text);
-int json_read_integer(const struct json_reader *r, const char *key, const json_t *value,
-		      enum json_field_type type, json_int_t *number);
-int json_read_share(const struct json_reader *r, const char *key, const json_t *value,
+int json_read_text(const struct json_reader *r, const char *key, const struct json_value *value,
+		   char **text);
+int json_read_integer(const struct json_reader *r, const char *key, const struct json_value *value,
+		      enum json_field_type type, int64_t *number);
+int json_read_share(const struct json_reader *r, const char *key, const struct json_value *value,
 		    double *share);
-int json_read_fields(const struct json_reader *r, const json_t *object,
+int json_read_fields(const struct json_reader *r, const struct json_value *object,
 		     const struct json_field *fields, size_t count, void *out);
 /* A member that is an object of such fields; it may be null or missing. */
-int json_read_object(struct json_reader *r, const json_t *object, const char *key,
+int json_read_object(struct json_reader *r, const struct json_value *object, const char *key,
 		     const struct json_field *fields, size_t count, void *out);
 /* A member that is a list; NULL with 0 when it is null or missing. */
-int json_read_list(const struct json_reader *r, const json_t *object, const char *key,
-		   const json_t **list);
+int json_read_list(const struct json_reader *r, const struct json_value *object, const char *key,
+		   const struct json_value **list);
 
 #define JSON_READ_FIELDS(r, object, fields, out) \
 	json_read_fields(r, object, fields, sizeof(fields) / sizeof((fields)[0]), out)

@@ -14,13 +14,13 @@
 		key, offsetof(struct probekit_lock, member), type, is_required \
 	}
 
-static int read_access(const struct json_reader *r, const json_t *object,
+static int read_access(const struct json_reader *r, const struct json_value *object,
 		       struct probekit_lock *lock)
 {
-	const json_t *member = json_object_get(object, "access");
-	const char *name = json_string_value(member);
+	const struct json_value *member = json_value_get(object, "access");
+	const char *name = json_value_text(member);
 
-	if (!member || json_is_null(member))
+	if (json_value_is_null(member))
 		return 0;
 	if (name && strcmp(name, "read") == 0)
 		lock->access = PROBEKIT_LOCK_READ;
@@ -43,8 +43,8 @@ static const struct time_names wait_names = {"waits", "wait_ns", "min_ns", "max_
 static const struct time_names hold_names = {"count", "sum_ns", "min_ns", "max_ns"};
 
 /* Their histogram, which the numbers that have been read must go with. */
-static int read_times(struct json_reader *r, const json_t *object, const struct time_names *names,
-		      struct probekit_probe *times)
+static int read_times(struct json_reader *r, const struct json_value *object,
+		      const struct time_names *names, struct probekit_probe *times)
 {
 	int result;
 
@@ -58,7 +58,8 @@ static int read_times(struct json_reader *r, const json_t *object, const struct 
 	return result;
 }
 
-static int read_numbers(struct json_reader *r, const json_t *object, struct probekit_lock *lock)
+static int read_numbers(struct json_reader *r, const struct json_value *object,
+			struct probekit_lock *lock)
 {
 	static const struct json_field fields[] = {
 		LOCK_FIELD("pid", pid, FIELD_I32, true),
@@ -92,7 +93,7 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 }
 
 /* The member is NULL where holds were not measured. */
-static int read_holds(struct json_reader *r, const json_t *object, const char *key,
+static int read_holds(struct json_reader *r, const struct json_value *object, const char *key,
 		      struct probekit_probe *times)
 {
 	static const struct json_field fields[] = {
@@ -101,13 +102,13 @@ static int read_holds(struct json_reader *r, const json_t *object, const char *k
 		{"min_ns", offsetof(struct probekit_probe, min), FIELD_I64, true},
 		{"max_ns", offsetof(struct probekit_probe, max), FIELD_I64, true},
 	};
-	const json_t *member = json_object_get(object, key);
+	const struct json_value *member = json_value_get(object, key);
 	size_t outside;
 	int result;
 
-	if (!member || json_is_null(member))
+	if (json_value_is_null(member))
 		return 0;
-	if (!json_is_object(member))
+	if (!json_value_is(member, VALUE_OBJECT))
 		return json_malformed(r, key, "is not an object");
 	outside = json_enter(r, key, -1);
 	result = JSON_READ_FIELDS(r, member, fields, times);
@@ -117,7 +118,7 @@ static int read_holds(struct json_reader *r, const json_t *object, const char *k
 	return result;
 }
 
-static int read_span(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_span(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	static const struct json_field fields[] = {
 		{"name", offsetof(struct probekit_lock_span, name), FIELD_TEXT, true},
@@ -127,12 +128,12 @@ static int read_span(struct json_reader *r, const json_t *object, size_t i, void
 	return JSON_READ_FIELDS(r, object, fields, (struct probekit_lock_span *)arg + i);
 }
 
-static int read_waiter(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_waiter(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	return json_read_stack(r, object, "stack", (struct probekit_stack *)arg + i);
 }
 
-static int read_holder(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_holder(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	static const struct json_field fields[] = {
 		{"share", offsetof(struct probekit_lock_holder, share), FIELD_SHARE, true},
@@ -145,7 +146,7 @@ static int read_holder(struct json_reader *r, const json_t *object, size_t i, vo
 	return result ? result : holders_from_json(r, object, &holder->holder);
 }
 
-static int read_waker(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_waker(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	static const struct json_field fields[] = {
 		{"share", offsetof(struct probekit_lock_waker, share), FIELD_SHARE, true},
@@ -166,7 +167,7 @@ static const struct {
 	size_t list;
 	size_t count;
 	size_t element_bytes;
-	int (*read)(struct json_reader *r, const json_t *element, size_t i, void *arg);
+	int (*read)(struct json_reader *r, const struct json_value *element, size_t i, void *arg);
 } lists[] = {
 	{"spans", offsetof(struct probekit_lock, spans), offsetof(struct probekit_lock, span_count),
 	 sizeof(struct probekit_lock_span), read_span},
@@ -180,7 +181,8 @@ static const struct {
 	 read_waker},
 };
 
-static int read_lists(struct json_reader *r, const json_t *object, struct probekit_lock *lock)
+static int read_lists(struct json_reader *r, const struct json_value *object,
+		      struct probekit_lock *lock)
 {
 	int result = 0;
 
@@ -198,7 +200,7 @@ static int read_lists(struct json_reader *r, const json_t *object, struct probek
 	return result;
 }
 
-static int read_lock(struct json_reader *r, const json_t *object, size_t i, void *arg)
+static int read_lock(struct json_reader *r, const struct json_value *object, size_t i, void *arg)
 {
 	struct probekit_lock *lock = (struct probekit_lock *)arg + i;
 	int result = read_numbers(r, object, lock);
@@ -210,12 +212,13 @@ static int read_lock(struct json_reader *r, const json_t *object, size_t i, void
 	return result ? result : read_lists(r, object, lock);
 }
 
-static int read_stuck(struct json_reader *r, const json_t *object, struct probekit_blocker *thread)
+static int read_stuck(struct json_reader *r, const struct json_value *object,
+		      struct probekit_blocker *thread)
 {
 	struct json_lock lock = {0};
 	int result;
 
-	if (!json_is_object(object))
+	if (!json_value_is(object, VALUE_OBJECT))
 		return json_malformed(r, "", "is not an object");
 	result = json_read_thread_ids(r, object, &thread->thread);
 	if (!result)
@@ -227,10 +230,10 @@ static int read_stuck(struct json_reader *r, const json_t *object, struct probek
 	return result ? result : json_read_stack(r, object, "stack", &thread->stack);
 }
 
-static int read_deadlock(struct json_reader *r, const json_t *list,
+static int read_deadlock(struct json_reader *r, const struct json_value *list,
 			 struct probekit_deadlock *deadlock)
 {
-	size_t size = json_array_size(list);
+	size_t size = json_value_size(list);
 	int result = 0;
 
 	if (!size)
@@ -242,16 +245,16 @@ static int read_deadlock(struct json_reader *r, const json_t *list,
 	for (size_t i = 0; i < size && !result; i++) {
 		size_t outside = json_enter(r, "", (long)i);
 
-		result = read_stuck(r, json_array_get(list, i), &deadlock->threads[i]);
+		result = read_stuck(r, json_value_at(list, i), &deadlock->threads[i]);
 		json_leave(r, outside);
 	}
 	return result;
 }
 
-static int read_deadlocks(struct json_reader *r, const json_t *root,
+static int read_deadlocks(struct json_reader *r, const struct json_value *root,
 			  struct probekit_snapshot *snapshot)
 {
-	const json_t *list;
+	const struct json_value *list;
 	void *room;
 	int result = json_read_room(r, root, "deadlocks", sizeof(*snapshot->deadlocks), &room,
 				    &snapshot->deadlock_count);
@@ -262,19 +265,20 @@ static int read_deadlocks(struct json_reader *r, const json_t *root,
 	for (size_t i = 0; i < snapshot->deadlock_count && !result; i++) {
 		size_t outside = json_enter(r, "deadlocks", (long)i);
 
-		result = read_deadlock(r, json_array_get(list, i), &snapshot->deadlocks[i]);
+		result = read_deadlock(r, json_value_at(list, i), &snapshot->deadlocks[i]);
 		json_leave(r, outside);
 	}
 	return result;
 }
 
-int locks_from_json(struct json_reader *r, const json_t *root, struct probekit_snapshot *snapshot)
+int locks_from_json(struct json_reader *r, const struct json_value *root,
+		    struct probekit_snapshot *snapshot)
 {
 	void *room;
 	int result = json_read_room(r, root, "locks", sizeof(*snapshot->locks), &room,
 				    &snapshot->lock_count);
 
-	snapshot->info.has_locks = json_is_array(json_object_get(root, "locks"));
+	snapshot->info.has_locks = json_value_is(json_value_get(root, "locks"), VALUE_LIST);
 	snapshot->locks = room;
 	if (!result)
 		result = json_read_each(r, root, "locks", read_lock, room);

@@ -6,6 +6,7 @@
 #include "snapshot.h"
 
 void locks_to_json(struct json_text *json, const struct probekit_snapshot *snapshot);
-int locks_from_json(struct json_reader *r, const json_t *root, struct probekit_snapshot *snapshot);
+int locks_from_json(struct json_reader *r, const struct json_value *root,
+		    struct probekit_snapshot *snapshot);
 
 #endif

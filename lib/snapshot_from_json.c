@@ -18,12 +18,14 @@
 #include "histogram.h"
 #include "json_read.h"
 #include "locks_json.h"
+#include "runs_json.h"
 #include "snapshot.h"
 
 #define SCHEMA "probekit.snapshot/"
 #define SCHEMA_MAJOR 1
+#define ROWS "probes"
 
-static int read_kind(const struct json_reader *r, const json_t *object,
+static int read_kind(const struct json_reader *r, const struct json_value *object,
 		     struct probekit_probe *probe)
 {
 	static const struct {
@@ -34,7 +36,7 @@ static int read_kind(const struct json_reader *r, const json_t *object,
 		{"async", PROBEKIT_KIND_ASYNC}, {"function", PROBEKIT_KIND_FUNCTION},
 		{"value", PROBEKIT_KIND_VALUE},
 	};
-	const char *name = json_string_value(json_object_get(object, "kind"));
+	const char *name = json_value_text(json_value_get(object, "kind"));
 
 	for (size_t i = 0; name && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(name, kinds[i].name) == 0) {
@@ -46,9 +48,9 @@ static int read_kind(const struct json_reader *r, const json_t *object,
 }
 
 /* Null, or missing: not known. */
-static void read_cost(const json_t *probing, struct probekit_probe *probe)
+static void read_cost(const struct json_value *probing, struct probekit_probe *probe)
 {
-	const char *name = json_string_value(json_object_get(probing, "cost"));
+	const char *name = json_value_text(json_value_get(probing, "cost"));
 
 	for (int i = PROBEKIT_COST_UNKNOWN; name && i <= PROBEKIT_COST_STEPPED; i++)
 		if (probekit_cost_name((enum probekit_cost)i) &&
@@ -56,20 +58,21 @@ static void read_cost(const json_t *probing, struct probekit_probe *probe)
 			probe->cost = (enum probekit_cost)i;
 }
 
-static int read_key(const struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+static int read_key(const struct json_reader *r, const struct json_value *object,
+		    struct probekit_probe *probe)
 {
-	const json_t *key = json_object_get(object, "key");
+	const struct json_value *key = json_value_get(object, "key");
 
-	if (!key || json_is_null(key))
+	if (json_value_is_null(key))
 		return 0;
 	probe->has_key = true;
-	if (json_is_string(key) && strcmp(json_string_value(key), "other") == 0) {
+	if (json_value_is(key, VALUE_TEXT) && strcmp(json_value_text(key), "other") == 0) {
 		probe->is_key_overflow = true;
 		return 0;
 	}
-	if (!json_is_integer(key))
+	if (!json_value_is(key, VALUE_INTEGER))
 		return json_malformed(r, "key", "is neither an integer nor \"other\"");
-	probe->key = json_integer_value(key);
+	probe->key = json_value_integer(key);
 	return 0;
 }
 
@@ -95,7 +98,8 @@ static const struct json_field lost[] = {
 	PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
 };
 
-static int read_numbers(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+static int read_numbers(struct json_reader *r, const struct json_value *object,
+			struct probekit_probe *probe)
 {
 	static const struct json_field common[] = {
 		PROBE_FIELD("name", name, FIELD_TEXT, true),
@@ -131,17 +135,18 @@ static int read_numbers(struct json_reader *r, const json_t *object, struct prob
 		ret = json_malformed(r, "", "has a minimum above its maximum");
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, object, "probing", probing, probe);
-	read_cost(json_object_get(object, "probing"), probe);
+	read_cost(json_value_get(object, "probing"), probe);
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, object, "lost", lost, probe);
 	return ret;
 }
 
-static int read_probe(struct json_reader *r, const json_t *object, struct probekit_probe *probe)
+static int read_probe(struct json_reader *r, const struct json_value *object,
+		      struct probekit_probe *probe)
 {
 	int ret;
 
-	if (!json_is_object(object))
+	if (!json_value_is(object, VALUE_OBJECT))
 		return json_malformed(r, "", "is not an object");
 	ret = read_kind(r, object, probe);
 	if (!ret)
@@ -162,16 +167,29 @@ static int read_probe(struct json_reader *r, const json_t *object, struct probek
 	return ret;
 }
 
-static int read_probes(struct json_reader *r, const json_t *list,
+/* Rows are parsed one at a time: together their trees would take many times what is kept of them, and be out
+ * of the CPU's caches before they are looked at. */
+static int parse_row(struct json_reader *r, const struct json_value *unparsed,
+		     struct probekit_probe *probe)
+{
+	const struct json_value *object;
+	struct json_fault fault;
+
+	if (!json_tree_parse(&r->row, unparsed->text, unparsed->size, NULL, &object, &fault))
+		return json_not_json(r, &fault);
+	return read_probe(r, object, probe);
+}
+
+static int read_probes(struct json_reader *r, const struct json_value *list,
 		       struct probekit_snapshot *snapshot)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < snapshot->size && !ret; i++) {
 		struct probekit_probe *probe = &snapshot->probes[i];
-		size_t outside = json_enter(r, "probes", (long)i);
+		size_t outside = json_enter(r, ROWS, (long)i);
 
-		ret = read_probe(r, json_array_get(list, i), probe);
+		ret = parse_row(r, json_value_at(list, i), probe);
 		if (!ret && probe->has_key && (i == 0 || strcmp(probe[-1].name, probe->name) != 0))
 			ret = json_malformed(r, "key", "does not follow the row of its probe");
 		json_leave(r, outside);
@@ -179,30 +197,31 @@ static int read_probes(struct json_reader *r, const json_t *list,
 	return ret;
 }
 
-static int read_pids(const struct json_reader *r, const json_t *target,
+static int read_pids(const struct json_reader *r, const struct json_value *target,
 		     struct probekit_snapshot_info *info)
 {
-	const json_t *list;
+	const struct json_value *list;
 	pid_t *pids;
 	int ret = json_read_list(r, target, "pids", &list);
 
-	if (ret || json_array_size(list) == 0)
+	if (ret || json_value_size(list) == 0)
 		return ret;
-	pids = calloc(json_array_size(list), sizeof(*pids));
+	pids = calloc(json_value_size(list), sizeof(*pids));
 	if (!pids)
 		return error_no_memory(r->err);
 	info->pids = pids;
-	info->pid_count = json_array_size(list);
+	info->pid_count = json_value_size(list);
 	for (size_t i = 0; i < info->pid_count && !ret; i++) {
-		json_int_t number = 0;
+		int64_t number = 0;
 
-		ret = json_read_integer(r, "pids", json_array_get(list, i), FIELD_I32, &number);
+		ret = json_read_integer(r, "pids", json_value_at(list, i), FIELD_I32, &number);
 		pids[i] = (pid_t)number;
 	}
 	return ret;
 }
 
-static int read_info(struct json_reader *r, const json_t *root, struct probekit_snapshot_info *info)
+static int read_info(struct json_reader *r, const struct json_value *root,
+		     struct probekit_snapshot_info *info)
 {
 	static const struct json_field top[] = {
 		INFO_FIELD("duration_ns", duration_ns, FIELD_U64, true),
@@ -234,7 +253,7 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 	if (!ret)
 		ret = JSON_READ_OBJECT(r, root, "probe_cost", cost, info);
 	if (!ret)
-		ret = read_pids(r, json_object_get(root, "target"), info);
+		ret = read_pids(r, json_value_get(root, "target"), info);
 	if (!ret)
 		ret = json_read_instant(r, root, "started", &info->started_unix_ns);
 	if (!ret)
@@ -242,9 +261,9 @@ static int read_info(struct json_reader *r, const json_t *root, struct probekit_
 	return ret;
 }
 
-static int check_schema(const struct json_reader *r, const json_t *root)
+static int check_schema(const struct json_reader *r, const struct json_value *root)
 {
-	const char *schema = json_string_value(json_object_get(root, "schema"));
+	const char *schema = json_value_text(json_value_get(root, "schema"));
 	const char *number = schema ? schema + strlen(SCHEMA) : NULL;
 
 	if (!schema)
@@ -272,7 +291,8 @@ static uint64_t less(uint64_t all, uint64_t part)
 }
 
 /* What is not of a probe: the whole's less theirs. */
-static int read_lost(struct json_reader *r, const json_t *root, struct probekit_snapshot *snapshot)
+static int read_lost(struct json_reader *r, const struct json_value *root,
+		     struct probekit_snapshot *snapshot)
 {
 	struct probekit_probe all = {0};
 	struct probekit_lost *rest = &snapshot->info.lost;
@@ -295,18 +315,18 @@ static int read_lost(struct json_reader *r, const json_t *root, struct probekit_
 	return ret;
 }
 
-/* All but locks and runs. */
-static int read_body(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
+int snapshot_body_from_json(struct json_reader *r, const struct json_value *root,
+			    struct probekit_snapshot **snapshot)
 {
 	struct probekit_snapshot *made;
-	const json_t *list;
-	int ret = json_read_list(r, root, "probes", &list);
+	const struct json_value *list;
+	int ret = json_read_list(r, root, ROWS, &list);
 
 	if (!ret && !list)
-		ret = json_malformed(r, "probes", "is missing");
+		ret = json_malformed(r, ROWS, "is missing");
 	if (ret)
 		return ret;
-	made = snapshot_new(json_array_size(list));
+	made = snapshot_new(json_value_size(list));
 	if (!made)
 		return error_no_memory(r->err);
 	ret = read_info(r, root, &made->info);
@@ -322,33 +342,19 @@ static int read_body(struct json_reader *r, const json_t *root, struct probekit_
 	return 0;
 }
 
-static int read_run(struct json_reader *r, const json_t *object, size_t i, void *arg)
-{
-	struct probekit_snapshot *snapshot = arg;
-	int ret = read_body(r, object, &snapshot->runs[i]);
-
-	snapshot->run_count += !ret;
-	return ret;
-}
-
-static int read_root(struct json_reader *r, const json_t *root, struct probekit_snapshot **snapshot)
+static int read_root(struct json_reader *r, const struct json_value *root,
+		     struct probekit_snapshot **snapshot)
 {
 	struct probekit_snapshot *made;
-	size_t count;
-	void *room;
 	int ret = check_schema(r, root);
 
 	if (!ret)
-		ret = read_body(r, root, &made);
+		ret = snapshot_body_from_json(r, root, &made);
 	if (ret)
 		return ret;
 	ret = locks_from_json(r, root, made);
 	if (!ret)
-		ret = json_read_room(r, root, "runs", sizeof(*made->runs), &room, &count);
-	if (!ret) {
-		made->runs = room;
-		ret = json_read_each(r, root, "runs", read_run, made);
-	}
+		ret = runs_from_json(r, root, made);
 	if (ret) {
 		probekit_snapshot_free(made);
 		return ret;
@@ -357,48 +363,22 @@ static int read_root(struct json_reader *r, const json_t *root, struct probekit_
 	return 0;
 }
 
-/* A text cut inside a number, a word or an escape ends in an invalid one instead of too early. */
-static bool is_truncated(const json_error_t *error, size_t size_bytes)
-{
-	return json_error_code(error) == json_error_premature_end_of_input ||
-	       ((size_t)error->position >= size_bytes &&
-		(strncmp(error->text, "invalid token", strlen("invalid token")) == 0 ||
-		 strncmp(error->text, "invalid escape", strlen("invalid escape")) == 0));
-}
-
-static int not_json(const struct json_reader *r, const json_error_t *error, size_t size_bytes)
-{
-	if (json_error_code(error) == json_error_out_of_memory)
-		return error_no_memory(r->err);
-	if (is_truncated(error, size_bytes))
-		return error_failed(
-			r->err, -EBADMSG,
-			"cannot read snapshot '%s': truncated, it ends in line %d column %d",
-			r->name, error->line, error->column);
-	if (json_error_code(error) == json_error_end_of_input_expected)
-		return error_failed(
-			r->err, -EBADMSG,
-			"cannot read snapshot '%s': more follows the first snapshot, line %d column %d",
-			r->name, error->line, error->column);
-	return error_failed(r->err, -EBADMSG,
-			    "cannot read snapshot '%s': not JSON, line %d column %d: %s", r->name,
-			    error->line, error->column, error->text);
-}
-
 int snapshot_from_json(const char *text, size_t size_bytes, const char *name,
 		       struct probekit_snapshot **snapshot, struct probekit_error *err)
 {
-	struct json_reader r = {.name = name, .err = err};
-	json_error_t error;
-	json_t *root;
+	struct json_reader r = {.name = name, .text = text, .end = text + size_bytes, .err = err};
+	const struct json_value *root;
+	struct json_tree tree = {0};
+	struct json_fault fault;
 	int ret;
 
 	if (size_bytes == 0)
 		return error_failed(err, -EBADMSG, "cannot read snapshot '%s': it is empty", name);
-	root = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &error);
-	if (!root)
-		return not_json(&r, &error, size_bytes);
-	ret = read_root(&r, root, snapshot);
-	json_decref(root);
+	if (json_tree_parse(&tree, text, size_bytes, ROWS, &root, &fault))
+		ret = read_root(&r, root, snapshot);
+	else
+		ret = json_not_json(&r, &fault);
+	json_tree_done(&tree);
+	json_tree_done(&r.row);
 	return ret;
 }

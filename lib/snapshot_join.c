@@ -139,7 +139,8 @@ static void add_totals(struct probekit_probe *into, const struct probekit_probe 
 	if (!into->count || from->max > into->max)
 		into->max = from->max;
 	into->count += from->count;
-	into->sum += from->sum;
+	if (__builtin_add_overflow(into->sum, from->sum, &into->sum))
+		into->sum = from->sum < 0 ? INT64_MIN : INT64_MAX;
 }
 
 static int add_row(struct probekit_probe *into, const struct probekit_probe *from)

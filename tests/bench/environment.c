@@ -3,6 +3,7 @@
  * measured. */
 #include "report.h"
 
+#include <math.h>
 #include <probekit/probekit.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,25 +28,6 @@ static void first_line(const char *command, char *line, size_t size)
 	pclose(pipe);
 }
 
-static void read_cpu(char *name, size_t size)
-{
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[512];
-
-	snprintf(name, size, "unknown");
-	while (file && fgets(line, sizeof(line), file)) {
-		const char *value = strchr(line, ':');
-
-		if (strncmp(line, "model name", strlen("model name")) != 0 || !value)
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		snprintf(name, size, "%s", value + 2);
-		break;
-	}
-	if (file)
-		fclose(file);
-}
-
 static double read_load(void)
 {
 	double load[1];
@@ -53,53 +35,45 @@ static double read_load(void)
 	return getloadavg(load, 1) == 1 ? load[0] : 0;
 }
 
-/* The first line of /proc/stat: user nice system idle iowait irq softirq steal ... */
-static void read_ticks(double *steal, double *total)
-{
-	FILE *file = fopen("/proc/stat", "re");
-	double ticks[8] = {0};
-
-	*steal = *total = 0;
-	if (!file)
-		return;
-	if (fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &ticks[0], &ticks[1], &ticks[2],
-		   &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]) == 8)
-		for (int i = 0; i < 8; i++)
-			*total += ticks[i];
-	*steal = ticks[7];
-	fclose(file);
-}
-
-void bench_environment_read(struct environment *environment)
+void bench_environment_read(struct bench_environment *environment)
 {
 	struct utsname name;
 	time_t now = time(NULL);
 	struct tm utc;
 
-	*environment = (struct environment){.cores = sysconf(_SC_NPROCESSORS_ONLN)};
+	*environment = (struct bench_environment){0};
+	environment_init(&environment->machine);
 	strftime(environment->started, sizeof(environment->started), "%Y-%m-%dT%H:%M:%SZ",
 		 gmtime_r(&now, &utc));
-	if (uname(&name) == 0) {
-		snprintf(environment->kernel, sizeof(environment->kernel), "%s", name.release);
+	if (uname(&name) == 0)
 		snprintf(environment->architecture, sizeof(environment->architecture), "%.31s",
 			 name.machine);
-	}
-	read_cpu(environment->cpu, sizeof(environment->cpu));
-	environment->load = read_load();
-	read_ticks(&environment->steal_ticks, &environment->total_ticks);
+	if (environment_read(0, &environment->machine))
+		fputs("bench: no memory to say what machine this is\n", stderr);
+	environment_ticks(&environment->ticks);
 	first_line("git -C '" BENCH_SOURCE "' -c safe.directory='*' describe --always --dirty "
 		   "2>/dev/null",
 		   environment->revision, sizeof(environment->revision));
 }
 
-static double steal_share(const struct environment *environment)
+void bench_environment_done(struct bench_environment *environment)
 {
-	double steal;
-	double total;
+	environment_done(&environment->machine);
+}
 
-	read_ticks(&steal, &total);
-	total -= environment->total_ticks;
-	return total > 0 ? (steal - environment->steal_ticks) / total : 0;
+static double steal_share(const struct bench_environment *environment)
+{
+	struct cpu_ticks ticks;
+	double share;
+
+	environment_ticks(&ticks);
+	share = environment_steal(&environment->ticks, &ticks);
+	return isnan(share) ? 0 : share;
+}
+
+static const char *or_unknown(const char *text)
+{
+	return text ? text : "unknown";
 }
 
 /* Programs that are compared with, and how they tell their versions. */
@@ -128,12 +102,13 @@ static void peer_version(size_t i, char *version, size_t size)
 		snprintf(version, size, "of unknown version");
 }
 
-void environment_print(const struct environment *environment, FILE *to)
+void bench_environment_print(const struct bench_environment *environment, FILE *to)
 {
-	fprintf(to, "probekit %s%s%s, kernel %s %s, %ld cores of %s, load %.1f\npeers: ",
+	fprintf(to, "probekit %s%s%s, kernel %s %s, %u cores of %s, load %.1f\npeers: ",
 		probekit_version(), *environment->revision ? " at " : "", environment->revision,
-		environment->kernel, environment->architecture, environment->cores,
-		environment->cpu, environment->load);
+		or_unknown(environment->machine.kernel), environment->architecture,
+		environment->machine.cpus, or_unknown(environment->machine.cpu_model),
+		environment->machine.load);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(*peers); i++) {
 		char version[256];
 
@@ -144,7 +119,7 @@ void environment_print(const struct environment *environment, FILE *to)
 	fflush(to);
 }
 
-json_t *environment_json(const struct environment *environment)
+json_t *bench_environment_json(const struct bench_environment *environment)
 {
 	json_t *versions = json_object();
 
@@ -156,9 +131,11 @@ json_t *environment_json(const struct environment *environment)
 				    bench_find_tool(peers[i].tool) ? json_string(version)
 								   : json_null());
 	}
-	return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o}", "kernel", environment->kernel,
-			 "architecture", environment->architecture, "cpu", environment->cpu,
-			 "cores", (json_int_t)environment->cores, "load_before", environment->load,
-			 "load_after", read_load(), "steal_share", steal_share(environment),
-			 "peers", versions);
+	return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o}", "kernel",
+			 or_unknown(environment->machine.kernel), "architecture",
+			 environment->architecture, "cpu",
+			 or_unknown(environment->machine.cpu_model), "cores",
+			 (json_int_t)environment->machine.cpus, "load_before",
+			 environment->machine.load, "load_after", read_load(), "steal_share",
+			 steal_share(environment), "peers", versions);
 }

@@ -12,6 +12,7 @@ extern const struct bench_group bench_memory;
 extern const struct bench_group bench_service;
 extern const struct bench_group bench_profile;
 extern const struct bench_group bench_locks;
+extern const struct bench_group bench_snapshot;
 
 const struct bench_group *const bench_groups[] = {
 	&bench_span,
@@ -25,5 +26,6 @@ const struct bench_group *const bench_groups[] = {
 	&bench_service,
 	&bench_profile,
 	&bench_locks,
+	&bench_snapshot,
 	NULL,
 };

@@ -178,7 +178,7 @@ static int write_json(const json_t *report, const char *path)
 	return result ? -1 : 0;
 }
 
-static json_t *new_report(const struct environment *environment)
+static json_t *new_report(const struct bench_environment *environment)
 {
 	return json_pack("{s:s, s:{s:s, s:s, s:o}, s:s, s:[]}", "schema", "probekit.bench/1",
 			 "tool", "name", "probekit", "version", probekit_version(), "revision",
@@ -189,7 +189,7 @@ static json_t *new_report(const struct environment *environment)
 int main(int argc, char **argv)
 {
 	struct command_line line = {0};
-	struct environment environment;
+	struct bench_environment environment;
 	json_t *report;
 	int status = parse(argc, argv, &line);
 
@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 	raise_limits();
 	srandom((unsigned int)time(NULL));
 	bench_environment_read(&environment);
-	environment_print(&environment, stdout);
+	bench_environment_print(&environment, stdout);
 	report = new_report(&environment);
 	status = 0;
 	for (size_t i = 0; bench_groups[i]; i++) {
@@ -224,9 +224,10 @@ int main(int argc, char **argv)
 		status |= run_has_failed(run) ? EXIT_FAILED : 0;
 		run_free(run);
 	}
-	json_object_set_new(report, "environment", environment_json(&environment));
+	json_object_set_new(report, "environment", bench_environment_json(&environment));
 	if (line.json_path && write_json(report, line.json_path))
 		status = EXIT_FAILED;
 	json_decref(report);
+	bench_environment_done(&environment);
 	return status;
 }
