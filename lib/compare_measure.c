@@ -51,6 +51,11 @@ const struct compare_measure *compare_measure_find(const char *name, size_t leng
 	return NULL;
 }
 
+unsigned int compare_measure_number(const struct compare_measure *measure)
+{
+	return (unsigned int)(measure - measures);
+}
+
 /* At the rank's place among the bucket's values, on a logarithmic axis. */
 static double interpolated_quantile(const struct probekit_probe *row, double q)
 {

@@ -18,6 +18,9 @@ const struct compare_measure *compare_measure_at(size_t i);
 /* By its name of `length` characters; NULL: there is none. */
 const struct compare_measure *compare_measure_find(const char *name, size_t length);
 
+/* Another for each, from 0 on. */
+unsigned int compare_measure_number(const struct compare_measure *measure);
+
 /* What the run's row says; NAN: nothing, for want of spans (a hundred for p99) or of a breakdown, or as it was not
  * probed to the end. Quantiles are
  * interpolated within their bucket, so that what differs by less than its width can be seen. */

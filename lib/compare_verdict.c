@@ -7,8 +7,10 @@
  */
 #include "compare_verdict.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ALPHA 0.05
 #define POWER 0.8
@@ -150,7 +152,6 @@ struct family {
 	size_t pairs;
 	double delta;
 	double critical; /* that the largest statistic stays below in 95 % of flips */
-	double s0;
 };
 
 /* The share of what is measured that is the probe's own. */
@@ -180,12 +181,13 @@ static double standard_error(const struct compare_hypothesis *h, double s0)
 }
 
 /* How many pairs the verdict would take that the estimate points to. */
-static size_t pairs_needed(const struct compare_hypothesis *h, const struct family *family)
+static size_t pairs_needed(const struct compare_hypothesis *h, const struct family *family,
+			   double s0)
 {
 	double limit = h->scale > 0 ? family->delta : log1p(family->delta);
 	double at = fabs(h->paired.mean);
 	double deviation = h->paired.deviation;
-	double root = at >= limit ? family->critical * (deviation + family->s0) / at
+	double root = at >= limit ? family->critical * (deviation + s0) / at
 				  : student_quantile(1 - ALPHA, (double)h->paired.count - 1) *
 					    deviation / (limit - at);
 	double needed = ceil(root * root);
@@ -241,7 +243,7 @@ static void decide(struct compare_hypothesis *h, const struct flip_result *resul
 	if (!isnan(family->critical)) {
 		double seen =
 			(family->critical + student_quantile(POWER, (double)h->paired.count - 1)) *
-			standard_error(h, family->s0);
+			standard_error(h, result->s0);
 
 		change->detectable = h->scale > 0 ? seen * h->scale / change->base : expm1(seen);
 	}
@@ -253,53 +255,67 @@ static void decide(struct compare_hypothesis *h, const struct flip_result *resul
 		change->verdict = PROBEKIT_VERDICT_SAME;
 	if (change->verdict != PROBEKIT_VERDICT_UNDECIDED)
 		return;
-	change->pairs_needed = pairs_needed(h, family);
+	change->pairs_needed = pairs_needed(h, family, result->s0);
 	change->reason = result->p_greater <= ALPHA || result->p_less <= ALPHA
 				 ? "it changed, by about as much as matters"
 				 : "too few pairs of runs for their spread";
 }
 
-/* The rows of what is tested, without those of what is not. */
-static size_t tested_rows(const struct compare_hypothesis *hypotheses, size_t size, size_t pairs,
-			  const double *differences, double *rows)
-{
-	size_t tested = 0;
+/* What is tested of a family, without what is not. */
+struct tested {
+	double *rows;
+	unsigned int *groups; /* the measures: of each the spread is its own */
+	struct flip_result *results;
+	size_t size;
+};
 
+static bool is_tested(const struct compare_hypothesis *h)
+{
+	return h->is_tested && h->paired.count >= PROBEKIT_COMPARE_MIN_PAIRS;
+}
+
+static int tested_init(const struct compare_hypothesis *hypotheses, size_t size, size_t pairs,
+		       const double *differences, struct tested *tested)
+{
+	*tested = (struct tested){
+		.rows = calloc(size + 1, pairs * sizeof(*tested->rows)),
+		.groups = calloc(size + 1, sizeof(*tested->groups)),
+		.results = calloc(size + 1, sizeof(*tested->results)),
+	};
+	if (!tested->rows || !tested->groups || !tested->results)
+		return -ENOMEM;
 	for (size_t i = 0; i < size; i++) {
-		if (!hypotheses[i].is_tested ||
-		    hypotheses[i].paired.count < PROBEKIT_COMPARE_MIN_PAIRS)
+		if (!is_tested(&hypotheses[i]))
 			continue;
-		for (size_t j = 0; j < pairs; j++)
-			rows[tested * pairs + j] = differences[i * pairs + j];
-		tested++;
+		memcpy(&tested->rows[tested->size * pairs], &differences[i * pairs],
+		       pairs * sizeof(*differences));
+		tested->groups[tested->size++] = compare_measure_number(hypotheses[i].measure);
 	}
-	return tested;
+	return 0;
+}
+
+static void tested_done(struct tested *tested)
+{
+	free(tested->rows);
+	free(tested->groups);
+	free(tested->results);
 }
 
 int compare_hypotheses_decide(struct compare_hypothesis *hypotheses, size_t size, size_t pairs,
 			      const double *differences, double delta, struct probekit_error *err)
 {
-	struct family family = {.pairs = pairs, .delta = delta, .critical = NAN, .s0 = 0};
-	const struct flip_result none = {NAN, NAN, NAN};
-	double *rows = calloc(size ? size * pairs : 1, sizeof(*rows));
-	struct flip_result *results = calloc(size ? size : 1, sizeof(*results));
-	size_t tested = 0;
-	int result = -1;
+	struct family family = {.pairs = pairs, .delta = delta, .critical = NAN};
+	const struct flip_result none = {NAN, NAN, NAN, NAN};
+	struct tested tested;
+	size_t at = 0;
+	int result = tested_init(hypotheses, size, pairs, differences, &tested);
 
-	if (rows && results) {
-		tested = tested_rows(hypotheses, size, pairs, differences, rows);
-		result = tested ? flip_test(rows, tested, pairs, FLIP_SEED, results,
-					    &family.critical, &family.s0)
-				: 0;
-	}
-	tested = 0;
-	for (size_t i = 0; i < size && !result; i++) {
-		struct compare_hypothesis *h = &hypotheses[i];
-		bool is_tested = h->is_tested && h->paired.count >= PROBEKIT_COMPARE_MIN_PAIRS;
-
-		decide(h, is_tested ? &results[tested++] : &none, &family);
-	}
-	free(rows);
-	free(results);
+	if (!result)
+		result = flip_test(tested.rows, tested.groups, tested.size, pairs, FLIP_SEED,
+				   tested.results, &family.critical);
+	for (size_t i = 0; i < size && !result; i++)
+		decide(&hypotheses[i], is_tested(&hypotheses[i]) ? &tested.results[at++] : &none,
+		       &family);
+	tested_done(&tested);
 	return result ? error_no_memory(err) : 0;
 }

@@ -138,12 +138,14 @@ double paired_half_width(const struct paired *paired, double level)
 struct table {
 	size_t pairs;
 	size_t size;
-	size_t *from;	 /* which of the given hypotheses it is */
-	double *values;	 /* pairs x size; 0: not known */
+	size_t *from; /* which of the given hypotheses it is; those of one group together */
+	size_t begin[FLIP_GROUPS_MAX + 1]; /* of each group */
+	double *values;			   /* pairs x size; 0: not known */
 	double *count;	 /* of those that are known; this and all below have `size` elements */
 	double *squares; /* sum of them */
 	double *sum;	 /* of one flip, this and below */
 	double *deviation;
+	double *s0;	 /* of its group */
 	double *ordered; /* deviations, for their median */
 	double *signs;	 /* of the pairs, 1 or -1 */
 };
@@ -156,15 +158,28 @@ static void table_done(struct table *table)
 	free(table->signs);
 }
 
-static int table_init(const double *values, size_t hypotheses, size_t pairs, struct table *table)
+static void order_by_group(const double *values, const unsigned int *groups, size_t hypotheses,
+			   struct table *table)
+{
+	for (size_t g = 0; g < FLIP_GROUPS_MAX; g++) {
+		table->begin[g] = table->size;
+		for (size_t h = 0; h < hypotheses; h++)
+			if ((groups ? groups[h] : 0) == g &&
+			    paired_of(&values[h * table->pairs], table->pairs).count >= 2)
+				table->from[table->size++] = h;
+	}
+	table->begin[FLIP_GROUPS_MAX] = table->size;
+}
+
+static int table_init(const double *values, const unsigned int *groups, size_t hypotheses,
+		      size_t pairs, struct table *table)
 {
 	*table = (struct table){.pairs = pairs};
 	table->from = calloc(hypotheses + 1, sizeof(*table->from));
-	for (size_t h = 0; h < hypotheses && table->from; h++)
-		if (paired_of(&values[h * pairs], pairs).count >= 2)
-			table->from[table->size++] = h;
+	if (table->from)
+		order_by_group(values, groups, hypotheses, table);
 	table->values = calloc(table->size + 1, pairs * sizeof(*table->values));
-	table->count = calloc(table->size + 1, 5 * sizeof(*table->count));
+	table->count = calloc(table->size + 1, 6 * sizeof(*table->count));
 	table->signs = calloc(pairs, sizeof(*table->signs));
 	if (!table->from || !table->values || !table->count || !table->signs) {
 		table_done(table);
@@ -173,7 +188,8 @@ static int table_init(const double *values, size_t hypotheses, size_t pairs, str
 	table->squares = table->count + table->size;
 	table->sum = table->squares + table->size;
 	table->deviation = table->sum + table->size;
-	table->ordered = table->deviation + table->size;
+	table->s0 = table->deviation + table->size;
+	table->ordered = table->s0 + table->size;
 	for (size_t i = 0; i < table->size; i++) {
 		for (size_t r = 0; r < pairs; r++) {
 			double value = values[table->from[i] * pairs + r];
@@ -234,8 +250,21 @@ static double median(double *values, size_t size)
 	return (lower + upper) / 2;
 }
 
-/* Sums and deviations under the signs; returns s0. */
-static double flip(struct table *table)
+static void find_s0(struct table *table)
+{
+	memcpy(table->ordered, table->deviation, table->size * sizeof(*table->ordered));
+	for (size_t g = 0; g < FLIP_GROUPS_MAX; g++) {
+		size_t begin = table->begin[g];
+		size_t size = table->begin[g + 1] - begin;
+		double s0 = size ? median(&table->ordered[begin], size) / 2 : 0;
+
+		for (size_t i = begin; i < begin + size; i++)
+			table->s0[i] = s0;
+	}
+}
+
+/* Sums, deviations and s0 under the signs. */
+static void flip(struct table *table)
 {
 	memset(table->sum, 0, table->size * sizeof(*table->sum));
 	for (size_t r = 0; r < table->pairs; r++) {
@@ -252,15 +281,14 @@ static double flip(struct table *table)
 
 		table->deviation[i] = is_zero ? 0 : sqrt(squares / (count - 1));
 	}
-	memcpy(table->ordered, table->deviation, table->size * sizeof(*table->ordered));
-	return median(table->ordered, table->size) / 2;
+	find_s0(table);
 }
 
-static double statistic(const struct table *table, size_t i, double s0)
+static double statistic(const struct table *table, size_t i)
 {
 	if (table->sum[i] == 0)
 		return 0;
-	return table->sum[i] / ((table->deviation[i] + s0) * sqrt(table->count[i]));
+	return table->sum[i] / ((table->deviation[i] + table->s0[i]) * sqrt(table->count[i]));
 }
 
 /* Of the n-th flip, no two of which are mirror images. The first is what was seen. */
@@ -309,54 +337,52 @@ static double share_from(const double *largest, size_t flips, double at)
 
 /* Fills the largest statistic of each flip, ascending, and the statistics of what was seen. */
 static void flip_all(struct table *table, uint64_t seed, struct flip_result *results,
-		     double *largest, size_t flips, double *s0)
+		     double *largest, size_t flips)
 {
 	bool is_exact = table->pairs <= EXACT_PAIRS;
 
 	for (size_t n = 0; n < flips / 2; n++) {
 		double highest = -INFINITY;
 		double lowest = INFINITY;
-		double of_flip;
 
 		set_signs(table, n, is_exact, &seed);
-		of_flip = flip(table);
+		flip(table);
 		for (size_t i = 0; i < table->size; i++) {
-			double t = statistic(table, i, of_flip);
+			double t = statistic(table, i);
 
 			highest = t > highest ? t : highest;
 			lowest = t < lowest ? t : lowest;
-			if (n == 0)
+			if (n == 0) {
 				results[table->from[i]].statistic = t;
+				results[table->from[i]].s0 = table->s0[i];
+			}
 		}
 		largest[2 * n] = highest;
 		largest[2 * n + 1] = -lowest;
-		if (n == 0)
-			*s0 = of_flip;
 	}
 	qsort(largest, flips, sizeof(*largest), ascending);
 }
 
-int flip_test(const double *values, size_t hypotheses, size_t pairs, uint64_t seed,
-	      struct flip_result *results, double *critical, double *s0)
+int flip_test(const double *values, const unsigned int *groups, size_t hypotheses, size_t pairs,
+	      uint64_t seed, struct flip_result *results, double *critical)
 {
 	size_t flips = pairs <= EXACT_PAIRS ? (size_t)1 << pairs : FLIPS;
 	double largest[FLIPS];
 	struct table table;
 
 	for (size_t h = 0; h < hypotheses; h++)
-		results[h] = (struct flip_result){NAN, NAN, NAN};
+		results[h] = (struct flip_result){NAN, NAN, NAN, NAN};
 	*critical = NAN;
-	*s0 = NAN;
 	if (pairs < 2)
 		return 0;
-	if (table_init(values, hypotheses, pairs, &table))
+	if (table_init(values, groups, hypotheses, pairs, &table))
 		return -ENOMEM;
 	if (table.size)
-		flip_all(&table, seed, results, largest, flips, s0);
+		flip_all(&table, seed, results, largest, flips);
 	for (size_t i = 0; i < table.size; i++) {
 		struct flip_result *result = &results[table.from[i]];
 
-		if (table.squares[i] == 0 && *s0 == 0) {
+		if (table.squares[i] == 0 && result->s0 == 0) {
 			result->statistic = NAN;
 			continue;
 		}

@@ -12,8 +12,8 @@
 double student_quantile(double p, double df);
 
 struct paired {
-	size_t count; /* of the values that are known */
-	double mean;  /* NAN without values */
+	size_t count;	  /* of the values that are known */
+	double mean;	  /* NAN without values */
 	double deviation; /* sample standard deviation; NAN with fewer than two */
 };
 struct paired paired_of(const double *values, size_t size);
@@ -24,6 +24,7 @@ double paired_half_width(const struct paired *paired, double level);
 /* What a test over all flips says of one hypothesis. */
 struct flip_result {
 	double statistic; /* mean / ((deviation + s0) / sqrt(count)); NAN: not tested */
+	double s0;	  /* NAN with fewer than two values */
 	double p_greater; /* adjusted, that the mean is above 0; NAN: not tested */
 	double p_less;
 };
@@ -33,13 +34,15 @@ struct flip_result {
  * hypothesis h in pair r. Under the null each pair's sign may as well have been the other one, of all hypotheses
  * together: so one sign a pair for all of them, every one of the 2^pairs flips up to 12 pairs, else 4,096: the
  * one that was seen, 2,047 at random from `seed`, and the mirror images of all these. s0 is half the median of the
- * deviations, anew for each flip. A hypothesis with fewer than two values, or no deviation and no s0 and mean 0,
- * is not tested.
+ * deviations of the hypotheses of one group, anew for each flip: medians scatter a tenth as much as tails do, and
+ * would be lost in a common one. `groups` has a number below FLIP_GROUPS_MAX for each; NULL: one group. A hypothesis
+ * with fewer than two values, or no deviation and no s0 and mean 0, is not tested.
  *
  * `critical` is what the largest statistic stays below in 95 % of flips (NAN: nothing was tested); the
- * directions have the same one, as every flip's mirror image is a flip. `s0`: of the unflipped. -ENOMEM.
+ * directions have the same one, as every flip's mirror image is a flip. -ENOMEM.
  */
-int flip_test(const double *values, size_t hypotheses, size_t pairs, uint64_t seed,
-	      struct flip_result *results, double *critical, double *s0);
+enum { FLIP_GROUPS_MAX = 32 };
+int flip_test(const double *values, const unsigned int *groups, size_t hypotheses, size_t pairs,
+	      uint64_t seed, struct flip_result *results, double *critical);
 
 #endif

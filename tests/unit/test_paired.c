@@ -135,9 +135,9 @@ static struct tested test_all(const double *values, size_t hypotheses, size_t pa
 {
 	struct tested tested;
 
-	assert_int_equal(flip_test(values, hypotheses, pairs, seed, results, &tested.critical,
-				   &tested.s0),
-			 0);
+	assert_int_equal(
+		flip_test(values, NULL, hypotheses, pairs, seed, results, &tested.critical), 0);
+	tested.s0 = hypotheses ? results[0].s0 : NAN;
 	return tested;
 }
 
@@ -206,6 +206,43 @@ static void one_direction_throughout_is_one_flip_of_all(void **state)
 		test_all(values, 1, pairs, 0, &result);
 		assert_flips(result.p_greater, 1, 1U << pairs);
 		assert_flips(result.p_less, 1, 1);
+	}
+}
+
+/* As max_t_is_that_of_numpy, with s0 = median(s[groups == k]) / 2 in each group k. */
+static void s0_is_of_a_group(void **state)
+{
+	static const double x[] = {
+		5.0,  6.0,  4.5,  5.5,	6.5,  5.0,  4.0,  /* */
+		0.5,  -1.0, 0.7,  0.2,	-0.4, 0.1,  -0.3, /* */
+		-2.0, -1.5, -3.0, -2.5, NAN,  -1.0, -2.0, /* */
+		1.0,  9.0,  -4.0, 3.0,	2.0,  -6.0, 5.0,  /* */
+		0.3,  0.1,  0.2,  0.2,	0.4,  0.0,  0.1,  /* */
+	};
+	static const unsigned int groups[] = {0, 31, 0, 0, 31};
+	static const struct {
+		double statistic;
+		double s0;
+		unsigned int greater;
+		unsigned int less;
+	} known[] = {
+		{10.705239396558792, 0.4295623464921123, 1, 128},
+		{-0.09927139822713463, 0.17919912467227767, 128, 126},
+		{-4.309943295082888, 0.4295623464921123, 128, 2},
+		{0.6802177327161715, 0.4295623464921123, 72, 128},
+		{1.56622934371236, 0.17919912467227767, 15, 128},
+	};
+	struct flip_result results[COUNT(known)];
+	double critical;
+
+	(void)state;
+	assert_int_equal(flip_test(x, groups, COUNT(known), 7, 0, results, &critical), 0);
+	assert_near(critical, 1.9826836567538004, 1e-12);
+	for (size_t i = 0; i < COUNT(known); i++) {
+		assert_near(results[i].statistic, known[i].statistic, 1e-12);
+		assert_near(results[i].s0, known[i].s0, 1e-12);
+		assert_flips(results[i].p_greater, known[i].greater, 128);
+		assert_flips(results[i].p_less, known[i].less, 128);
 	}
 }
 
@@ -514,6 +551,7 @@ int main(void)
 		cmocka_unit_test(too_few_values_have_no_interval),
 		cmocka_unit_test(max_t_is_that_of_numpy),
 		cmocka_unit_test(one_direction_throughout_is_one_flip_of_all),
+		cmocka_unit_test(s0_is_of_a_group),
 		cmocka_unit_test(equal_values_are_tested),
 		cmocka_unit_test(what_never_differs_is_not_tested),
 		cmocka_unit_test(nothing_is_tested_of_too_few_values),
