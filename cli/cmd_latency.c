@@ -64,6 +64,7 @@ static int print(void *arg, FILE *out, const struct text_style *style,
 	const struct probekit_probe **rows = malloc((size ? size : 1) * sizeof(*rows));
 	struct text_view view = {
 		.info = probekit_snapshot_info(snapshot),
+		.runs = probekit_snapshot_run_count(snapshot),
 		.rows = rows,
 		.has_key = options->key.is_given,
 		.key = options->key.value,

@@ -444,8 +444,11 @@ static void print_end(struct text_line *line, const struct text_view *view)
 
 	line->indent = 0;
 	format_escape(info->target ? info->target : "?", target, sizeof(target));
-	line_add(line, 0, INK_PLAIN, "%s of %s;", format_duration((double)info->duration_ns).text,
-		 target);
+	line_add(line, 0, INK_PLAIN, "%s", format_duration((double)info->duration_ns).text);
+	if (view->runs)
+		line_add(line, 1, INK_PLAIN, "in %s",
+			 format_plural(view->runs, "run", "runs").text);
+	line_add(line, 1, INK_PLAIN, "of %s;", target);
 	line->indent = 2;
 	print_cost(line, view);
 	out_stack_ends(line, info->stacks);

@@ -15,6 +15,7 @@ struct text_style {
 /* What is shown: rows in a snapshot's order, a probe's key rows behind its own. */
 struct text_view {
 	const struct probekit_snapshot_info *info;
+	size_t runs; /* that the rows are sums of; 0: it is one measurement */
 	const struct probekit_probe *const *rows;
 	size_t size;
 	bool has_key; /* show this key of each probe instead of the whole */

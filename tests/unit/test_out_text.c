@@ -13,10 +13,12 @@
 #define MS 1e6
 
 static struct probekit_snapshot_info info;
+static size_t runs;
 
 static int reset(void **state)
 {
 	(void)state;
+	runs = 0;
 	info = (struct probekit_snapshot_info){
 		.duration_ns = 10000000000,
 		.target = "./logger",
@@ -42,7 +44,7 @@ static const char *render(struct row *const *rows, size_t size, const int64_t *k
 			  const struct text_style *style, const char *clock)
 {
 	const struct probekit_probe *probes[16];
-	struct text_view view = {.info = &info, .rows = probes, .size = size};
+	struct text_view view = {.info = &info, .runs = runs, .rows = probes, .size = size};
 	size_t bytes = 0;
 	FILE *out;
 
@@ -521,6 +523,8 @@ static void the_end_tells_target_cost_and_the_commands_status(void **state)
 	make_flush(&row);
 	assert_has(report(&row), "10 s of ./logger; one span costs 0.5 us; uprobe_multi at nop5\n");
 	assert_lacks(text, "The command");
+	runs = 5;
+	assert_has(report(&row), "10 s in 5 runs of ./logger; one span");
 	row.probe.kind = PROBEKIT_KIND_USDT;
 	assert_has(report(&row), "one USDT pair costs 0.9 us; uprobe_multi\n");
 	info.child_status = 0;
