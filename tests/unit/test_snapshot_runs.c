@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "breakdown.h"
@@ -417,6 +418,65 @@ static void text_cut_in_a_run_is_called_truncated(void **state)
 	probekit_snapshot_free(made);
 }
 
+/* Several megabytes, which are read by several threads. */
+static struct probekit_snapshot *large_example(void)
+{
+	enum { RUNS = 8, ROWS = 1000 };
+	struct probekit_snapshot *runs[RUNS];
+	struct probekit_snapshot *joined;
+
+	for (size_t i = 0; i < RUNS; i++) {
+		runs[i] = new_run(ROWS);
+		runs[i]->info.duration_ns = 1000 + i;
+		for (size_t k = 0; k < ROWS; k++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "x:span_%zu", k);
+			set_row(&runs[i]->probes[k], name, 1000 * (int64_t)(k + 1), i + 1);
+		}
+	}
+	assert_int_equal(probekit_snapshot_join(runs, RUNS, &joined, NULL), 0);
+	return joined;
+}
+
+static void large_runs_are_read_in_order(void **state)
+{
+	struct probekit_snapshot *made = large_example();
+	char *text = to_json(made, false);
+	struct probekit_snapshot *read;
+
+	(void)state;
+	assert_true(strlen(text) > 4 << 20);
+	read = from_json(text);
+	assert_int_equal(read->run_count, 8);
+	for (size_t i = 0; i < 8; i++) {
+		const struct probekit_snapshot *run = probekit_snapshot_run(read, i);
+
+		assert_true(run->info.duration_ns == 1000 + i);
+		assert_int_equal(run->size, 1000);
+		assert_int_equal(row_of(run, 999, "x:span_999")->count, i + 1);
+	}
+	free(text);
+	probekit_snapshot_free(read);
+	probekit_snapshot_free(made);
+}
+
+static void of_large_runs_the_first_that_is_wrong_is_named(void **state)
+{
+	struct probekit_snapshot *made = large_example();
+	char *text;
+
+	(void)state;
+	made->runs[2]->probes[7].count++;
+	made->runs[3]->probes[0].count++;
+	made->runs[7]->probes[0].count++;
+	text = to_json(made, false);
+	for (int i = 0; i < 5; i++)
+		refuse_text(text, strlen(text), -EBADMSG, "runs[2].probes[7].count is not what");
+	free(text);
+	probekit_snapshot_free(made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +495,8 @@ int main(void)
 		cmocka_unit_test(wrong_values_in_runs_are_refused_with_their_place),
 		cmocka_unit_test(runs_within_runs_are_not_looked_at),
 		cmocka_unit_test(text_cut_in_a_run_is_called_truncated),
+		cmocka_unit_test(large_runs_are_read_in_order),
+		cmocka_unit_test(of_large_runs_the_first_that_is_wrong_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
