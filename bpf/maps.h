@@ -31,7 +31,8 @@ WEAK const volatile __u16 futex_syscall; /* its number */
 WEAK const volatile __u32 page_bytes;
 WEAK const volatile __u32 lose_switches; /* for tests: one switch in so many, by chance; 0: none */
 WEAK const volatile bool follows_children;
-WEAK const volatile bool measures_holds;   /* of locks, by their functions */
+WEAK const volatile bool has_strays;	 /* returns of processes that are not followed arrive too */
+WEAK const volatile bool measures_holds; /* of locks, by their functions */
 WEAK const volatile bool excludes_stopped; /* time in which a thread is stopped is in no span */
 WEAK const volatile bool counts_futexes; /* every wait for one, of all threads that are followed */
 

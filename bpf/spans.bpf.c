@@ -132,6 +132,15 @@ static __always_inline bool is_across_gap(const struct thread *thread, __u32 at,
 	return counted && frame->begin_ns < counted->renewed_ns;
 }
 
+/* A perf event of one process sees its entries alone, but returns of all that somebody probes. (Our own, of
+ * probe 0, calibrate.) */
+static __always_inline bool is_stray(__u32 probe)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	return has_strays && probe && !bpf_map_lookup_elem(&followed, &pid);
+}
+
 /* Behind the return, or at an instruction that leaves the function. */
 SEC("?uprobe")
 int function_return(struct pt_regs *ctx)
@@ -151,7 +160,7 @@ int function_return(struct pt_regs *ctx)
 	__u32 at;
 
 	keep_own_stack(ctx);
-	if (is_silent(cookie) || !is_left(ctx, cookie))
+	if (is_silent(cookie) || !is_left(ctx, cookie) || is_stray(end.probe))
 		return 0;
 	thread = thread_current(true);
 	at = pop(thread, &end);

@@ -87,6 +87,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf->rodata->has_task_from_pid = options->has_task_from_pid;
 	bpf->rodata->slow_over_ns = options->slow_over_ns;
 	bpf->rodata->excludes_stopped = options->excludes_stopped;
+	bpf->rodata->has_strays = options->has_strays;
 	bpf->rodata->follows_children = options->follows_children;
 	bpf->rodata->futex_syscall = SYS_futex;
 	bpf->rodata->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);

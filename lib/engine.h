@@ -50,6 +50,7 @@ struct engine_options {
 	uint32_t key_limit;
 	bool filter_key;
 	int64_t only_key;
+	bool has_strays;       /* returns of processes that are not followed arrive too */
 	bool follows_children; /* of processes that are followed */
 	enum profile_scope profile_scope;
 	bool profiles_oncpu;
