@@ -62,11 +62,14 @@ struct probekit_change {
 	 * is compared, [0, 1]. NAN: not known. */
 	double p_regress;
 	double p_improve;
-	double detectable; /* the smallest ratio - 1 that so many pairs find four times of five; NAN: not known */
+	double detectable; /* the smallest ratio - 1, above delta, that so many pairs would call a regression four times of
+			    * five; NAN: not known */
 	size_t pairs_needed; /* to decide, about, in all; 0: decided, or not known */
 	enum probekit_verdict verdict;
 	bool is_informational; /* told, never decided: "p90", "p99.9" */
 	const char *reason;    /* why it is undecided; NULL: it is decided */
+	const char *
+		doubt; /* what may distort it: "some of its spans were lost"; NULL: nothing is known to */
 };
 
 enum probekit_rule_state {
@@ -84,9 +87,11 @@ struct probekit_rule_result {
 	/* The measure it is of, tested among those of rules alone; NULL: no probe of both builds matches, which
 	 * is UNDECIDED. */
 	const struct probekit_change *change;
-	double bound;	  /* "+10%": 0.1; "+50us": 50000 */
-	bool is_absolute; /* `bound` and `estimate` are ns (or units) */
-	double estimate;  /* of the increase, as `bound` has it; NAN: not known */
+	double bound;	     /* "+10%": 0.1; "+50us": 50000 */
+	bool is_absolute;    /* `bound` and `estimate` are ns (or units) */
+	double estimate;     /* of the increase, as `bound` has it; NAN: not known */
+	size_t pairs_needed; /* to decide it by its bound, about, in all; 0: decided, or not known */
+	const char *reason;  /* why it is undecided; NULL: it is decided */
 };
 
 /* A probe that only one build has. */
@@ -171,7 +176,11 @@ struct probekit_comparison_info {
 	/* Why the two were not measured alike: another kernel, CPU or number of CPUs; NULL: nothing is known to
 	 * differ. */
 	const char *incomparable;
-	double detectable; /* the largest of the changes', of p50 and p99; NAN: not known */
+	size_t tested;		 /* changes that are not informational */
+	size_t undecided;	 /* of these */
+	size_t unmatched_rules;	 /* that name no probe of both builds */
+	double detectable;	 /* the largest of the changes', where it is known; NAN: nowhere */
+	size_t detectable_known; /* of how many of those tested it is */
 };
 PROBEKIT_API const struct probekit_comparison_info *probekit_comparison_info(
 	const struct probekit_comparison *comparison);
