@@ -28,6 +28,8 @@ struct family {
 };
 
 struct probekit_comparison {
+	const struct probekit_snapshot *const *base; /* the caller's, as long as it is made */
+	const struct probekit_snapshot *const *head;
 	struct probekit_comparison_info info;
 	struct subjects subjects;
 	struct family all;
@@ -66,23 +68,55 @@ static int reserve(struct family *family, size_t capacity, size_t pairs)
 	return family->items && family->differences ? 0 : -ENOMEM;
 }
 
-static void add(struct family *family, const struct subject *subject,
-		const struct compare_measure *measure, double floor_ns, size_t pairs)
+/* What the probe itself reads of a span that does nothing, at most. A scoped span's is measured; of other
+ * kinds it is known what begin and end cost together, of which a part lies between the two. */
+static double floor_in(const struct probekit_probe *row, const struct probekit_snapshot *run)
+{
+	if (!row || row->kind == PROBEKIT_KIND_VALUE)
+		return 0;
+	if (row->kind == PROBEKIT_KIND_SPAN || row->kind == PROBEKIT_KIND_ASYNC)
+		return (double)probekit_snapshot_info(run)->floor_ns;
+	return (double)row->probe_cost_ns;
+}
+
+static double floor_of(const struct probekit_comparison *made, const struct subject *subject)
+{
+	double floor_ns = 0;
+
+	for (size_t i = 0; i < made->info.pairs; i++) {
+		floor_ns = fmax(floor_ns, floor_in(subject->base[i], made->base[i]));
+		floor_ns = fmax(floor_ns, floor_in(subject->head[i], made->head[i]));
+	}
+	return floor_ns;
+}
+
+static void add(const struct probekit_comparison *made, struct family *family,
+		const struct subject *subject, const struct compare_measure *measure)
 {
 	struct compare_hypothesis *h = &family->items[family->size];
+	size_t pairs = made->info.pairs;
 
 	*h = (struct compare_hypothesis){
 		.subject = subject,
 		.measure = measure,
-		.floor_ns = subject->kind == PROBEKIT_KIND_SPAN ? floor_ns : 0,
+		.floor_ns = floor_of(made, subject),
 	};
 	compare_hypothesis_weigh(h, pairs, &family->differences[family->size * pairs]);
 	family->size++;
 }
 
-static bool is_in_both(const struct subject *subject)
+static uint64_t spans_of(const struct probekit_probe *const *rows, size_t pairs)
 {
-	return subject->base_runs && subject->head_runs;
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < pairs; i++)
+		count += rows[i] ? rows[i]->count : 0;
+	return count;
+}
+
+static bool has_spans_in_both(const struct subjects *subjects, const struct subject *subject)
+{
+	return spans_of(subject->base, subjects->pairs) && spans_of(subject->head, subjects->pairs);
 }
 
 static size_t count_in_both(const struct subjects *subjects)
@@ -90,27 +124,29 @@ static size_t count_in_both(const struct subjects *subjects)
 	size_t count = 0;
 
 	for (size_t i = 0; i < subjects->size; i++)
-		count += is_in_both(&subjects->items[i]);
+		count += has_spans_in_both(subjects, &subjects->items[i]);
 	return count;
 }
 
-static int add_every_probe(struct probekit_comparison *made, double floor_ns)
+static int add_every_probe(struct probekit_comparison *made)
 {
-	size_t pairs = made->info.pairs;
+	const struct subjects *subjects = &made->subjects;
 	size_t measures = 0;
 
 	while (compare_measure_at(measures))
 		measures++;
-	if (reserve(&made->all, count_in_both(&made->subjects) * measures, pairs))
+	if (reserve(&made->all, count_in_both(subjects) * measures, made->info.pairs))
 		return -ENOMEM;
-	for (size_t i = 0; i < made->subjects.size; i++) {
-		for (size_t j = 0; j < measures && is_in_both(&made->subjects.items[i]); j++) {
-			const struct compare_measure *measure = compare_measure_at(j);
+	for (size_t i = 0; i < subjects->size; i++) {
+		const struct subject *subject = &subjects->items[i];
 
-			add(&made->all, &made->subjects.items[i], measure, floor_ns, pairs);
-			made->all.items[made->all.size - 1].change.is_informational =
-				!measure->is_tested_always;
-			made->all.items[made->all.size - 1].is_tested = measure->is_tested_always;
+		for (size_t j = 0; j < measures && has_spans_in_both(subjects, subject); j++) {
+			const struct compare_measure *measure = compare_measure_at(j);
+			struct compare_hypothesis *h = &made->all.items[made->all.size];
+
+			add(made, &made->all, subject, measure);
+			h->change.is_informational = !measure->is_tested_always;
+			h->is_tested = measure->is_tested_always;
 		}
 	}
 	return 0;
@@ -118,9 +154,11 @@ static int add_every_probe(struct probekit_comparison *made, double floor_ns)
 
 /* ---- rules ---- */
 
-static bool concerns(const struct compare_rule *rule, const struct subject *subject)
+static bool concerns(const struct compare_rule *rule, const struct subjects *subjects,
+		     const struct subject *subject)
 {
-	return is_in_both(subject) && (!rule->glob || fnmatch(rule->glob, subject->name, 0) == 0);
+	return has_spans_in_both(subjects, subject) &&
+	       (!rule->glob || fnmatch(rule->glob, subject->name, 0) == 0);
 }
 
 static size_t hypothesis_of(const struct family *family, const struct subject *subject,
@@ -135,18 +173,19 @@ static size_t hypothesis_of(const struct family *family, const struct subject *s
 }
 
 /* A measure that several rules bound is tested once. */
-static int add_ruled(struct probekit_comparison *made, double floor_ns)
+static int add_ruled(struct probekit_comparison *made)
 {
+	const struct subjects *subjects = &made->subjects;
 	size_t most = 0;
 
 	for (size_t i = 0; i < made->rule_count; i++)
-		for (size_t j = 0; j < made->subjects.size; j++)
-			most += concerns(&made->rules[i], &made->subjects.items[j]);
+		for (size_t j = 0; j < subjects->size; j++)
+			most += concerns(&made->rules[i], subjects, &subjects->items[j]);
 	made->results = calloc(most + made->rule_count + 1, sizeof(*made->results));
 	if (!made->results || reserve(&made->ruled, most, made->info.pairs))
 		return -ENOMEM;
-	for (size_t j = 0; j < made->subjects.size; j++) {
-		const struct subject *subject = &made->subjects.items[j];
+	for (size_t j = 0; j < subjects->size; j++) {
+		const struct subject *subject = &subjects->items[j];
 		size_t first = made->ruled.size;
 
 		for (size_t i = 0; i < made->rule_count; i++) {
@@ -154,53 +193,40 @@ static int add_ruled(struct probekit_comparison *made, double floor_ns)
 			const struct family own = {.items = &made->ruled.items[first],
 						   .size = made->ruled.size - first};
 
-			if (concerns(rule, subject) &&
+			if (concerns(rule, subjects, subject) &&
 			    hypothesis_of(&own, subject, rule->measure) == own.size)
-				add(&made->ruled, subject, rule->measure, floor_ns,
-				    made->info.pairs);
+				add(made, &made->ruled, subject, rule->measure);
 		}
 	}
 	return 0;
-}
-
-static void judge(const struct compare_rule *rule, const struct compare_hypothesis *h,
-		  struct probekit_rule_result *result)
-{
-	double upper;
-
-	*result = (struct probekit_rule_result){
-		.rule = rule->text,
-		.change = &h->change,
-		.bound = rule->bound,
-		.is_absolute = rule->is_absolute,
-		.estimate = compare_increase(h, rule->is_absolute, &upper),
-	};
-	if (isnan(h->change.p_regress) && h->change.verdict == PROBEKIT_VERDICT_UNDECIDED)
-		return;
-	if (h->change.p_regress <= 0.05 && result->estimate > rule->bound)
-		result->state = PROBEKIT_RULE_FAILED;
-	else if (upper < rule->bound)
-		result->state = PROBEKIT_RULE_PASSED;
 }
 
 static void judge_all(struct probekit_comparison *made)
 {
 	for (size_t i = 0; i < made->rule_count; i++) {
 		const struct compare_rule *rule = &made->rules[i];
+		const struct probekit_rule_result none = {
+			.rule = rule->text,
+			.bound = rule->bound,
+			.is_absolute = rule->is_absolute,
+			.estimate = NAN,
+			.reason = "it matches no probe of both builds",
+		};
 		size_t before = made->result_count;
 
-		for (size_t j = 0; j < made->ruled.size; j++)
-			if (made->ruled.items[j].measure == rule->measure &&
-			    concerns(rule, made->ruled.items[j].subject))
-				judge(rule, &made->ruled.items[j],
-				      &made->results[made->result_count++]);
-		if (made->result_count == before)
-			made->results[made->result_count++] = (struct probekit_rule_result){
-				.rule = rule->text,
-				.bound = rule->bound,
-				.is_absolute = rule->is_absolute,
-				.estimate = NAN,
-			};
+		for (size_t j = 0; j < made->ruled.size; j++) {
+			const struct compare_hypothesis *h = &made->ruled.items[j];
+
+			if (h->measure != rule->measure ||
+			    !concerns(rule, &made->subjects, h->subject))
+				continue;
+			made->results[made->result_count] = none;
+			compare_judge(h, made->info.delta, &made->results[made->result_count++]);
+		}
+		if (made->result_count == before) {
+			made->results[made->result_count++] = none;
+			made->info.unmatched_rules++;
+		}
 	}
 }
 
@@ -226,15 +252,6 @@ static int parse_rules(const char *const *rules, struct probekit_comparison *mad
 
 /* ---- what else is told ---- */
 
-static uint64_t spans_of(const struct probekit_probe *const *rows, size_t pairs)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < pairs; i++)
-		count += rows[i] ? rows[i]->count : 0;
-	return count;
-}
-
 static bool has_other_kind(const struct subjects *subjects, const struct subject *subject)
 {
 	for (size_t i = 0; i < subjects->size; i++)
@@ -242,6 +259,15 @@ static bool has_other_kind(const struct subjects *subjects, const struct subject
 		    strcmp(subjects->items[i].name, subject->name) == 0)
 			return true;
 	return false;
+}
+
+/* What no run of either build has called is of no interest, where both have it. */
+static bool is_unmatched(const struct subjects *subjects, const struct subject *subject)
+{
+	uint64_t base = spans_of(subject->base, subjects->pairs);
+	uint64_t head = spans_of(subject->head, subjects->pairs);
+
+	return !subject->base_runs || !subject->head_runs || (base == 0) != (head == 0);
 }
 
 static int list_unmatched(struct probekit_comparison *made)
@@ -253,16 +279,21 @@ static int list_unmatched(struct probekit_comparison *made)
 		return -ENOMEM;
 	for (size_t i = 0; i < subjects->size; i++) {
 		const struct subject *subject = &subjects->items[i];
+		uint64_t base = spans_of(subject->base, subjects->pairs);
+		uint64_t head = spans_of(subject->head, subjects->pairs);
+		bool is_in_both = subject->base_runs && subject->head_runs;
+		bool is_in_head = is_in_both ? head != 0 : subject->head_runs != 0;
 
-		if (is_in_both(subject))
+		if (!is_unmatched(subjects, subject))
 			continue;
 		made->unmatched[made->unmatched_count++] = (struct probekit_unmatched){
 			.probe = subject->name,
-			.is_in_head = subject->head_runs != 0,
-			.reason = has_other_kind(subjects, subject) ? "its kind differs" : "",
-			.runs = subject->base_runs + subject->head_runs,
-			.count = spans_of(subject->base, subjects->pairs) +
-				 spans_of(subject->head, subjects->pairs),
+			.is_in_head = is_in_head,
+			.reason = is_in_both ? "the other build does not call it"
+				  : has_other_kind(subjects, subject) ? "its kind differs"
+								      : "",
+			.runs = is_in_head ? subject->head_runs : subject->base_runs,
+			.count = base + head,
 		};
 	}
 	return 0;
@@ -314,14 +345,17 @@ static void conclude_changes(struct probekit_comparison *made)
 
 		if (change->is_informational)
 			continue;
+		info->tested++;
+		info->detectable_known += !isnan(change->detectable);
+		info->detectable = fmax(info->detectable, change->detectable);
 		if (change->verdict == PROBEKIT_VERDICT_REGRESS)
 			info->outcome = PROBEKIT_RULE_FAILED;
 		if (change->verdict == PROBEKIT_VERDICT_UNDECIDED)
-			info->has_undecided = true;
+			info->undecided++;
 		else
 			has_decided = true;
-		info->detectable = fmax(info->detectable, change->detectable);
 	}
+	info->has_undecided = info->undecided != 0;
 	if (info->outcome != PROBEKIT_RULE_FAILED && has_decided)
 		info->outcome = PROBEKIT_RULE_PASSED;
 }
@@ -367,12 +401,11 @@ static const char *incomparable(const struct probekit_snapshot_info *base,
 
 /* ---- the whole ---- */
 
-static int test_families(struct probekit_comparison *made, double floor_ns,
-			 struct probekit_error *err)
+static int test_families(struct probekit_comparison *made, struct probekit_error *err)
 {
 	struct family *families[] = {&made->all, &made->ruled};
 
-	if (add_every_probe(made, floor_ns) || add_ruled(made, floor_ns) || list_unmatched(made))
+	if (add_every_probe(made) || add_ruled(made) || list_unmatched(made))
 		return error_no_memory(err);
 	for (size_t i = 0; i < 2; i++) {
 		int result = compare_hypotheses_decide(families[i]->items, families[i]->size,
@@ -423,6 +456,8 @@ int probekit_compare(const struct probekit_snapshot *const *base,
 	made = calloc(1, sizeof(*made));
 	if (!made)
 		return error_no_memory(err);
+	made->base = base;
+	made->head = head;
 	made->info.pairs = pairs;
 	made->info.delta = options && options->delta > 0 ? options->delta : DELTA_DEFAULT;
 	for (size_t i = 0; i < pairs && !made->info.incomparable; i++)
@@ -432,8 +467,7 @@ int probekit_compare(const struct probekit_snapshot *const *base,
 	if (!result)
 		result = subjects_of(base, head, pairs, &made->subjects, err);
 	if (!result)
-		result =
-			test_families(made, (double)probekit_snapshot_info(base[0])->floor_ns, err);
+		result = test_families(made, err);
 	if (!result) {
 		judge_all(made);
 		conclude_changes(made);

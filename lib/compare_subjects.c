@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns which rows of different runs are of one probe: those of one name and kind. Where a run has several (a
- * function of two objects), the first is the first's of the other runs, and so on.
+ * Owns which rows of different runs are of one probe: those of one name and kind.
  */
 #include "compare_subjects.h"
 
@@ -13,7 +12,6 @@ struct entry {
 	const struct probekit_probe *row;
 	size_t run;   /* base's before head's */
 	size_t place; /* in all rows: what comes first stays first */
-	size_t turn;  /* of those of this name and kind in the run */
 };
 
 struct entries {
@@ -34,17 +32,6 @@ static int by_name_and_place(const void *a, const void *b)
 	const struct entry *right = b;
 	int order = by_name(left, right);
 
-	return order ? order : (left->place > right->place) - (left->place < right->place);
-}
-
-static int by_subject(const void *a, const void *b)
-{
-	const struct entry *left = a;
-	const struct entry *right = b;
-	int order = by_name(left, right);
-
-	if (!order)
-		order = (left->turn > right->turn) - (left->turn < right->turn);
 	return order ? order : (left->place > right->place) - (left->place < right->place);
 }
 
@@ -73,21 +60,9 @@ static void add_rows(const struct probekit_snapshot *const *runs, size_t pairs, 
 	}
 }
 
-/* Numbers the rows of one name in each run, and sorts those of one subject together. */
-static void sort_by_subject(struct entries *entries)
-{
-	struct entry *items = entries->items;
-
-	qsort(items, entries->size, sizeof(*items), by_name_and_place);
-	for (size_t i = 1; i < entries->size; i++)
-		if (by_name(&items[i - 1], &items[i]) == 0 && items[i - 1].run == items[i].run)
-			items[i].turn = items[i - 1].turn + 1;
-	qsort(items, entries->size, sizeof(*items), by_subject);
-}
-
 static bool is_same_subject(const struct entry *a, const struct entry *b)
 {
-	return by_name(a, b) == 0 && a->turn == b->turn;
+	return by_name(a, b) == 0;
 }
 
 struct placed {
@@ -106,11 +81,11 @@ static int by_place(const void *a, const void *b)
 static void fill(const struct entry *entry, size_t pairs, struct subject *subject)
 {
 	if (entry->run < pairs) {
+		subject->base_runs += !subject->base[entry->run];
 		subject->base[entry->run] = entry->row;
-		subject->base_runs++;
 	} else {
+		subject->head_runs += !subject->head[entry->run - pairs];
 		subject->head[entry->run - pairs] = entry->row;
-		subject->head_runs++;
 	}
 }
 
@@ -172,7 +147,7 @@ int subjects_of(const struct probekit_snapshot *const *base,
 	if (entries.items) {
 		add_rows(base, pairs, 0, &entries);
 		add_rows(head, pairs, pairs, &entries);
-		sort_by_subject(&entries);
+		qsort(entries.items, entries.size, sizeof(*entries.items), by_name_and_place);
 		result = gather(&entries, pairs, subjects);
 		free(entries.items);
 	}
