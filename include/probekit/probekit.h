@@ -445,9 +445,9 @@ struct probekit_environment {
 	const char *cpu_model;
 	const char *governor; /* of the first CPU's frequency, "performance" */
 	int is_virtual;	      /* 1, 0; -1: not known */
-	double cpu_quota;     /* CPUs that the cgroup of the first process may use; INFINITY: no limit */
-	double load;	      /* mean number of runnable threads over the minute before the start */
-	double steal;	      /* share of all CPUs' time that the hypervisor gave to others, [0, 1] */
+	double cpu_quota; /* CPUs that the cgroup of the first process may use; INFINITY: no limit */
+	double load;	  /* mean number of runnable threads over the minute before the start */
+	double steal;	  /* share of all CPUs' time that the hypervisor gave to others, [0, 1] */
 	int aslr; /* how address spaces are randomised: 0: not, 1, 2: wholly; -1: not known */
 	const char *revision; /* of git, hexadecimal: what our working directory had checked out */
 };

@@ -15,17 +15,7 @@ extern const struct bench_group bench_locks;
 extern const struct bench_group bench_snapshot;
 
 const struct bench_group *const bench_groups[] = {
-	&bench_span,
-	&bench_function,
-	&bench_floor,
-	&bench_switch,
-	&bench_start,
-	&bench_attach,
-	&bench_attach_functions,
-	&bench_memory,
-	&bench_service,
-	&bench_profile,
-	&bench_locks,
-	&bench_snapshot,
-	NULL,
+	&bench_span,   &bench_function,		&bench_floor,  &bench_switch,  &bench_start,
+	&bench_attach, &bench_attach_functions, &bench_memory, &bench_service, &bench_profile,
+	&bench_locks,  &bench_snapshot,		NULL,
 };
