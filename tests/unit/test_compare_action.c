@@ -2,6 +2,7 @@
 /* The step of the GitHub action, with a program in probekit's place that notes what it is asked for. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,14 +15,17 @@
 
 #define STEP "../.github/actions/compare/compare.sh"
 /* Each argument on a line of its own, in brackets; the Markdown goes where -o and its like say. */
-#define PROBEKIT                                                     \
-	"#!/bin/sh\n"                                                \
-	"for argument; do echo \"[$argument]\" >>\"$NOTES\"; done\n" \
-	"while [ $# -gt 0 ]; do\n"                                   \
-	"	[ \"$1\" != --markdown ] || echo '### table' >\"$2\"\n"    \
-	"	shift\n"                                                   \
-	"done\n"                                                     \
-	"echo '100 % is the outcome'\n"                              \
+#define PROBEKIT                                                          \
+	"#!/bin/sh\n"                                                     \
+	"for argument; do echo \"[$argument]\" >>\"$NOTES\"; done\n"      \
+	"if [ \"$CODE\" = 1 ]; then\n"                                    \
+	"	seq -f 'line %g' 30 >\"$TMPDIR/probekit-run-a1b2c3\"; exit 1\n" \
+	"fi\n"                                                            \
+	"while [ $# -gt 0 ]; do\n"                                        \
+	"	[ \"$1\" != --markdown ] || echo '### table' >\"$2\"\n"         \
+	"	shift\n"                                                        \
+	"done\n"                                                          \
+	"echo '100 % is the outcome'\n"                                   \
 	"exit \"$CODE\"\n"
 
 struct step {
@@ -190,6 +194,39 @@ static void errors_fail_the_step(void **state)
 	assert_non_null(strstr(step->printed, "there is no program 'no-such-probekit'"));
 }
 
+static bool has_in_file(const struct step *step, const char *name, const char *part)
+{
+	char path[128];
+	FILE *file;
+	char *text;
+	bool has;
+
+	snprintf(path, sizeof(path), "%s/%s", step->folder, name);
+	file = fopen(path, "re");
+	text = read_all(file);
+	fclose(file);
+	has = strstr(text, part);
+	free(text);
+	return has;
+}
+
+static void a_failing_run_leaves_no_paths_but_its_last_lines(void **state)
+{
+	struct step *step = *state;
+
+	run(step, 1, "");
+	assert_int_equal(step->status, 1);
+	assert_in_file(step, "output", "verdict=error\nexit-code=1\n");
+	assert_false(has_in_file(step, "output", "=/"));
+	assert_non_null(strstr(step->printed, "line 11\nline 12\n"));
+	assert_non_null(strstr(step->printed, "line 30\n"));
+	assert_null(strstr(step->printed, "line 10\n"));
+	run(step, 0, "");
+	assert_true(has_in_file(step, "output", "report=/"));
+	assert_true(has_in_file(step, "output", "markdown=/"));
+	assert_false(has_in_file(step, "output", "junit="));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -202,6 +239,8 @@ int main(void)
 			what_is_undecided_fails_the_step_only_where_that_is_wanted, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(errors_fail_the_step, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_failing_run_leaves_no_paths_but_its_last_lines,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

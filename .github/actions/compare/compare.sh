@@ -40,7 +40,8 @@ $ARGS
 END
 
 code=0
-as_root "$program" "$@" >"$results/report.txt" || code=$?
+# What a failing run printed is kept where TMPDIR says.
+as_root env TMPDIR="$results" "$program" "$@" >"$results/report.txt" || code=$?
 cat "$results/report.txt"
 outcome=$(head -n 1 "$results/report.txt")
 [ "$STEP_SUMMARY" != true ] || [ ! -f "$results/comparison.md" ] ||
@@ -65,14 +66,24 @@ case $code in
 *)
 	verdict=error
 	annotate error "probekit compare failed with status $code; the log says why"
+	for kept in "$results"/probekit-run-*; do
+		[ -e "$kept" ] || continue
+		echo "the last lines of what the run printed:" >&2
+		as_root tail -n 20 "$kept" >&2
+	done
 	;;
 esac
+# An output that has no file is left out, and so empty.
+path() {
+	[ ! -s "$results/$2" ] || echo "$1=$results/$2"
+}
+
 {
 	echo "verdict=$verdict"
 	echo "exit-code=$code"
-	echo "report=$results/report.txt"
-	echo "json=$results/comparison.json"
-	echo "junit=$results/junit.xml"
-	echo "markdown=$results/comparison.md"
+	path report report.txt
+	path json comparison.json
+	path junit junit.xml
+	path markdown comparison.md
 } >>"$GITHUB_OUTPUT"
 exit "$status"
