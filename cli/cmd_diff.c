@@ -2,6 +2,7 @@
 /* Owns `probekit diff`: stored runs of two builds compared. */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "verdict.h"
@@ -35,9 +36,7 @@ static int load(const char *path, struct stored *stored, struct probekit_error *
 	if (!stored->runs) {
 		probekit_snapshot_free(stored->file);
 		stored->file = NULL;
-		usage_error(err, "cannot read '%s': no memory", path);
-		err->kind = PROBEKIT_ERROR_FAILED;
-		return err->code;
+		return failure_error(err, -ENOMEM, "cannot read '%s': no memory", path);
 	}
 	for (size_t i = 0; i < stored->count; i++)
 		stored->runs[i] = runs ? probekit_snapshot_run(stored->file, i) : stored->file;

@@ -14,9 +14,8 @@
 
 static int failed(int code, struct probekit_error *err)
 {
-	usage_error(err, "cannot choose a CPU for the commands: %s", strerror(-code));
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = code;
+	return failure_error(err, code, "cannot choose a CPU for the commands: %s",
+			     strerror(-code));
 }
 
 /* In ticks, of each CPU since it was started. Those that are not told are 0. */

@@ -18,19 +18,37 @@ enum {
 	LONG_ONLY = 256, /* getopt's value of option i without a letter: LONG_ONLY + i */
 };
 
-int usage_error(struct probekit_error *err, const char *format, ...)
+static int fill_error(struct probekit_error *err, enum probekit_error_kind kind, int code,
+		      const char *format, va_list args)
 {
 	char raw[sizeof(err->text)];
+
+	vsnprintf(raw, sizeof(raw), format, args);
+	err->code = code;
+	err->kind = kind;
+	format_escape(raw, err->text, sizeof(err->text));
+	err->hint[0] = '\0';
+	return code;
+}
+
+int usage_error(struct probekit_error *err, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(raw, sizeof(raw), format, args);
+	fill_error(err, PROBEKIT_ERROR_USAGE, -EINVAL, format, args);
 	va_end(args);
-	err->code = -EINVAL;
-	err->kind = PROBEKIT_ERROR_USAGE;
-	format_escape(raw, err->text, sizeof(err->text));
-	err->hint[0] = '\0';
 	return -EINVAL;
+}
+
+int failure_error(struct probekit_error *err, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fill_error(err, PROBEKIT_ERROR_FAILED, code, format, args);
+	va_end(args);
+	return code;
 }
 
 int report_error(const struct probekit_error *err)
@@ -111,11 +129,8 @@ static int append(void *items, size_t *count, size_t size, const void *item,
 
 	memcpy(&grown, items, sizeof(grown));
 	grown = realloc(grown, (*count + 1) * size);
-	if (!grown) {
-		usage_error(err, "cannot allocate memory");
-		err->kind = PROBEKIT_ERROR_FAILED;
-		return err->code = -ENOMEM;
-	}
+	if (!grown)
+		return failure_error(err, -ENOMEM, "cannot allocate memory");
 	memcpy((char *)grown + *count * size, item, size);
 	memcpy(items, &grown, sizeof(grown));
 	(*count)++;

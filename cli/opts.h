@@ -94,6 +94,9 @@ void opts_print_completion(FILE *out, const struct command *const *commands);
 /* Fills `err` as a usage error; -EINVAL. */
 int usage_error(struct probekit_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same of what failed, with a negative errno, which it returns. */
+int failure_error(struct probekit_error *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Prints an error once, "probekit: TEXT; HINT" on stderr, and returns the exit code for it. */
 int report_error(const struct probekit_error *err);
 /* The same where memory has run out. */

@@ -139,8 +139,7 @@ static size_t pairs_more(const struct probekit_change *change)
 
 static void add_needed(struct compare_summary *summary, const struct probekit_change *change)
 {
-	size_t more =
-		change->pairs_needed > change->pairs ? change->pairs_needed - change->pairs : 0;
+	size_t more = pairs_more(change);
 
 	if (more && (!summary->pairs_more || more < summary->pairs_more))
 		summary->pairs_more = more;

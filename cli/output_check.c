@@ -13,9 +13,7 @@
 
 static int cannot_write(const char *path, const char *why, struct probekit_error *err)
 {
-	usage_error(err, "cannot write '%s': %s", path, why);
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code;
+	return failure_error(err, -EINVAL, "cannot write '%s': %s", path, why);
 }
 
 int check_output(const char *path, struct probekit_error *err)

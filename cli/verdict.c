@@ -3,9 +3,12 @@
 #include "verdict.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "format.h"
 #include "out_compare.h"
@@ -18,37 +21,81 @@ enum { EXIT_REGRESSION = 4, EXIT_UNDECIDED = 5 };
 
 /* ---- rules ---- */
 
-static int cannot_read(const char *path, int code, struct probekit_error *err)
+static int cannot_read(const char *path, int code, const char *why, struct probekit_error *err)
 {
-	usage_error(err, "cannot read the rules in '%s': %s", path, strerror(code));
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = -code;
+	return failure_error(err, -code, "cannot read the rules in '%s': %s", path,
+			     why ? why : strerror(code));
 }
 
-/* The whole file, with a terminator; NULL with 0: there is none, and none was asked for. */
+/*
+ * The file that is there without being asked for may be anybody's: nothing is waited for, and no link followed.
+ * Returns a descriptor or a negative errno; `why` is set where that is no good text.
+ */
+static int open_rules(const char *path, bool is_required, const char **why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (is_required ? 0 : O_NOFOLLOW));
+	int code = fd < 0 ? errno : 0;
+	struct stat status;
+
+	if (code == ELOOP && !is_required)
+		*why = "it is a symbolic link";
+	if (!code && fstat(fd, &status))
+		code = errno;
+	if (!code && !S_ISREG(status.st_mode)) {
+		*why = S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a regular file";
+		code = EINVAL;
+	}
+	if (!code)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -code;
+}
+
+/* As much as there is, up to RULES_BYTES_MAX, with a terminator. An errno or 0. */
+static int read_text(int fd, char *content)
+{
+	FILE *file = fdopen(fd, "r");
+	size_t size;
+	int code;
+
+	if (!file) {
+		code = errno;
+		close(fd);
+		return code;
+	}
+	size = fread(content, 1, RULES_BYTES_MAX + 1, file);
+	code = ferror(file) ? EIO : size > RULES_BYTES_MAX ? EFBIG : 0;
+	fclose(file);
+	if (code)
+		return code;
+	content[size] = '\0';
+	return strlen(content) < size ? EILSEQ : 0;
+}
+
+/* The whole file; NULL with 0: there is none, and none was asked for. */
 static int read_rules(const char *path, bool is_required, char **text, struct probekit_error *err)
 {
-	FILE *file = fopen(path, "re");
-	char *content = malloc(RULES_BYTES_MAX + 1);
-	size_t size = 0;
-	int code = file ? 0 : errno;
+	const char *why = NULL;
+	int fd = open_rules(path, is_required, &why);
+	char *content;
+	int code;
 
 	*text = NULL;
-	if (!content)
-		code = ENOMEM;
-	if (!code) {
-		size = fread(content, 1, RULES_BYTES_MAX + 1, file);
-		code = ferror(file) ? EIO : size > RULES_BYTES_MAX ? EFBIG : 0;
+	if (fd == -ENOENT && !is_required)
+		return 0;
+	if (fd < 0)
+		return cannot_read(path, -fd, why, err);
+	content = malloc(RULES_BYTES_MAX + 2);
+	if (!content) {
+		close(fd);
+		return cannot_read(path, ENOMEM, NULL, err);
 	}
-	if (!code && memchr(content, '\0', size))
-		code = EILSEQ;
-	if (file)
-		fclose(file);
+	code = read_text(fd, content);
 	if (code) {
 		free(content);
-		return code == ENOENT && !is_required ? 0 : cannot_read(path, code, err);
+		return cannot_read(path, code, NULL, err);
 	}
-	content[size] = '\0';
 	*text = content;
 	return 0;
 }
@@ -111,7 +158,7 @@ int verdict_prepare(const struct verdict_options *options, struct verdict_rules 
 	*rules = (struct verdict_rules){0};
 	result = read_rules(path, options->rules_file != NULL, &rules->text, err);
 	if (!result && gather_rules(&options->rules, rules))
-		result = cannot_read(path, ENOMEM, err);
+		result = cannot_read(path, ENOMEM, NULL, err);
 	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]) && !result; i++)
 		if (outputs[i])
 			result = check_output(outputs[i], err);
@@ -157,13 +204,6 @@ static int exit_code(const struct verdict_options *options,
 
 typedef int (*renderer)(FILE *out, const struct compare_view *view);
 
-static int no_memory(struct probekit_error *err)
-{
-	usage_error(err, "cannot allocate memory");
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = -ENOMEM;
-}
-
 /* As a whole or not at all. */
 static int write_to(const char *path, renderer render, const struct compare_view *view,
 		    struct probekit_error *err)
@@ -176,7 +216,7 @@ static int write_to(const char *path, renderer render, const struct compare_view
 	if (out && fclose(out))
 		result = -ENOMEM;
 	if (result)
-		result = no_memory(err);
+		result = failure_error(err, -ENOMEM, "cannot allocate memory");
 	else
 		result = probekit_file_write(path, text, size, err);
 	free(text);

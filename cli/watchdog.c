@@ -81,9 +81,8 @@ static void watch(int fd)
 
 static int failed(int code, struct probekit_error *err)
 {
-	usage_error(err, "cannot start what guards the commands: %s", strerror(-code));
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = code;
+	return failure_error(err, code, "cannot start what guards the commands: %s",
+			     strerror(-code));
 }
 
 int watchdog_start(struct watchdog *watchdog, struct probekit_error *err)
