@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "build_arguments.h"
 #include "duet.h"
 #include "format.h"
 #include "measure.h"
@@ -39,7 +40,8 @@ struct options {
 
 static const struct opt option_table[] = {
 	{0, "base", OPT_FILE, "A", offsetof(struct options, base),
-	 "The build to compare with: a program, run with the arguments behind \"--\"."},
+	 "The build to compare with: a program of the current folder, else of PATH, run with the "
+	 "arguments behind \"--\"."},
 	{0, "head", OPT_FILE, "B", offsetof(struct options, head), "The build that is judged."},
 	{0, "pairs", OPT_INTEGER, "R", offsetof(struct options, pairs),
 	 "How many runs of each (10); fewer than six decide nothing."},
@@ -355,23 +357,6 @@ static int check_usage(const struct options *options, const struct opt_operands 
 	return 0;
 }
 
-/* The build with the arguments of both; free() it. */
-static char **arguments_of(const char *program, char **arguments)
-{
-	size_t count = 0;
-	char **made;
-
-	while (arguments && arguments[count])
-		count++;
-	made = calloc(count + 2, sizeof(*made));
-	if (!made)
-		return NULL;
-	made[0] = (char *)(uintptr_t)program;
-	for (size_t i = 0; i < count; i++)
-		made[i + 1] = arguments[i];
-	return made;
-}
-
 static struct run_request request_of(const struct options *options, char **argv)
 {
 	return (struct run_request){
@@ -420,8 +405,8 @@ static int run(void *values, const struct opt_operands *operands)
 	trial.wanted = options->pairs.is_given ? (size_t)options->pairs.value : PAIRS_DEFAULT;
 	trial.base_runs = calloc(trial.wanted, sizeof(struct probekit_snapshot *));
 	trial.head_runs = calloc(trial.wanted, sizeof(struct probekit_snapshot *));
-	base = arguments_of(options->base, operands->command);
-	head = arguments_of(options->is_aa ? options->base : options->head, operands->command);
+	base = build_arguments(options->base, operands->command);
+	head = build_arguments(options->is_aa ? options->base : options->head, operands->command);
 	if (trial.base_runs && trial.head_runs && base && head) {
 		trial.base = request_of(options, base);
 		trial.head = request_of(options, head);
@@ -429,8 +414,8 @@ static int run(void *values, const struct opt_operands *operands)
 	} else {
 		code = report_no_memory();
 	}
-	free(base);
-	free(head);
+	build_arguments_free(base);
+	build_arguments_free(head);
 	free(trial.base_runs);
 	free(trial.head_runs);
 	verdict_rules_free(&trial.rules);
