@@ -13,6 +13,7 @@
 #include "duet.h"
 #include "format.h"
 #include "measure.h"
+#include "output_check.h"
 #include "runs.h"
 #include "verdict.h"
 
@@ -87,6 +88,8 @@ struct trial {
 	struct verdict_rules rules;
 	struct probekit_snapshot **base_runs;
 	struct probekit_snapshot **head_runs;
+	struct probekit_snapshot *base_joined; /* owns these runs from then on */
+	struct probekit_snapshot *head_joined;
 	size_t done;
 	size_t wanted;
 	bool is_sliced;
@@ -274,57 +277,59 @@ static int run_pairs(struct trial *trial, struct probekit_error *err)
 			result = show_progress(trial, err);
 	}
 	end_progress();
-	if (result == -EINTR && trial->done) {
-		fprintf(stderr, "probekit: interrupted after %zu of %zu pairs\n", trial->done,
-			trial->wanted);
-		return 0;
-	}
-	if (result == -EINTR) {
-		usage_error(err,
-			    "interrupted before a pair of runs was finished: nothing is known");
-		err->kind = PROBEKIT_ERROR_FAILED;
-	}
-	if (!result && trial->done < trial->wanted)
-		fprintf(stderr, "probekit: the budget is used up after %zu of %zu pairs\n",
-			trial->done, trial->wanted);
-	return result;
+	if (trial->done == trial->wanted || (result && result != -EINTR && !trial->done))
+		return result;
+	if (result == -EINTR)
+		fputs("probekit: interrupted", stderr);
+	else
+		fprintf(stderr, "probekit: %s", result ? "ended" : "the budget is used up");
+	fprintf(stderr, " after %zu of %zu pairs\n", trial->done, trial->wanted);
+	return result == -EINTR ? 0 : result;
 }
 
 /* ---- the whole ---- */
 
-static int save(struct probekit_snapshot **runs, size_t count, const char *path)
+static int save(struct probekit_snapshot **runs, size_t count, const char *path,
+		struct probekit_snapshot **joined)
 {
-	struct probekit_snapshot *joined;
 	struct probekit_error err;
-	int code = 0;
 
 	if (!path)
 		return 0;
-	if (probekit_snapshot_join(runs, count, &joined, &err))
+	if (probekit_snapshot_join(runs, count, joined, &err))
 		return report_error(&err);
-	memset(runs, 0, count * sizeof(*runs));
-	if (probekit_snapshot_write(joined, path, &err))
-		code = report_error(&err);
-	probekit_snapshot_free(joined);
-	return code;
+	for (size_t i = 0; i < count; i++)
+		runs[i] = (struct probekit_snapshot *)(uintptr_t)probekit_snapshot_run(*joined, i);
+	return probekit_snapshot_write(*joined, path, &err) ? report_error(&err) : 0;
 }
 
+static void free_runs(struct probekit_snapshot **runs, size_t count,
+		      struct probekit_snapshot *joined)
+{
+	for (size_t i = 0; i < count && !joined; i++)
+		probekit_snapshot_free(runs[i]);
+	probekit_snapshot_free(joined);
+	free(runs);
+}
+
+/* Files first: text into a closed pipe ends the process. */
 static int give(struct trial *trial)
 {
-	const struct verdict_subject subject = subject_of(trial);
-	struct probekit_error err;
+	const struct options *options = trial->options;
+	struct verdict_subject subject;
 	int code;
 	int base;
 	int head;
 
 	if (!trial->done) {
-		usage_error(&err, "no pair of runs was finished: there is nothing to compare");
-		err.kind = PROBEKIT_ERROR_FAILED;
-		return report_error(&err);
+		fputs("undecided: no pair of runs was finished\n",
+		      options->verdict.is_json ? stderr : stdout);
+		return EXIT_UNDECIDED;
 	}
-	code = verdict_give(&trial->options->verdict, &trial->rules, &subject);
-	base = save(trial->base_runs, trial->done, trial->options->save_base);
-	head = save(trial->head_runs, trial->done, trial->options->save_head);
+	base = save(trial->base_runs, trial->done, options->save_base, &trial->base_joined);
+	head = save(trial->head_runs, trial->done, options->save_head, &trial->head_joined);
+	subject = subject_of(trial);
+	code = verdict_give(&options->verdict, &trial->rules, &subject);
 	return base ? base : head ? head : code;
 }
 
@@ -357,6 +362,14 @@ static int check_usage(const struct options *options, const struct opt_operands 
 	return 0;
 }
 
+/* What was measured for hours is not to be lost for a misspelt folder. */
+static int check_saves(const struct options *options, struct probekit_error *err)
+{
+	int result = options->save_base ? check_output(options->save_base, err) : 0;
+
+	return !result && options->save_head ? check_output(options->save_head, err) : result;
+}
+
 static struct run_request request_of(const struct options *options, char **argv)
 {
 	return (struct run_request){
@@ -383,10 +396,6 @@ static int compare(struct trial *trial)
 		code = report_error(&err);
 	else
 		code = give(trial);
-	for (size_t i = 0; i < trial->done; i++) {
-		probekit_snapshot_free(trial->base_runs[i]);
-		probekit_snapshot_free(trial->head_runs[i]);
-	}
 	return code;
 }
 
@@ -399,7 +408,7 @@ static int run(void *values, const struct opt_operands *operands)
 	char **head;
 	int code;
 
-	if (check_usage(options, operands, &err) ||
+	if (check_usage(options, operands, &err) || check_saves(options, &err) ||
 	    verdict_prepare(&options->verdict, &trial.rules, &err))
 		return report_error(&err);
 	trial.wanted = options->pairs.is_given ? (size_t)options->pairs.value : PAIRS_DEFAULT;
@@ -416,8 +425,8 @@ static int run(void *values, const struct opt_operands *operands)
 	}
 	build_arguments_free(base);
 	build_arguments_free(head);
-	free(trial.base_runs);
-	free(trial.head_runs);
+	free_runs(trial.base_runs, trial.done, trial.base_joined);
+	free_runs(trial.head_runs, trial.done, trial.head_joined);
 	verdict_rules_free(&trial.rules);
 	return code;
 }

@@ -17,8 +17,6 @@
 #define RULES_FILE ".probekit-ci"
 #define RULES_BYTES_MAX 65536
 
-enum { EXIT_REGRESSION = 4, EXIT_UNDECIDED = 5 };
-
 /* ---- rules ---- */
 
 static int cannot_read(const char *path, int code, const char *why, struct probekit_error *err)

@@ -6,6 +6,9 @@
 
 #include "opts.h"
 
+/* Exit codes. */
+enum { EXIT_REGRESSION = 4, EXIT_UNDECIDED = 5 };
+
 /* A member of such a command's options. */
 struct verdict_options {
 	double delta;

@@ -368,6 +368,38 @@ static void ctrl_c_tells_what_was_learnt(void **state)
 	support_done(&child);
 }
 
+static void a_budget_that_no_pair_fits_decides_nothing(void **state)
+{
+	struct support_child child;
+
+	(void)state;
+	support_require_tracing();
+	assert_int_equal(support_run(&child, NULL, support_probekit(), "compare", "--budget",
+				     "0.001", "--mode", "pairs", "--base", build("builds"),
+				     "--head", build("builds"), "--", "1", NULL),
+			 5);
+	assert_string_equal(child.out.text, "undecided: no pair of runs was finished\n");
+	assert_non_null(strstr(child.err.text, "the budget is used up after 0 of 10 pairs"));
+	support_done(&child);
+}
+
+/* Neither build is run: there is none. */
+static void where_runs_cannot_be_saved_nothing_is_run(void **state)
+{
+	static const char *const options[] = {"--save-base", "--save-head"};
+	struct support_child child;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(support_run(&child, NULL, support_probekit(), "compare",
+					     options[i], "/no/such/folder/runs.json", "--base",
+					     "/no/base", "--head", "/no/head", NULL),
+				 1);
+		assert_non_null(strstr(child.err.text, "cannot write '/no/such/folder/runs.json'"));
+		support_done(&child);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +416,8 @@ int main(void)
 		cmocka_unit_test(a_build_that_fails_is_an_error_with_its_output),
 		cmocka_unit_test(a_build_that_hangs_is_ended_and_an_error),
 		cmocka_unit_test(ctrl_c_tells_what_was_learnt),
+		cmocka_unit_test(a_budget_that_no_pair_fits_decides_nothing),
+		cmocka_unit_test(where_runs_cannot_be_saved_nothing_is_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
