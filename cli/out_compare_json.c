@@ -37,6 +37,15 @@ static void print_key_number(FILE *out, const char *key, double number)
 
 /* ---- results ---- */
 
+static void print_needed(FILE *out, size_t pairs)
+{
+	print_key(out, "pairs_needed");
+	if (pairs)
+		fprintf(out, "%zu", pairs);
+	else
+		fputs("null", out);
+}
+
 static void print_change(FILE *out, const struct probekit_change *change)
 {
 	fputs("{ \"probe\": ", out);
@@ -46,11 +55,9 @@ static void print_change(FILE *out, const struct probekit_change *change)
 	fprintf(out, ", \"verdict\": \"%s\", \"is_informational\": %s",
 		probekit_verdict_name(change->verdict), word(change->is_informational));
 	print_key_text(out, "reason", change->reason);
-	fprintf(out, ", \"pairs\": %zu, \"pairs_needed\": ", change->pairs);
-	if (change->pairs_needed)
-		fprintf(out, "%zu", change->pairs_needed);
-	else
-		fputs("null", out);
+	print_key_text(out, "doubt", change->doubt);
+	fprintf(out, ", \"pairs\": %zu", change->pairs);
+	print_needed(out, change->pairs_needed);
 	print_key_number(out, "base", change->base);
 	print_key_number(out, "head", change->head);
 	print_key_number(out, "ratio", change->ratio);
@@ -83,6 +90,8 @@ static void print_rules(FILE *out, const struct compare_view *view)
 		fprintf(out, ", \"state\": \"%s\", \"unit\": \"%s\"",
 			probekit_rule_state_name(rule->state),
 			rule->is_absolute ? "absolute" : "relative");
+		print_key_text(out, "reason", rule->reason);
+		print_needed(out, rule->pairs_needed);
 		print_key_number(out, "bound", rule->bound);
 		print_key_number(out, "estimate", rule->estimate);
 		fputs(",\n      \"change\": ", out);
@@ -113,15 +122,10 @@ static void print_unmatched(FILE *out, const struct compare_view *view)
 
 /* ---- why ---- */
 
-static void print_histogram(FILE *out, const char *key, const struct probekit_histogram *histogram,
-			    bool is_value)
+static void print_histogram(FILE *out, const char *key, const struct probekit_histogram *histogram)
 {
-	fprintf(out, ",\n      \"%s\": { \"unit\": \"%s\", \"scale\": %d, \"zero_count\": %llu",
-		key, is_value ? "1" : "s", histogram->scale,
-		(unsigned long long)histogram->zero_count);
-	if (is_value)
-		fprintf(out, ", \"negative_count\": %llu",
-			(unsigned long long)histogram->negative_count);
+	fprintf(out, ",\n      \"%s\": { \"unit\": \"s\", \"scale\": %d, \"zero_count\": %llu", key,
+		histogram->scale, (unsigned long long)histogram->zero_count);
 	fputs(", \"buckets\": [", out);
 	for (size_t i = 0; i < histogram->size; i++)
 		fprintf(out, "%s[%d, %llu]", i ? ", " : "", histogram->index[i],
@@ -249,7 +253,6 @@ static void print_cause(FILE *out, const struct probekit_cause_difference *one)
 static int print_why(FILE *out, const struct compare_probe *probe)
 {
 	const struct probekit_why *why = probe->why;
-	bool is_value = probe->changes[0]->kind == PROBEKIT_KIND_VALUE;
 	char sentence[COMPARE_TEXT];
 
 	if (out_compare_why_sentence(probe, sentence))
@@ -257,8 +260,8 @@ static int print_why(FILE *out, const struct compare_probe *probe)
 	fputs("{ \"probe\": ", out);
 	print_string(out, why->probe);
 	print_key_text(out, "summary", *sentence ? sentence : NULL);
-	print_histogram(out, "base", &why->base, is_value);
-	print_histogram(out, "head", &why->head, is_value);
+	print_histogram(out, "base", &why->base);
+	print_histogram(out, "head", &why->head);
 	print_classes(out, why);
 	fputs(",\n      \"causes\": [", out);
 	for (size_t i = 0; i < why->cause_count; i++) {
@@ -316,6 +319,10 @@ static void print_head(FILE *out, const struct compare_view *view,
 	print_text(out, info->incomparable);
 	fputs(",\n  \"detectable\": ", out);
 	print_number(out, info->detectable);
+	fprintf(out,
+		",\n  \"detectable_known\": %zu,\n  \"tested\": %zu,\n  \"undecided\": %zu,\n  "
+		"\"unmatched_rules\": %zu",
+		info->detectable_known, info->tested, info->undecided, info->unmatched_rules);
 }
 
 int out_compare_json(FILE *out, const struct compare_view *view)

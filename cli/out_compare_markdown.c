@@ -6,7 +6,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +173,18 @@ static int print_rule(const struct page *page, FILE *out, size_t i)
 	return 0;
 }
 
+/* A second line in the row's last cell. */
+static void print_doubt(FILE *out, const struct probekit_change *change)
+{
+	char doubt[TEXT_SIZE];
+
+	if (!change->doubt)
+		return;
+	format_escape(change->doubt, doubt, sizeof(doubt));
+	fputs("<br>note: ", out);
+	print_escaped(out, doubt, false);
+}
+
 static void print_row(FILE *out, const struct probekit_change *change, bool is_first)
 {
 	bool is_bold = change->verdict == PROBEKIT_VERDICT_REGRESS;
@@ -186,7 +197,9 @@ static void print_row(FILE *out, const struct probekit_change *change, bool is_f
 		out_compare_value(change, change->head).text, format_change(change->ratio).text,
 		format_change_interval(change->low, change->high).text);
 	print_escaped(out, format_probability(out_compare_p(change)).text, false);
-	fprintf(out, is_bold ? " | **%s** |\n" : " | %s |\n", out_compare_verdict(change));
+	fprintf(out, is_bold ? " | **%s**" : " | %s", out_compare_verdict(change));
+	print_doubt(out, change);
+	fputs(" |\n", out);
 }
 
 static int print_changed(const struct page *page, FILE *out, size_t i)
@@ -228,6 +241,7 @@ static int print_undecided(const struct page *page, FILE *out, size_t i)
 		print_escaped(out, out_compare_pairs_more(change).text, false);
 		fprintf(out, " | %s | ", out_compare_detectable(change).text);
 		print_escaped(out, reason, false);
+		print_doubt(out, change);
 		fputs(" |\n", out);
 	}
 	return 0;
@@ -341,11 +355,11 @@ static void put_rest(struct page *page)
 			 format_share(info->delta).text);
 		put_text(page, text);
 	}
-	if (isfinite(info->detectable)) {
-		snprintf(text, sizeof(text),
-			 "\na change of %s in any probe would be found four times of five\n",
-			 format_share(info->detectable).text);
+	out_compare_found(page->view, text);
+	if (*text) {
+		put_text(page, "\n");
 		put_text(page, text);
+		put_text(page, "\n");
 	}
 }
 
@@ -435,7 +449,8 @@ int out_compare_markdown(FILE *out, const struct compare_view *view)
 		list_rules(&page);
 		list_whys(&page);
 		ret = put_head(&page);
-		ret = ret ? ret : put_sections(&page);
+		if (!ret && !view->info->incomparable)
+			ret = put_sections(&page);
 	}
 	free(page.rules);
 	free(page.whys);

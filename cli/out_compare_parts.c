@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNKNOWN_REASON "it is not known why"
+
 enum { WORDS = 256, PAIRS_TOLD_MAX = 999 };
 
 /* ---- probes ---- */
@@ -128,19 +130,30 @@ static void add_rules(struct compare_summary *summary, const struct compare_view
 		if (!is_first_of_rule(view, i))
 			continue;
 		summary->rule_count++;
-		summary->states[state_of_rule(view, i)]++;
+		if (view->rules[i]->change)
+			summary->states[state_of_rule(view, i)]++;
+		else
+			summary->unmatched_rules++;
 	}
+}
+
+static size_t beyond(size_t needed, size_t pairs)
+{
+	return needed > pairs ? needed - pairs : 0;
 }
 
 static size_t pairs_more(const struct probekit_change *change)
 {
-	return change->pairs_needed > change->pairs ? change->pairs_needed - change->pairs : 0;
+	return beyond(change->pairs_needed, change->pairs);
 }
 
-static void add_needed(struct compare_summary *summary, const struct probekit_change *change)
+static size_t pairs_more_of_rule(const struct probekit_rule_result *rule)
 {
-	size_t more = pairs_more(change);
+	return rule->change ? beyond(rule->pairs_needed, rule->change->pairs) : 0;
+}
 
+static void add_needed(struct compare_summary *summary, size_t more)
+{
 	if (more && (!summary->pairs_more || more < summary->pairs_more))
 		summary->pairs_more = more;
 }
@@ -162,10 +175,10 @@ int out_compare_summary_init(struct compare_summary *summary, const struct compa
 	qsort(summary->order, summary->probe_count, sizeof(*summary->order), by_harm);
 	for (size_t i = 0; view->rule_count == 0 && i < view->change_count; i++)
 		if (!view->changes[i]->is_informational)
-			add_needed(summary, view->changes[i]);
+			add_needed(summary, pairs_more(view->changes[i]));
 	for (size_t i = 0; i < view->rule_count; i++)
-		if (view->rules[i]->change && view->rules[i]->state == PROBEKIT_RULE_UNDECIDED)
-			add_needed(summary, view->rules[i]->change);
+		if (view->rules[i]->state == PROBEKIT_RULE_UNDECIDED)
+			add_needed(summary, pairs_more_of_rule(view->rules[i]));
 	return 0;
 }
 
@@ -201,11 +214,26 @@ static void add_slower(char text[static COMPARE_TEXT], const struct compare_summ
 	    slower == 1 ? "is" : "are");
 }
 
+/* "1 rule matches no probe" */
+static void add_unmatched_rules(char text[static COMPARE_TEXT], const char *before,
+				const struct compare_summary *summary)
+{
+	size_t unmatched = summary->unmatched_rules;
+
+	if (unmatched)
+		add(text, "%s%s no probe", before,
+		    format_plural(unmatched, "rule matches", "rules match").text);
+}
+
 static void say_undecided(const struct compare_view *view, const struct compare_summary *summary,
 			  char text[static COMPARE_TEXT])
 {
 	if (summary->rule_count == 0 && summary->probe_count == 0) {
 		add(text, "undecided: no probe is in both builds");
+		return;
+	}
+	if (summary->rule_count && summary->unmatched_rules == summary->rule_count) {
+		add_unmatched_rules(text, "undecided: ", summary);
 		return;
 	}
 	add(text, "undecided: %s %s none of %s",
@@ -216,6 +244,7 @@ static void say_undecided(const struct compare_view *view, const struct compare_
 	if (summary->pairs_more)
 		add(text, "; about %s more would decide some",
 		    format_count(summary->pairs_more).text);
+	add_unmatched_rules(text, "; ", summary);
 }
 
 static void say_rules(const struct compare_view *view, const struct compare_summary *summary,
@@ -232,6 +261,7 @@ static void say_rules(const struct compare_view *view, const struct compare_summ
 		    format_count(states[PROBEKIT_RULE_PASSED]).text, all.text);
 	if (states[PROBEKIT_RULE_UNDECIDED])
 		add(text, ", %s undecided", format_count(states[PROBEKIT_RULE_UNDECIDED]).text);
+	add_unmatched_rules(text, "; ", summary);
 	if (view->info->outcome != PROBEKIT_RULE_FAILED &&
 	    summary->verdicts[PROBEKIT_VERDICT_REGRESS]) {
 		add(text, "; ");
@@ -249,15 +279,22 @@ static void say_changes(const struct compare_view *view, const struct compare_su
 		add_slower(text, summary);
 		return;
 	}
-	add(text, "no regression: %s of %s the same within %s",
-	    format_count(verdicts[PROBEKIT_VERDICT_SAME]).text,
-	    format_plural(summary->probe_count, "probe", "probes").text,
-	    format_share(view->info->delta).text);
+	/* Of measures: one probe may be the same at p50 and may be anything at p99. */
+	if (view->info->undecided)
+		add(text, "no regression found; %s of %s undecided",
+		    format_count(view->info->undecided).text,
+		    format_plural(view->info->tested, "measure", "measures").text);
+	else
+		add(text, "no regression: %s of %s the same within %s",
+		    format_count(verdicts[PROBEKIT_VERDICT_SAME]).text,
+		    format_plural(summary->probe_count, "probe", "probes").text,
+		    format_share(view->info->delta).text);
 	if (verdicts[PROBEKIT_VERDICT_IMPROVE])
-		add(text, ", %s faster", format_count(verdicts[PROBEKIT_VERDICT_IMPROVE]).text);
-	if (verdicts[PROBEKIT_VERDICT_UNDECIDED])
-		add(text, ", %s undecided",
-		    format_count(verdicts[PROBEKIT_VERDICT_UNDECIDED]).text);
+		add(text, ", %s faster",
+		    view->info->undecided
+			    ? format_plural(verdicts[PROBEKIT_VERDICT_IMPROVE], "probe", "probes")
+				      .text
+			    : format_count(verdicts[PROBEKIT_VERDICT_IMPROVE]).text);
 }
 
 static void say_same_build(const struct compare_summary *summary, char text[static COMPARE_TEXT])
@@ -335,6 +372,17 @@ double out_compare_p(const struct probekit_change *change)
 	}
 }
 
+static struct format number_of_pairs(size_t pairs)
+{
+	struct format f = {"-"};
+
+	if (pairs > PAIRS_TOLD_MAX)
+		snprintf(f.text, sizeof(f.text), ">%d", PAIRS_TOLD_MAX);
+	else if (pairs)
+		snprintf(f.text, sizeof(f.text), "%zu", pairs);
+	return f;
+}
+
 static struct format number(enum probekit_kind kind, double value)
 {
 	if (isnan(value))
@@ -360,6 +408,16 @@ struct format out_compare_increase(const struct probekit_rule_result *rule, doub
 	return f;
 }
 
+static void add_doubt(char text[static COMPARE_TEXT], const struct probekit_change *change)
+{
+	char doubt[WORDS];
+
+	if (!change->doubt)
+		return;
+	format_escape(change->doubt, doubt, sizeof(doubt));
+	add(text, "; note: %s", doubt);
+}
+
 void out_compare_change(const struct probekit_change *change, char text[static COMPARE_TEXT])
 {
 	*text = '\0';
@@ -369,6 +427,7 @@ void out_compare_change(const struct probekit_change *change, char text[static C
 		add(text, " (%s)", format_change_interval(change->low, change->high).text);
 	if (!isnan(out_compare_p(change)))
 		add(text, ", p %s", format_probability(out_compare_p(change)).text);
+	add_doubt(text, change);
 }
 
 bool out_compare_is_undecided(const struct probekit_change *change)
@@ -378,25 +437,26 @@ bool out_compare_is_undecided(const struct probekit_change *change)
 
 const char *out_compare_reason(const struct probekit_change *change)
 {
-	return change->reason ? change->reason : "it is not known why";
+	return change->reason ? change->reason : UNKNOWN_REASON;
 }
 
 struct format out_compare_pairs_more(const struct probekit_change *change)
 {
-	size_t more = pairs_more(change);
-	struct format f = {"-"};
-
-	if (more > PAIRS_TOLD_MAX)
-		snprintf(f.text, sizeof(f.text), ">%d", PAIRS_TOLD_MAX);
-	else if (more)
-		snprintf(f.text, sizeof(f.text), "%zu", more);
-	return f;
+	return number_of_pairs(pairs_more(change));
 }
 
 struct format out_compare_detectable(const struct probekit_change *change)
 {
 	return isfinite(change->detectable) ? format_share(change->detectable)
 					    : (struct format){"-"};
+}
+
+/* "; about 4 more pairs needed" */
+static void add_pairs_more(char text[static COMPARE_TEXT], size_t more)
+{
+	if (more)
+		add(text, "; about %s more %s needed", number_of_pairs(more).text,
+		    more == 1 ? "pair" : "pairs");
 }
 
 void out_compare_undecided(const struct probekit_change *change, char text[static COMPARE_TEXT])
@@ -408,28 +468,42 @@ void out_compare_undecided(const struct probekit_change *change, char text[stati
 		return;
 	format_escape(out_compare_reason(change), reason, sizeof(reason));
 	add(text, "%s", reason);
-	if (pairs_more(change))
-		add(text, "; about %s more %s needed", out_compare_pairs_more(change).text,
-		    pairs_more(change) == 1 ? "pair" : "pairs");
+	add_pairs_more(text, pairs_more(change));
 	if (isfinite(change->detectable))
 		add(text, "; a change of %s would be found", out_compare_detectable(change).text);
 }
 
 void out_compare_rule(const struct probekit_rule_result *rule, char text[static COMPARE_TEXT])
 {
-	char why[COMPARE_TEXT];
+	char reason[WORDS];
 
 	*text = '\0';
-	if (!rule->change) {
-		add(text, "no probe of both builds matches");
-		return;
+	if (rule->change)
+		add(text, "%s, bound %s", out_compare_increase(rule, rule->estimate).text,
+		    out_compare_increase(rule, rule->bound).text);
+	if (rule->state == PROBEKIT_RULE_UNDECIDED) {
+		format_escape(rule->reason ? rule->reason : UNKNOWN_REASON, reason, sizeof(reason));
+		add(text, "%s%s", rule->change ? "; " : "", reason);
+		add_pairs_more(text, pairs_more_of_rule(rule));
 	}
-	add(text, "%s, bound %s", out_compare_increase(rule, rule->estimate).text,
-	    out_compare_increase(rule, rule->bound).text);
-	if (rule->state != PROBEKIT_RULE_UNDECIDED)
+	if (rule->change)
+		add_doubt(text, rule->change);
+}
+
+void out_compare_found(const struct compare_view *view, char text[static COMPARE_TEXT])
+{
+	const struct probekit_comparison_info *info = view->info;
+
+	*text = '\0';
+	if (!isfinite(info->detectable))
 		return;
-	out_compare_undecided(rule->change, why);
-	add(text, "; %s", *why ? why : "too near the bound");
+	add(text, "a change of %s would be found by %s four times of five, in ",
+	    format_share(info->detectable).text, format_plural(info->pairs, "pair", "pairs").text);
+	if (info->detectable_known == info->tested)
+		add(text, "any measure");
+	else
+		add(text, "%s of %s", format_count(info->detectable_known).text,
+		    format_plural(info->tested, "measure", "measures").text);
 }
 
 void out_compare_unmatched(const struct compare_view *view,

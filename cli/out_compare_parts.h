@@ -28,7 +28,8 @@ struct compare_summary {
 	size_t probe_count;
 	size_t verdicts[COMPARE_VERDICTS]; /* probes that have it */
 	size_t rule_count;		   /* different ones, whatever probes they are applied to */
-	size_t states[COMPARE_STATES]; /* of these: FAILED in one probe, else UNDECIDED, else PASSED */
+	size_t unmatched_rules;		   /* of these, that name no probe of both builds */
+	size_t states[COMPARE_STATES]; /* of the others: FAILED in one probe, else UNDECIDED, else PASSED */
 	size_t pairs_more;	       /* about, to decide the first that is not; 0: not known */
 };
 
@@ -63,8 +64,10 @@ struct format out_compare_pairs_more(const struct probekit_change *change);
 struct format out_compare_detectable(const struct probekit_change *change);
 /* Why it is undecided, and what would decide it; "" where it is decided. */
 void out_compare_undecided(const struct probekit_change *change, char text[static COMPARE_TEXT]);
-/* "+17 %, bound +10 %", or why it is undecided. */
+/* "+17 %, bound +10 %", with why it is undecided. */
 void out_compare_rule(const struct probekit_rule_result *rule, char text[static COMPARE_TEXT]);
+/* "a change of 8 % would be found by 10 pairs four times of five, in any measure"; "" where it is not known. */
+void out_compare_found(const struct compare_view *view, char text[static COMPARE_TEXT]);
 /* "2 of 10 runs, 31 spans" */
 void out_compare_unmatched(const struct compare_view *view,
 			   const struct probekit_unmatched *unmatched,

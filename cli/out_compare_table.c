@@ -196,8 +196,22 @@ static void print_cells(const struct table *table, const struct probekit_change 
 	fputc('\n', table->out);
 }
 
+/* Under the row, or under the last of several that have it in common. */
+static void print_doubt(const struct table *table, const char *doubt)
+{
+	unsigned int indent = (unsigned int)(INDENT + table->name_width + GAP);
+	struct text_line line = {.out = table->out, .style = table->style, .indent = indent};
+	char text[COMPARE_TEXT];
+
+	format_escape(doubt, text, sizeof(text));
+	line_add(&line, 0, INK_PLAIN, "note:");
+	line_words(&line, 1, INK_PLAIN, text);
+	line_end(&line);
+}
+
 static void print_probe(const struct table *table, const struct compare_probe *probe)
 {
+	const char *doubt = NULL;
 	bool is_first = true;
 	char name[TEXT_SIZE];
 
@@ -205,6 +219,10 @@ static void print_probe(const struct table *table, const struct compare_probe *p
 	for (size_t i = 0; i < probe->size; i++) {
 		if (!is_shown(table, probe->changes[i]))
 			continue;
+		if (doubt &&
+		    (!probe->changes[i]->doubt || strcmp(doubt, probe->changes[i]->doubt) != 0))
+			print_doubt(table, doubt);
+		doubt = probe->changes[i]->doubt;
 		if (is_first)
 			print_name(table, name);
 		else
@@ -212,6 +230,8 @@ static void print_probe(const struct table *table, const struct compare_probe *p
 		is_first = false;
 		print_cells(table, probe->changes[i]);
 	}
+	if (doubt)
+		print_doubt(table, doubt);
 }
 
 static void print_table(struct table *table)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns the report of a comparison: the outcome first, then what decided it, worst first. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,16 +180,12 @@ static void print_unmatched(const struct report *report)
 
 static void print_detectable(const struct report *report)
 {
-	const struct probekit_comparison_info *info = report->view->info;
 	struct text_line line = new_line(report, 0);
 	char text[COMPARE_TEXT];
 
-	if (!isfinite(info->detectable))
+	out_compare_found(report->view, text);
+	if (!*text)
 		return;
-	snprintf(text, sizeof(text),
-		 "a change of %s in any probe would be found by %s four times of five",
-		 format_share(info->detectable).text,
-		 format_plural(info->pairs, "pair", "pairs").text);
 	fputc('\n', report->out);
 	line_words(&line, 0, INK_PLAIN, text);
 	line_end(&line);
@@ -216,6 +211,16 @@ static int print_whys(const struct report *report)
 	return 0;
 }
 
+static int print_results(const struct report *report)
+{
+	print_rules(report);
+	print_probes(report);
+	print_undecided(report);
+	print_unmatched(report);
+	print_detectable(report);
+	return print_whys(report);
+}
+
 int out_compare_text(FILE *out, const struct text_style *style, const struct compare_view *view)
 {
 	struct compare_summary summary;
@@ -225,12 +230,8 @@ int out_compare_text(FILE *out, const struct text_style *style, const struct com
 	if (out_compare_summary_init(&summary, view))
 		return -ENOMEM;
 	print_outcome(&report);
-	print_rules(&report);
-	print_probes(&report);
-	print_undecided(&report);
-	print_unmatched(&report);
-	print_detectable(&report);
-	ret = print_whys(&report);
+	/* What is told of builds that were not measured alike would be read as a result. */
+	ret = view->info->incomparable ? 0 : print_results(&report);
 	out_compare_summary_done(&summary);
 	return ret;
 }

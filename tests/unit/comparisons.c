@@ -89,6 +89,9 @@ struct probekit_change *made_change(struct made *made, const char *probe, const 
 		change->pairs_needed = 14;
 	}
 	made->view.changes[made->view.change_count++] = change;
+	made->info.tested++;
+	made->info.detectable_known++;
+	made->info.undecided += verdict == PROBEKIT_VERDICT_UNDECIDED;
 	return change;
 }
 
@@ -113,6 +116,9 @@ void made_probe(struct made *made, const char *probe, double base, double ratio,
 		change->is_informational = true;
 		change->reason = NULL;
 		change->pairs_needed = 0;
+		made->info.tested--;
+		made->info.detectable_known--;
+		made->info.undecided--;
 	}
 }
 
@@ -132,6 +138,12 @@ struct probekit_rule_result *made_rule(struct made *made, const char *rule,
 		.bound = bound,
 		.is_absolute = bound >= 1,
 	};
+	if (state == PROBEKIT_RULE_UNDECIDED) {
+		result->reason = change ? "its increase may be beyond the bound or not"
+					: "it matches no probe of both builds";
+		result->pairs_needed = change ? 17 : 0;
+	}
+	made->info.unmatched_rules += !change;
 	made->view.rules[made->view.rule_count++] = result;
 	return result;
 }

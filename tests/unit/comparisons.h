@@ -23,6 +23,7 @@ struct probekit_change *made_change(struct made *made, const char *probe, const 
 /* The same with all four quantiles: p50 as given, p99 of nine times `base`, the others informational. */
 void made_probe(struct made *made, const char *probe, double base, double ratio,
 		enum probekit_verdict verdict);
+/* Where it is undecided, seven pairs are missing. Without a change it matches no probe. */
 struct probekit_rule_result *made_rule(struct made *made, const char *rule,
 				       const struct probekit_change *change,
 				       enum probekit_rule_state state, double estimate,

@@ -98,14 +98,39 @@ static void the_outcome_is_one_sentence(void **state)
 	made_probe(&made, "b", 1000, 1, PROBEKIT_VERDICT_SAME);
 	assert_begins(&made, "no regression: 2 of 2 probes the same within 2 %");
 	made_probe(&made, "c", 1000, 0.5, PROBEKIT_VERDICT_IMPROVE);
+	assert_begins(&made, "no regression: 2 of 3 probes the same within 2 %, 1 faster");
 	made_probe(&made, "d", 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
-	assert_begins(&made,
-		      "no regression: 2 of 4 probes the same within 2 %, 1 faster, 1 undecided");
+	assert_begins(&made, "no regression found; 2 of 8 measures undecided, 1 probe faster");
 	made_probe(&made, "e", 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
 	made.info.outcome = PROBEKIT_RULE_FAILED;
 	assert_begins(&made, "REGRESSION: 1 of 5 probes is slower for certain");
+	made_done(&made);
+}
+
+/* The p99 of a probe may be anything, though its p50 is the same. */
+static void what_is_undecided_is_counted_by_measures(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_change(&made, "a", "p50", 1000, 1, PROBEKIT_VERDICT_SAME);
+	made_change(&made, "a", "p99", 9000, 1, PROBEKIT_VERDICT_UNDECIDED);
+	assert_begins(&made, "no regression found; 1 of 2 measures undecided");
+	made_done(&made);
+}
+
+static void what_cannot_be_compared_is_not_told(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_all_with_rules(&made);
 	made.info.incomparable = "other \x1b kernels";
-	assert_begins(&made, "incomparable: other \\x1b kernels");
+	made.view.is_verbose = true;
+	render(&made);
+	assert_string_equal(text, "incomparable: other \\x1b kernels\n"
+				  "base ./old, head ./new: 10 pairs, sliced\n");
 	made_done(&made);
 }
 
@@ -127,7 +152,7 @@ static void what_is_undecided_says_how_many_pairs_are_missing(void **state)
 		"undecided: 10 pairs decide none of 2 probes; about 4 more would decide some");
 	made_rule(&made, "p50>+1%", made.view.changes[0], PROBEKIT_RULE_UNDECIDED, 0.1, 0.01);
 	assert_begins(&made,
-		      "undecided: 10 pairs decide none of 1 rule; about 4 more would decide some");
+		      "undecided: 10 pairs decide none of 1 rule; about 7 more would decide some");
 	made_done(&made);
 }
 
@@ -150,6 +175,63 @@ static void rules_are_counted_once_whatever_they_apply_to(void **state)
 	made_done(&made);
 }
 
+static void a_rule_that_matches_nothing_is_no_undecided_one(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made.info.outcome = PROBEKIT_RULE_UNDECIDED;
+	made_probe(&made, "a", 1000, 1, PROBEKIT_VERDICT_SAME);
+	made_rule(&made, "b p50>+20%", NULL, PROBEKIT_RULE_UNDECIDED, NAN, 0.2);
+	assert_begins(&made, "undecided: 1 rule matches no probe");
+	made_rule(&made, "p99>+20%", made.view.changes[2], PROBEKIT_RULE_UNDECIDED, 0.1, 0.2);
+	render_styled(&made, 120, false);
+	assert_has("undecided: 10 pairs decide none of 2 rules; about 7 more would decide some; "
+		   "1 rule matches no probe\n");
+	made_rule(&made, "p50>+20%", made.view.changes[0], PROBEKIT_RULE_PASSED, 0.1, 0.2);
+	made.info.outcome = PROBEKIT_RULE_PASSED;
+	assert_begins(&made,
+		      "no rule failed: 1 of 3 rules passed, 1 undecided; 1 rule matches no probe");
+	made_done(&made);
+}
+
+/* The change itself is decided: what is missing is of the rule. */
+static void an_undecided_rule_tells_its_own_reason_and_pairs(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
+	made_rule(&made, "p50>+10%", made.view.changes[0], PROBEKIT_RULE_UNDECIDED, 0.1, 0.1);
+	render_styled(&made, 140, false);
+	assert_has("  undecided  p50>+10%  a p50: +10 %, bound +10 %; its increase may be beyond "
+		   "the bound or not; about 7 more pairs needed\n");
+	made_done(&made);
+}
+
+static void doubts_stand_under_the_rows_that_they_are_of(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_change(&made, "a", "p50", 1000, 1.5, PROBEKIT_VERDICT_REGRESS)->doubt =
+		"some of its spans were lost";
+	made_change(&made, "a", "p99", 9000, 1.5, PROBEKIT_VERDICT_REGRESS)->doubt =
+		"some of its spans were lost";
+	made_change(&made, "b", "p50", 1000, 1.5, PROBEKIT_VERDICT_REGRESS)->doubt = "\x1b";
+	made_change(&made, "b", "p99", 9000, 1.5, PROBEKIT_VERDICT_UNDECIDED);
+	made_rule(&made, "p50>+1%", made.view.changes[0], PROBEKIT_RULE_FAILED, 0.5, 0.01);
+	render_styled(&made, 120, false);
+	assert_int_equal(count_of("  note: some of its spans were lost\n"), 1);
+	assert_has("REGRESS\n                note: some of its spans were lost\n  b  ");
+	assert_has("REGRESS\n                note: \\x1b\n                p99  ");
+	assert_has("a p50: +50 %, bound +1.0 %; note: some of its spans were lost  p 0.002\n");
+	made_done(&made);
+}
+
 static void one_build_against_itself_has_false_alarms_only(void **state)
 {
 	struct made made;
@@ -160,7 +242,12 @@ static void one_build_against_itself_has_false_alarms_only(void **state)
 	made_probe(&made, "a", 1000, 1, PROBEKIT_VERDICT_SAME);
 	made.info.detectable = 0.031;
 	assert_begins(&made, "no false alarm in 1 probe");
-	assert_has("a change of 3.1 % in any probe would be found by 10 pairs four times of five");
+	render_styled(&made, 120, false);
+	assert_has("a change of 3.1 % would be found by 10 pairs four times of five, in any "
+		   "measure\n");
+	made.info.detectable_known = 1;
+	render_styled(&made, 120, false);
+	assert_has("four times of five, in 1 of 2 measures\n");
 	made_probe(&made, "b", 1000, 0.9, PROBEKIT_VERDICT_IMPROVE);
 	assert_begins(&made, "FALSE ALARM: 1 of 2 probes differs, and both builds are one");
 	made_done(&made);
@@ -432,7 +519,13 @@ int main(void)
 		cmocka_unit_test_teardown(the_outcome_is_one_sentence, release),
 		cmocka_unit_test_teardown(what_is_undecided_says_how_many_pairs_are_missing,
 					  release),
+		cmocka_unit_test_teardown(what_is_undecided_is_counted_by_measures, release),
+		cmocka_unit_test_teardown(what_cannot_be_compared_is_not_told, release),
 		cmocka_unit_test_teardown(rules_are_counted_once_whatever_they_apply_to, release),
+		cmocka_unit_test_teardown(a_rule_that_matches_nothing_is_no_undecided_one, release),
+		cmocka_unit_test_teardown(an_undecided_rule_tells_its_own_reason_and_pairs,
+					  release),
+		cmocka_unit_test_teardown(doubts_stand_under_the_rows_that_they_are_of, release),
 		cmocka_unit_test_teardown(one_build_against_itself_has_false_alarms_only, release),
 		cmocka_unit_test_teardown(probes_stand_worst_first_and_the_same_are_summed_up,
 					  release),

@@ -54,6 +54,10 @@ static void the_whole_is_told_at_the_top(void **state)
 	assert_number(root, "pairs", 10);
 	assert_number(root, "delta", 0.02);
 	assert_number(root, "detectable", 0.08);
+	assert_number(root, "detectable_known", 10);
+	assert_number(root, "tested", 10);
+	assert_number(root, "undecided", 2);
+	assert_number(root, "unmatched_rules", 0);
 	assert_json_null(root, "incomparable");
 	assert_true(json_is_true(member_at(root, "has_undecided")));
 	assert_true(json_is_false(member_at(root, "is_same_build")));
@@ -93,12 +97,15 @@ static void a_change_has_its_numbers(void **state)
 		PROBEKIT_KIND_FUNCTION;
 	made_change(&made, "b", "p50", 3e6, 1.25, PROBEKIT_VERDICT_UNDECIDED)->is_informational =
 		true;
+	((struct probekit_change *)(uintptr_t)made.view.changes[1])->doubt = "spans were lost";
 	root = tree_of(&made);
 	assert_member_text(root, "changes/0/probe", "a");
 	assert_member_text(root, "changes/0/kind", "function");
 	assert_member_text(root, "changes/0/measure", "p99");
 	assert_member_text(root, "changes/0/verdict", "regress");
 	assert_json_null(root, "changes/0/reason");
+	assert_json_null(root, "changes/0/doubt");
+	assert_member_text(root, "changes/1/doubt", "spans were lost");
 	assert_json_null(root, "changes/0/pairs_needed");
 	assert_number(root, "changes/0/pairs", 10);
 	assert_number(root, "changes/0/base", 3e6);
@@ -158,6 +165,11 @@ static void a_rule_has_its_measure_or_null(void **state)
 	assert_number(root, "rules/1/estimate", 0.17);
 	assert_member_text(root, "rules/1/change/probe", "logger:flush");
 	assert_member_text(root, "rules/1/change/measure", "p99");
+	assert_json_null(root, "rules/1/reason");
+	assert_json_null(root, "rules/1/pairs_needed");
+	assert_member_text(root, "rules/2/reason", "its increase may be beyond the bound or not");
+	assert_number(root, "rules/2/pairs_needed", 17);
+	assert_number(root, "unmatched_rules", 1);
 	assert_member_text(root, "rules/3/unit", "absolute");
 	assert_number(root, "rules/3/bound", 50000);
 	assert_member_text(root, "rules/4/state", "undecided");

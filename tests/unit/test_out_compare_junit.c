@@ -67,7 +67,7 @@ static void with_rules_each_result_is_a_test_case(void **state)
 		   "      <system-out>18 ms -&gt; 21.1 ms, +17 % (+12 to +22 %), p 0.002\n\n"
 		   "why logger:flush is slower: +3.1 ms of lock wait on log_mutex");
 	assert_has("<testcase classname=\"no probe\" name=\"nosuch lock&gt;+5%\">\n"
-		   "      <skipped message=\"no probe of both builds matches\"/>\n"
+		   "      <skipped message=\"it matches no probe of both builds\"/>\n"
 		   "    </testcase>");
 	made_done(&made);
 }

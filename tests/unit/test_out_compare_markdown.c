@@ -57,10 +57,10 @@ static void failed_rules_precede_what_changed(void **state)
 	(void)state;
 	made_all_with_rules(&made);
 	render(&made);
-	assert_has("### REGRESSION: 1 of 3 rules failed, 1 undecided\n");
+	assert_has("### REGRESSION: 1 of 3 rules failed; 1 rule matches no probe\n");
 	assert_has("| <code>p99&#62;+10%</code> | <code>logger:flush</code> p99 "
 		   "| +17 %, bound +10 % | **FAILED** |\n");
-	assert_has("| <code>nosuch lock&#62;+5%</code> |  | no probe of both builds matches "
+	assert_has("| <code>nosuch lock&#62;+5%</code> |  | it matches no probe of both builds "
 		   "| undecided |\n");
 	assert_has("\nrules passed in 2 cases\n");
 	assert_true(strstr(text, "**FAILED**") < strstr(text, "| undecided |"));
@@ -141,6 +141,33 @@ static void every_size_is_cut_between_rows(void **state)
 	}
 }
 
+static void what_cannot_be_compared_is_not_told(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_all_with_rules(&made);
+	made.info.incomparable = "other kernels";
+	render(&made);
+	assert_string_equal(text, "### incomparable: other kernels\n\nbase <code>./old</code>, "
+				  "head <code>./new</code>: 10 pairs, sliced\n");
+	made_done(&made);
+}
+
+static void doubts_stand_in_the_rows_that_they_are_of(void **state)
+{
+	struct made made;
+
+	(void)state;
+	made_init(&made);
+	made_change(&made, "a", "p50", 1000, 1.5, PROBEKIT_VERDICT_REGRESS)->doubt = "spans <lost>";
+	made_change(&made, "b", "p50", 1000, 1.5, PROBEKIT_VERDICT_UNDECIDED)->doubt = "a|b";
+	render(&made);
+	assert_has("| **REGRESS**<br>note: spans &#60;lost&#62; |\n");
+	assert_has("| runs differ too much<br>note: a&#124;b |\n");
+	made_done(&made);
+}
+
 static void names_are_no_markup(void **state)
 {
 	struct made made;
@@ -184,6 +211,8 @@ int main(void)
 		cmocka_unit_test_teardown(failed_rules_precede_what_changed, release),
 		cmocka_unit_test_teardown(thousands_of_hostile_names_fit_a_comment, release),
 		cmocka_unit_test_teardown(every_size_is_cut_between_rows, release),
+		cmocka_unit_test_teardown(what_cannot_be_compared_is_not_told, release),
+		cmocka_unit_test_teardown(doubts_stand_in_the_rows_that_they_are_of, release),
 		cmocka_unit_test_teardown(names_are_no_markup, release),
 		cmocka_unit_test_teardown(no_name_ends_the_block_that_it_stands_in, release),
 	};
