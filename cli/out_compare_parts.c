@@ -124,6 +124,20 @@ static enum probekit_rule_state state_of_rule(const struct compare_view *view, s
 	return state;
 }
 
+static void add_failed(struct compare_summary *summary, const struct compare_view *view)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < view->rule_count; i++) {
+		const struct probekit_rule_result *rule = view->rules[i];
+
+		if (rule->state == PROBEKIT_RULE_FAILED && rule->change &&
+		    out_compare_find(summary, rule->change->probe, &at) &&
+		    !summary->probes[at].failed)
+			summary->probes[at].failed = rule->change;
+	}
+}
+
 static void add_rules(struct compare_summary *summary, const struct compare_view *view)
 {
 	for (size_t i = 0; i < view->rule_count; i++) {
@@ -172,6 +186,7 @@ int out_compare_summary_init(struct compare_summary *summary, const struct compa
 	add_probes(summary, view);
 	add_whys(summary, view);
 	add_rules(summary, view);
+	add_failed(summary, view);
 	qsort(summary->order, summary->probe_count, sizeof(*summary->order), by_harm);
 	for (size_t i = 0; view->rule_count == 0 && i < view->change_count; i++)
 		if (!view->changes[i]->is_informational)

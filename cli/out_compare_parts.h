@@ -20,6 +20,8 @@ struct compare_probe {
 	enum probekit_verdict verdict;
 	double distance; /* of that verdict's measures from 1, by the logarithm; the largest */
 	const struct probekit_why *why; /* NULL: not told */
+	const struct probekit_change
+		*failed; /* of the first rule that failed in it; NULL: none did */
 };
 
 struct compare_summary {
@@ -77,7 +79,7 @@ void out_compare_unmatched(const struct compare_view *view,
 void line_words(struct text_line *line, unsigned int gap, enum text_ink ink, const char *text);
 
 /* "+3.1 ms of lock wait on log_mutex; holder now in fsync", of the largest difference in the direction of the
- * verdict; "" where none is known. -ENOMEM. */
+ * verdict, or of what failed a rule; "" where none is known. -ENOMEM. */
 int out_compare_why_sentence(const struct compare_probe *probe, char text[static COMPARE_TEXT]);
 /* What the spans did longer or shorter, the causes of that, and both histograms. -ENOMEM. */
 int out_compare_why(FILE *out, const struct text_style *style, const struct compare_probe *probe,

@@ -36,19 +36,42 @@ static const char *const phrases[PROBEKIT_CLASS_COUNT] = {
 	[PROBEKIT_CLASS_OTHER] = "of other waits",
 };
 
+/* A rule fails of an increase, whatever the probe's quantiles do. */
 static bool is_faster(const struct compare_probe *probe)
 {
-	return probe->verdict == PROBEKIT_VERDICT_IMPROVE;
+	return probe->verdict == PROBEKIT_VERDICT_IMPROVE && !probe->failed;
+}
+
+/* The name of the class whose rule failed; NULL: none did. */
+static const char *failed_class(const struct compare_probe *probe)
+{
+	for (size_t i = 0; probe->failed && i < PROBEKIT_CLASS_COUNT; i++)
+		if (strcmp(probekit_class_name((enum probekit_class)i), probe->failed->measure) ==
+		    0)
+			return probe->failed->measure;
+	return NULL;
 }
 
 /* ---- in one sentence ---- */
 
-/* The largest in the direction of the verdict: certain ones first. */
+static const struct probekit_difference *difference_in(const struct probekit_why *why,
+						       const char *name)
+{
+	for (size_t i = 0; i < why->class_count; i++)
+		if (strcmp(probekit_class_name(why->classes[i].time_class), name) == 0)
+			return &why->classes[i];
+	return NULL;
+}
+
+/* That of the class whose rule failed, else the largest in the direction of the verdict: certain ones first. */
 static const struct probekit_difference *main_difference(const struct compare_probe *probe)
 {
 	const struct probekit_why *why = probe->why;
+	const char *name = failed_class(probe);
 	double sign = is_faster(probe) ? -1 : 1;
 
+	if (name)
+		return difference_in(why, name);
 	for (int is_certain = 1; is_certain >= 0; is_certain--)
 		for (size_t i = 0; i < why->class_count; i++) {
 			const struct probekit_difference *one = &why->classes[i];
@@ -226,8 +249,12 @@ int out_compare_why(FILE *out, const struct text_style *style, const struct comp
 		return -ENOMEM;
 	format_escape(probe->why->probe, name, sizeof(name));
 	line_add(&line, 0, INK_BOLD, "why %s", name);
-	line_add(&line, 1, INK_BOLD, "is %s%s", is_faster(probe) ? "faster" : "slower",
-		 *sentence ? ":" : "");
+	if (failed_class(probe) && probe->verdict != PROBEKIT_VERDICT_REGRESS)
+		line_add(&line, 1, INK_BOLD, "has more %s time%s", failed_class(probe),
+			 *sentence ? ":" : "");
+	else
+		line_add(&line, 1, INK_BOLD, "is %s%s", is_faster(probe) ? "faster" : "slower",
+			 *sentence ? ":" : "");
 	line.indent = 2;
 	line_words(&line, 1, INK_BOLD, sentence);
 	line_end(&line);

@@ -463,6 +463,36 @@ static void the_sentence_is_of_a_certain_difference_in_the_direction_of_the_chan
 	made_done(&made);
 }
 
+/* What failed is told, not that the probe is faster otherwise. */
+static void why_a_rule_failed_precedes_what_improved(void **state)
+{
+	struct made made;
+	struct probekit_change *lock;
+	struct probekit_change *mean;
+	struct probekit_why *why;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 0.5, PROBEKIT_VERDICT_IMPROVE);
+	lock = made_change(&made, "a", "lock", 200e3, 16.5, PROBEKIT_VERDICT_REGRESS);
+	mean = made_change(&made, "a", "mean", 200e3, 1.5, PROBEKIT_VERDICT_REGRESS);
+	made.view.change_count -= 2; /* they are of rules alone */
+	made_rule(&made, "lock>+20%", lock, PROBEKIT_RULE_FAILED, 15.5, 0.2);
+	why = made_why(&made, "a");
+	why->classes[1] = why->classes[0];
+	why->classes[0] = (struct probekit_difference){PROBEKIT_CLASS_ONCPU, 0, 9e6, true};
+	render_styled(&made, 120, false);
+	assert_has("why a has more lock time: +3.1 ms of lock wait on log_mutex "
+		   "(logger+0x4050); holder now in fsync\n");
+	assert_lacks("why a is faster");
+	((struct probekit_rule_result *)(uintptr_t)made.view.rules[0])->change = mean;
+	render_styled(&made, 120, false);
+	assert_has("why a is slower: +9 ms on CPU\n");
+	free(lock);
+	free(mean);
+	made_done(&made);
+}
+
 static void small_differences_are_left_out_unless_all_is_wanted(void **state)
 {
 	struct made made;
@@ -542,6 +572,7 @@ int main(void)
 		cmocka_unit_test_teardown(
 			the_sentence_is_of_a_certain_difference_in_the_direction_of_the_change,
 			release),
+		cmocka_unit_test_teardown(why_a_rule_failed_precedes_what_improved, release),
 		cmocka_unit_test_teardown(small_differences_are_left_out_unless_all_is_wanted,
 					  release),
 		cmocka_unit_test_teardown(bars_show_what_one_build_has_beyond_the_other, release),
