@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "build_arguments.h"
+#include "clock.h"
 #include "duet.h"
 #include "format.h"
 #include "measure.h"
@@ -101,28 +101,10 @@ struct trial {
 	uint64_t first_pair_ns;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* splitmix64 (Steele, Lea, Flood, OOPSLA 2014) */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 static int run_in_order(struct trial *trial, struct run_result *base, struct run_result *head,
 			struct probekit_error *err)
 {
-	bool is_head_first = next_random(&trial->random) & 1;
+	bool is_head_first = clock_next_random(&trial->random) & 1;
 	int result;
 
 	if (is_head_first) {
@@ -141,9 +123,10 @@ static int run_pair(struct trial *trial, struct probekit_error *err)
 {
 	struct run_result base = {0};
 	struct run_result head = {0};
-	int result = trial->is_sliced ? duet_run(&trial->base, &trial->head,
-						 next_random(&trial->random), &base, &head, err)
-				      : run_in_order(trial, &base, &head, err);
+	int result = trial->is_sliced
+			     ? duet_run(&trial->base, &trial->head,
+					clock_next_random(&trial->random), &base, &head, err)
+			     : run_in_order(trial, &base, &head, err);
 
 	if (result) {
 		probekit_snapshot_free(base.snapshot);
@@ -241,8 +224,8 @@ static int show_progress(const struct trial *trial, struct probekit_error *err)
 	fprintf(stderr, "%sprobekit: pair %zu of %zu (%s), %s: %zu undecided, %zu changed%s",
 		is_terminal ? "\r" : "", trial->done, trial->wanted,
 		trial->is_sliced ? "sliced" : "pairs",
-		format_duration((double)(now_ns() - trial->started_ns)).text, undecided, changed,
-		is_terminal ? "\033[K" : "\n");
+		format_duration((double)(clock_now_ns() - trial->started_ns)).text, undecided,
+		changed, is_terminal ? "\033[K" : "\n");
 	fflush(stderr);
 	return 0;
 }
@@ -256,7 +239,7 @@ static void end_progress(void)
 /* Would one more pair, as long as those before, end beyond the budget? */
 static bool is_budget_used(const struct trial *trial)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns();
 	uint64_t each = trial->done ? (now - trial->first_pair_ns) / trial->done : 0;
 
 	return trial->options->budget_ns &&
@@ -268,9 +251,9 @@ static int run_pairs(struct trial *trial, struct probekit_error *err)
 {
 	int result;
 
-	trial->started_ns = now_ns();
+	trial->started_ns = clock_now_ns();
 	result = warm_up(trial, err);
-	trial->first_pair_ns = now_ns();
+	trial->first_pair_ns = clock_now_ns();
 	while (!result && trial->done < trial->wanted && !is_budget_used(trial)) {
 		result = run_pair(trial, err);
 		if (!result)
@@ -390,7 +373,7 @@ static int compare(struct trial *trial)
 	int code;
 
 	if (getrandom(&trial->random, sizeof(trial->random), 0) != sizeof(trial->random))
-		trial->random = now_ns();
+		trial->random = clock_now_ns();
 	measure_catch_signals();
 	if (run_pairs(trial, &err))
 		code = report_error(&err);

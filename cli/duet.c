@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "cpus.h"
 #include "format.h"
 #include "measure.h"
@@ -43,14 +43,6 @@ struct duet {
 	struct turns *turns;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static pid_t pid_of(const struct side *side)
 {
@@ -93,7 +85,7 @@ static void set_deadline(struct duet *duet)
 	uint64_t base_ns = duet->sides[0].run.request->timeout_ns;
 	uint64_t head_ns = duet->sides[1].run.request->timeout_ns;
 
-	duet->deadline_ns = base_ns && head_ns ? now_ns() + base_ns + head_ns : UINT64_MAX;
+	duet->deadline_ns = base_ns && head_ns ? clock_now_ns() + base_ns + head_ns : UINT64_MAX;
 }
 
 /* ---- until both have ended ---- */
@@ -144,7 +136,7 @@ static int run_both(struct duet *duet, struct probekit_error *err)
 		/* The same Ctrl-C may have ended a command, and that been seen first. */
 		if (measure_is_interrupted())
 			return interrupted(err);
-		if (!ret && now_ns() >= duet->deadline_ns)
+		if (!ret && clock_now_ns() >= duet->deadline_ns)
 			return time_out(duet, err);
 	}
 	return ret;

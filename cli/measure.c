@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "clock.h"
 #include "format.h"
 #include "progress.h"
 
@@ -120,14 +120,6 @@ bool measure_is_interrupted(void)
 	return is_interrupted;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int wait_ms(uint64_t now, uint64_t until)
 {
 	uint64_t ms = until > now ? (until - now + 999999) / 1000000 : 0;
@@ -202,12 +194,12 @@ static bool has_seen_slow(const struct measure *measure)
 /* What ended it. */
 static int run(const struct measure *measure, struct progress *progress, struct probekit_error *err)
 {
-	uint64_t start = now_ns();
+	uint64_t start = clock_now_ns();
 	uint64_t end = measure->duration_ns ? start + measure->duration_ns : UINT64_MAX;
 	uint64_t next = measure->interval_ns ? start + measure->interval_ns : UINT64_MAX;
 
 	while (!is_interrupted) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_now_ns();
 		int ret;
 
 		if (has_seen_slow(measure))

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "opts.h"
 
 enum {
@@ -63,16 +64,6 @@ static void resume(pid_t leader)
 
 /* ---- turns ---- */
 
-/* splitmix64, of which any seed is as good as another. */
-static int random_bit(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (int)((z ^ z >> 31) & 1);
-}
-
 static void give(struct turns *turns, int side)
 {
 	if (side == turns->running)
@@ -101,7 +92,7 @@ static void *take_turns(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1);
 	while (goes_on) {
-		int first = random_bit(&turns->random);
+		int first = (int)(clock_next_random(&turns->random) & 1);
 
 		give(turns, first);
 		goes_on = wait_for_turn(turns);
