@@ -301,6 +301,7 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->pid_count = session->pid_count;
 	info->child_status = session->command.status;
 	info->child_cpu_ns = session->command.cpu_ns;
+	info->excludes_stopped = session->options.exclude_stopped;
 	info->span_cost_ns = session->calibration.span_ns;
 	info->usdt_cost_ns = session->calibration.usdt_ns;
 	info->function_cost_ns = session->calibration.call_ns[0][0];

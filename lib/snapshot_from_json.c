@@ -227,6 +227,7 @@ static int read_info(struct json_reader *r, const struct json_value *root,
 		INFO_FIELD("duration_ns", duration_ns, FIELD_U64, true),
 		INFO_FIELD("child_status", child_status, FIELD_I32, false),
 		INFO_FIELD("child_cpu_ns", child_cpu_ns, FIELD_U64, false),
+		INFO_FIELD("excludes_stopped", excludes_stopped, FIELD_BOOL, false),
 	};
 	static const struct json_field tool[] = {
 		INFO_FIELD("version", tool_version, FIELD_TEXT, false),

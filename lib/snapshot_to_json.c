@@ -245,6 +245,7 @@ static void header(struct json_text *json, const struct probekit_snapshot_info *
 	else
 		json_text_null(json, "child_status");
 	json_count_or_null(json, "child_cpu_ns", info->child_cpu_ns);
+	json_text_bool(json, "excludes_stopped", info->excludes_stopped);
 	json_text_open_inline(json, "probe_cost", '{');
 	json_count_or_null(json, "span_ns", info->span_cost_ns);
 	json_count_or_null(json, "usdt_ns", info->usdt_cost_ns);

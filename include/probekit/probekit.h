@@ -473,6 +473,7 @@ struct probekit_snapshot_info {
 	struct probekit_lost
 		lost; /* of no probe: stacks, switches, and what the tables for locks had no room for */
 	bool has_locks; /* waits for locks were counted: none is none, and not unknown */
+	bool excludes_stopped; /* time in which a thread was stopped is in no span, as asked for */
 };
 
 struct probekit_snapshot;

@@ -169,6 +169,7 @@ static void check_row(const struct probekit_snapshot *snapshot, const char *name
 	const struct probekit_probe *row = find_row(snapshot, name);
 
 	assert_int_equal(probekit_snapshot_info(snapshot)->child_status, 0);
+	assert_true(probekit_snapshot_info(snapshot)->excludes_stopped);
 	assert_row(snapshot, name, .count = count);
 	assert_true(row->min >= SPAN_NS);
 	assert_int_equal(sum_of(row->time_ns), row->sum);

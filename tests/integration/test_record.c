@@ -83,6 +83,7 @@ static void check_runs(json_t *snapshot)
 		assert_int_equal(sum_of_buckets(support_row(run, "victim:work")), SPANS_AT_END);
 		assert_int_equal(support_integer(run, "child_status"), 0);
 		assert_true(support_integer(run, "child_cpu_ns") > 0);
+		assert_true(json_is_false(json_object_get(run, "excludes_stopped")));
 		assert_true(strcmp(started, before) > 0);
 		support_check_nothing_lost(json_object_get(run, "lost"));
 		duration_ns += support_integer(run, "duration_ns");

@@ -143,6 +143,7 @@ struct probekit_snapshot *example_of_kinds(void)
 		.pid_count = 2,
 		.child_status = 143,
 		.child_cpu_ns = 4500000000,
+		.excludes_stopped = true,
 		.span_cost_ns = 517,
 		.floor_ns = 290,
 		.tool_version = copied("0.1.0"),

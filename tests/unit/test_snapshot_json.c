@@ -36,6 +36,7 @@ static void read_restores_every_field(void **state)
 	assert_int_equal(info->floor_ns, 290);
 	assert_string_equal(info->site, "nop5");
 	assert_int_equal(info->child_cpu_ns, 4500000000);
+	assert_true(info->excludes_stopped);
 	assert_int_equal(info->environment.cpus, 4);
 	assert_string_equal(info->environment.kernel, "6.18.0");
 	assert_string_equal(info->environment.cpu_model, "A CPU @ 2 GHz");
@@ -81,6 +82,7 @@ static void text_has_the_fields_of_the_contract(void **state)
 	assert_true(json_is_null(member_at(root, "probe_cost/function_ns")));
 	assert_true(json_is_null(member_at(root, "probe_cost/usdt_ns")));
 	assert_int_equal(json_integer_value(member_at(root, "child_status")), 143);
+	assert_true(json_is_true(member_at(root, "excludes_stopped")));
 	assert_true(json_is_null(member_at(root, "probes/0/key")));
 	assert_int_equal(json_integer_value(member_at(root, "probes/1/key")), -7);
 	assert_string_equal(json_string_value(member_at(root, "probes/2/key")), "other");
@@ -153,6 +155,7 @@ static void what_is_not_known_is_null(void **state)
 	assert_true(json_is_null(member_at(tree, "started")));
 	assert_true(json_is_null(member_at(tree, "child_status")));
 	assert_true(json_is_null(member_at(tree, "child_cpu_ns")));
+	assert_true(json_is_false(member_at(tree, "excludes_stopped")));
 	assert_true(json_is_null(member_at(tree, "environment/kernel")));
 	assert_true(json_is_null(member_at(tree, "environment/cpus")));
 	assert_true(json_is_null(member_at(tree, "environment/cpu_model")));

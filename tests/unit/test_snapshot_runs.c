@@ -235,6 +235,7 @@ static void the_header_sums_what_adds_up(void **state)
 	b->info.started_unix_ns = 1767225700000000000;
 	b->info.duration_ns = 3000000000;
 	a->info.child_cpu_ns = 5;
+	a->info.excludes_stopped = b->info.excludes_stopped = true;
 	b->info.child_cpu_ns = 6;
 	a->info.floor_ns = 300;
 	b->info.floor_ns = 500;
@@ -252,6 +253,7 @@ static void the_header_sums_what_adds_up(void **state)
 	assert_true(info->duration_ns == 4000000000);
 	assert_int_equal(info->child_status, 0);
 	assert_int_equal(info->child_cpu_ns, 11);
+	assert_true(info->excludes_stopped);
 	assert_int_equal(info->floor_ns, 400);
 	assert_int_equal(info->span_cost_ns, 700);
 	assert_string_equal(info->environment.kernel, "6.18.0");
