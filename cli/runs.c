@@ -42,12 +42,22 @@ static int cannot_keep(int code, struct probekit_error *err)
 static int new_file(char *path, size_t size)
 {
 	int length = snprintf(path, size, "%s/probekit-run-XXXXXX", output_folder());
+	int moved;
 	int fd;
 
 	if (length < 0 || (size_t)length >= size)
 		return -ENAMETOOLONG;
 	fd = mkostemp(path, O_CLOEXEC | O_APPEND);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd < 0 ? -errno : fd;
+	/* Without a standard stream its number would be taken for the stream, and 0 for no file. */
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (moved < 0) {
+		moved = -errno;
+		unlink(path);
+	}
+	close(fd);
+	return moved;
 }
 
 /* A file without a name, so that nothing is left behind whatever becomes of us. */
