@@ -184,7 +184,6 @@ int duet_run(const struct run_request *base, const struct run_request *head, uin
 	int ret;
 
 	measure_catch_signals();
-	signal(SIGCHLD, SIG_DFL); /* ignored, children would vanish without a status */
 	ret = perform(&duet, requests, seed, err);
 	if (ret) {
 		for (int i = 0; i < SIDES; i++)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,6 +144,7 @@ int run_open(struct run *run, const struct run_request *request, bool is_by_turn
 	};
 	int ret;
 
+	signal(SIGCHLD, SIG_DFL); /* ignored, the command would vanish without a status */
 	*run = (struct run){.request = request, .output_fd = -1};
 	ret = open_output(run, err);
 	options.command_output_fd = run->output_fd;
@@ -162,11 +164,13 @@ static int check_status(struct run *run, int status, bool has_timed_out, struct 
 	char name[256];
 	char why[128];
 
-	if (!has_timed_out && status <= 0)
+	if (!has_timed_out && status == 0)
 		return 0;
 	if (has_timed_out)
 		snprintf(why, sizeof(why), "it had not ended after the timeout of %s",
 			 format_duration((double)request->timeout_ns).text);
+	else if (status < 0)
+		snprintf(why, sizeof(why), "its status is not known");
 	else if (status > 128)
 		snprintf(why, sizeof(why), "signal %d (%s) ended it", status - 128,
 			 strsignal(status - 128));

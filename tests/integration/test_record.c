@@ -195,28 +195,33 @@ static char *output_named_in(const char *line)
 	return strndup(begin + 1, (size_t)(end - begin - 1));
 }
 
+/* In the file that the line names, which is removed. */
+static void check_kept(const char *line, const char *printed)
+{
+	char *path = output_named_in(line);
+	char *text = read_text(path);
+
+	if (!strstr(text, printed))
+		fail_msg("'%s' has not '%s' but '%s'", path, printed, text);
+	assert_int_equal(unlink(path), 0);
+	free(text);
+	free(path);
+}
+
 static void check_failure(struct refusals_place *place, const char *const words[],
 			  const char *const wanted[], const char *printed)
 {
 	struct support_how how = in_place(place);
 	struct support_child child;
-	char *path;
-	char *text;
 
 	support_start(&child, &how, words);
 	support_close_input(&child);
 	assert_int_equal(support_finish(&child), 1);
 	assert_string_equal(child.out.text, "");
 	refusals_check_line(&child, wanted);
-	path = output_named_in(child.err.text);
-	text = read_text(path);
-	if (!strstr(text, printed))
-		fail_msg("'%s' has not '%s' but '%s'", path, printed, text);
 	/* that one, and no snapshot */
 	assert_int_equal(support_count_files(place->folder), place->files + 1);
-	assert_int_equal(unlink(path), 0);
-	free(text);
-	free(path);
+	check_kept(child.err.text, printed);
 	support_done(&child);
 }
 
@@ -250,6 +255,41 @@ static void a_run_that_fails_is_an_error_that_keeps_its_output(void **state)
 					      "what it printed is in", NULL};
 
 		check_failure(*state, words, wanted, cases[i].printed);
+	}
+}
+
+static void without_children(void *arg)
+{
+	keep_output_here(arg);
+	signal(SIGCHLD, SIG_IGN);
+}
+
+static void without_input(void *arg)
+{
+	keep_output_here(arg);
+	close(STDIN_FILENO);
+}
+
+/* As services and nohup leave it to the programs that they start. */
+static void a_run_fails_as_well_where_probekit_was_started_oddly(void **state)
+{
+	void (*const odd[])(void *) = {without_children, without_input};
+	struct refusals_place *place = *state;
+	const char *victim = support_program("victim");
+
+	support_require_tracing();
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		const struct support_how how = {
+			.prepare = odd[i], .arg = place->folder, .folder = place->folder};
+		struct support_child child;
+
+		support_run(&child, &how, support_probekit(), "record", "-o", "base.json", "--",
+			    victim, "end", "3", NULL);
+		assert_int_equal(child.status, 1);
+		assert_non_null(strstr(child.err.text, "status 3"));
+		check_kept(child.err.text, "total 100");
+		support_done(&child);
+		assert_int_equal(support_count_files(place->folder), place->files);
 	}
 }
 
@@ -446,6 +486,7 @@ int main(void)
 		TEST(one_run_is_a_snapshot_without_runs),
 		TEST(the_machine_and_the_revision_are_recorded),
 		TEST(a_run_that_fails_is_an_error_that_keeps_its_output),
+		TEST(a_run_fails_as_well_where_probekit_was_started_oddly),
 		TEST(a_later_run_that_fails_leaves_nothing_written),
 		TEST(a_run_that_hangs_is_ended_after_the_timeout),
 		TEST(an_interrupt_writes_the_runs_that_are_complete),
