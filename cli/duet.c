@@ -251,9 +251,19 @@ static const char *refuse_waits(const struct times *times, char *text, size_t si
 	return text;
 }
 
-static const char *refuse_share(double cpu_share, char *text, size_t size)
+/* The share of its time that it would be on a CPU if nobody competed, as far as its spans tell. */
+static double undisturbed(double cpu_share, const struct times *times)
 {
-	if (cpu_share < LEAST_CPU)
+	double oncpu = times->ns[PROBEKIT_CLASS_ONCPU];
+	double queued = times->ns[PROBEKIT_CLASS_RUNQUEUE] + times->ns[PROBEKIT_CLASS_THROTTLED];
+
+	return oncpu > 0 ? cpu_share * (oncpu + queued) / oncpu : cpu_share;
+}
+
+static const char *refuse_share(double cpu_share, const struct times *times, char *text,
+				size_t size)
+{
+	if (undisturbed(cpu_share, times) < LEAST_CPU)
 		snprintf(text, size,
 			 "it is on a CPU for only %s of its time, and what it waits for goes on "
 			 "while it is stopped",
@@ -285,5 +295,5 @@ const char *duet_refusal(const struct run_result *alone, char *text, size_t size
 		return text;
 	}
 	refusal = refuse_waits(&times, text, size);
-	return refusal ? refusal : refuse_share(alone->cpu_share, text, size);
+	return refusal ? refusal : refuse_share(alone->cpu_share, &times, text, size);
 }

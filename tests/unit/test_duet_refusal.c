@@ -61,6 +61,17 @@ static void time_without_a_cpu_is_no_wait_for_others(void **state)
 	assert_null(refusal_of_one(span(PROBEKIT_CLASS_PAGEFAULT, 60), 1));
 }
 
+static void a_busy_machine_is_no_reason(void **state)
+{
+	(void)state;
+	assert_null(refusal_of_one(span(PROBEKIT_CLASS_RUNQUEUE, 58), 0.42));
+	assert_null(refusal_of_one(span(PROBEKIT_CLASS_THROTTLED, 58), 0.42));
+	/* It waits outside of them for as long as it runs, or would. */
+	assert_non_null(refusal_of_one(span(PROBEKIT_CLASS_RUNQUEUE, 50), 0.25));
+	/* Without any on a CPU they tell nothing. */
+	assert_non_null(refusal_of_one(span(PROBEKIT_CLASS_RUNQUEUE, 100), 0.42));
+}
+
 static void spans_that_wait_are_refused_with_what_for(void **state)
 {
 	(void)state;
@@ -143,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_computes_can_be_measured_by_turns),
 		cmocka_unit_test(time_without_a_cpu_is_no_wait_for_others),
+		cmocka_unit_test(a_busy_machine_is_no_reason),
 		cmocka_unit_test(spans_that_wait_are_refused_with_what_for),
 		cmocka_unit_test(the_time_of_all_probes_counts_and_of_keys_not_again),
 		cmocka_unit_test(quantities_have_no_time),
