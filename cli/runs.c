@@ -14,6 +14,7 @@
 
 #include "format.h"
 #include "measure.h"
+#include "watchdog.h"
 
 static int failed(struct probekit_error *err, int code, const char *what, const char *why)
 {
@@ -213,14 +214,26 @@ void run_close(struct run *run)
 
 /* ---- a run ---- */
 
-static int run_through(struct run *run, struct run_result *result, struct probekit_error *err)
+/* The watchdog is for the group, which no terminal's signal reaches when it ends us. */
+static int start_guarded(struct run *run, struct watchdog *watchdog, struct probekit_error *err)
+{
+	int ret = watchdog_start(watchdog, err);
+
+	if (!ret)
+		ret = probekit_session_start(run->session, err);
+	return ret ? ret
+		   : watchdog_guard(watchdog, probekit_session_command_pid(run->session), err);
+}
+
+static int run_through(struct run *run, struct watchdog *watchdog, struct run_result *result,
+		       struct probekit_error *err)
 {
 	const struct measure measure = {
 		.session = run->session,
 		.duration_ns = run->request->timeout_ns,
 		.has_command = true,
 	};
-	int ret = probekit_session_start(run->session, err);
+	int ret = start_guarded(run, watchdog, err);
 
 	if (!ret)
 		ret = measure_run(&measure, err);
@@ -235,6 +248,7 @@ static int run_through(struct run *run, struct run_result *result, struct probek
 int run_once(const struct run_request *request, struct run_result *result,
 	     struct probekit_error *err)
 {
+	struct watchdog watchdog = {.fd = -1};
 	struct run run;
 	int ret;
 
@@ -242,7 +256,8 @@ int run_once(const struct run_request *request, struct run_result *result,
 	ret = run_open(&run, request, false, err);
 	if (ret)
 		return ret;
-	ret = run_through(&run, result, err);
+	ret = run_through(&run, &watchdog, result, err);
+	watchdog_stop(&watchdog); /* the group's number is its own until here */
 	run_close(&run);
 	return ret;
 }

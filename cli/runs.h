@@ -30,7 +30,8 @@ struct run_result {
 /*
  * Runs the command once. What it prints goes to a file of its own, which is kept where the run fails:
  * an exit status other than 0, a signal, or the timeout is an error that names the file. SIGINT and SIGTERM
- * end it: -EINTR, and nothing is left behind. Free the snapshot.
+ * end it: -EINTR. It leads a process group, of which nothing is left running however probekit or the command
+ * ends. Free the snapshot.
  */
 int run_once(const struct run_request *request, struct run_result *result,
 	     struct probekit_error *err);

@@ -165,7 +165,8 @@ int command_start(struct command *command, const struct probekit_session_options
 	pid_t parent = getpid();
 	pid_t pid;
 
-	command->leads_group = options->hold_command;
+	/* Whoever shares the streams stays in the terminal's group, to read them and hear Ctrl-C. */
+	command->leads_group = options->hold_command || options->command_output_fd > 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, release))
 		return error_errno(err, -errno, "cannot start '%s'", command->argv[0]);
 	if (pipe2(failure, O_CLOEXEC)) {

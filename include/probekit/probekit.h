@@ -472,7 +472,7 @@ struct probekit_snapshot_info {
 	uint64_t stacks[PROBEKIT_STACK_END_COUNT]; /* sampled in user space, by where they end */
 	struct probekit_lost
 		lost; /* of no probe: stacks, switches, and what the tables for locks had no room for */
-	bool has_locks; /* waits for locks were counted: none is none, and not unknown */
+	bool has_locks;	       /* waits for locks were counted: none is none, and not unknown */
 	bool excludes_stopped; /* time in which a thread was stopped is in no span, as asked for */
 };
 
@@ -602,14 +602,14 @@ struct probekit_session_options {
 	 * releases it; one that began before the session is not counted. */
 	bool measure_holds;
 	/* What a command that the session starts prints goes to this file, standard error too, and it has nothing to
-	 * read. 0: it shares the caller's streams. */
+	 * read. It leads a process group of its own, which is killed when the session stops, and it is killed itself
+	 * when the thread ends that has called probekit_session_start(). 0: it shares the caller's streams. */
 	int command_output_fd;
 	/* Time in which a thread is stopped, as by SIGSTOP, is in no span: each takes as much less, and its class
 	 * STOPPED is 0. Only async spans that end on another thread than they began on keep it. */
 	bool exclude_stopped;
 	/* The command is the caller's to run: probekit_session_start() leaves it held, for
-	 * probekit_session_release(). It leads a process group of its own, which is killed when the session
-	 * stops, and it is killed itself when the thread ends that has called probekit_session_start(). */
+	 * probekit_session_release(). It leads a process group as with command_output_fd. */
 	bool hold_command;
 };
 

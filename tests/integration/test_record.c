@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -350,6 +352,42 @@ static void a_run_that_hangs_is_ended_after_the_timeout(void **state)
 	support_done(&child);
 }
 
+/* As the reaper of what it leaves, we know of its end. */
+static void expect_killed(pid_t pid)
+{
+	const struct timespec moment = {.tv_nsec = 10000000};
+	int status = 0;
+
+	for (long waited_ms = 0; waitpid(pid, &status, WNOHANG) == 0; waited_ms += 10) {
+		assert_true(waited_ms < SUPPORT_DEADLINE_MS);
+		nanosleep(&moment, NULL);
+	}
+	assert_true(WIFSIGNALED(status));
+}
+
+static void what_a_run_that_hangs_has_started_is_ended_too(void **state)
+{
+	struct refusals_place *place = *state;
+	struct support_how how = in_place(place);
+	struct support_child child;
+	char *path;
+	char *text;
+
+	support_require_tracing();
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	support_run(&child, &how, support_probekit(), "record", "--children", "--timeout", "3",
+		    "-o", "base.json", "--", "sh", "-c", "\"$1\" tick & wait", "sh",
+		    support_program("victim"), NULL);
+	assert_int_equal(child.status, 1);
+	path = output_named_in(child.err.text);
+	text = read_text(path);
+	expect_killed((pid_t)support_number(text, "ready"));
+	assert_int_equal(unlink(path), 0);
+	free(text);
+	free(path);
+	support_done(&child);
+}
+
 /* ---- Ctrl-C ---- */
 
 /* Until the program, in its second run, has said who it is. */
@@ -489,6 +527,7 @@ int main(void)
 		TEST(a_run_fails_as_well_where_probekit_was_started_oddly),
 		TEST(a_later_run_that_fails_leaves_nothing_written),
 		TEST(a_run_that_hangs_is_ended_after_the_timeout),
+		TEST(what_a_run_that_hangs_has_started_is_ended_too),
 		TEST(an_interrupt_writes_the_runs_that_are_complete),
 		TEST(an_interrupt_of_the_first_run_writes_nothing),
 		TEST(a_live_process_is_recorded_for_the_duration),
