@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "cpus.h"
 #include "format.h"
+#include "group.h"
 #include "measure.h"
 #include "turns.h"
 #include "watchdog.h"
@@ -21,6 +22,7 @@
 enum {
 	SIDES = 2,
 	POLL_MS = 5,
+	LOOK_MS = 50, /* between looks who has left a group */
 };
 
 /* Of the spans' time so much at least is for a CPU, and so much of one CPU at least, and at most, the
@@ -41,6 +43,8 @@ struct duet {
 	struct cpus cpus;
 	struct watchdog watchdog;
 	struct turns *turns;
+	size_t overlaps[SIDES];
+	uint64_t next_look_ns;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; UINT64_MAX: none */
 };
 
@@ -74,7 +78,7 @@ static int release(struct duet *duet, int first, uint64_t seed, struct probekit_
 
 	if (ret)
 		return ret;
-	turns_pause(leaders[first]);
+	duet->overlaps[first] += !turns_pause(leaders[first]);
 	ret = probekit_session_release(duet->sides[!first].run.session, err);
 	return ret ? ret : turns_start(leaders, !first, seed, &duet->turns, err);
 }
@@ -110,6 +114,29 @@ static int poll_side(struct side *side, struct probekit_error *err)
 	return events & PROBEKIT_EVENT_TARGETS_ENDED ? finish(side, false, err) : 0;
 }
 
+/* Who has left the group is not stopped with it, and runs in the other's turns. */
+static int check_groups(struct duet *duet, struct probekit_error *err)
+{
+	if (clock_now_ns() < duet->next_look_ns)
+		return 0;
+	duet->next_look_ns = clock_now_ns() + LOOK_MS * 1000000ull;
+	for (int i = 0; i < SIDES; i++) {
+		const struct side *side = &duet->sides[i];
+		pid_t stray = side->has_ended ? 0 : group_find_stray(pid_of(side));
+
+		if (!stray)
+			continue;
+		usage_error(err,
+			    "'%.200s' cannot be measured by turns: its process %d has left the "
+			    "process group, and would not be stopped",
+			    side->run.request->argv[0], (int)stray);
+		snprintf(err->hint, sizeof(err->hint), "use --mode pairs");
+		err->kind = PROBEKIT_ERROR_FAILED;
+		return err->code = -ENOTSUP;
+	}
+	return 0;
+}
+
 static int interrupted(struct probekit_error *err)
 {
 	usage_error(err, "the runs were interrupted");
@@ -120,7 +147,7 @@ static int interrupted(struct probekit_error *err)
 /* None may be stopped when it is asked to end. */
 static int time_out(struct duet *duet, struct probekit_error *err)
 {
-	turns_stop(duet->turns);
+	turns_stop(duet->turns, duet->overlaps);
 	duet->turns = NULL;
 	return finish(&duet->sides[duet->sides[0].has_ended], true, err);
 }
@@ -136,10 +163,22 @@ static int run_both(struct duet *duet, struct probekit_error *err)
 		/* The same Ctrl-C may have ended a command, and that been seen first. */
 		if (measure_is_interrupted())
 			return interrupted(err);
+		if (!ret)
+			ret = check_groups(duet, err);
 		if (!ret && clock_now_ns() >= duet->deadline_ns)
 			return time_out(duet, err);
 	}
 	return ret;
+}
+
+static void tell_overlaps(const struct duet *duet)
+{
+	for (int i = 0; i < SIDES; i++)
+		if (duet->overlaps[i])
+			fprintf(stderr,
+				"probekit: '%s' had not stopped yet when %zu of the other's turns began: "
+				"it waited for a CPU, or in the kernel\n",
+				duet->sides[i].run.request->argv[0], duet->overlaps[i]);
 }
 
 /* ---- all of it ---- */
@@ -162,7 +201,9 @@ static int perform(struct duet *duet, const struct run_request *const requests[S
 		set_deadline(duet);
 		ret = run_both(duet, err);
 	}
-	turns_stop(duet->turns);
+	turns_stop(duet->turns, duet->overlaps);
+	if (!ret)
+		tell_overlaps(duet);
 	for (int i = 0; i < SIDES; i++)
 		if (duet->sides[i].is_open && !duet->sides[i].has_ended)
 			(void)!probekit_session_stop(duet->sides[i].run.session, NULL);
@@ -282,6 +323,8 @@ const char *duet_refusal(const struct run_result *alone, char *text, size_t size
 	struct times times = times_of(alone->snapshot);
 	const char *refusal;
 
+	if (alone->has_left_group)
+		return "a process of it leaves its process group, and would not be stopped with it";
 	if (times.is_unknown)
 		return "where the time of its spans goes is not known on this machine";
 	if (times.async) {

@@ -12,7 +12,7 @@
 /*
  * As run_once(), for both at once, which may take as long as both timeouts together; cpu_share is not known. Each
  * leads a process group of its own. Whatever happens to probekit, SIGKILL too, nothing of these groups is left
- * running or stopped; out of reach is only who has left its group. `seed`: of the order of turns.
+ * running or stopped; out of reach is only who has left its group, which is an error once it is seen. `seed`: of the order of turns.
  */
 int duet_run(const struct run_request *base, const struct run_request *head, uint64_t seed,
 	     struct run_result *base_result, struct run_result *head_result,
@@ -20,7 +20,7 @@ int duet_run(const struct run_request *base, const struct run_request *head, uin
 
 /*
  * Why a program cannot be measured by turns, from a run of its own: it or its spans wait for time or for others, it
- * has async spans, or uses several CPUs. A sentence that goes on from the program's name, "it is on a CPU for only
+ * has async spans or processes that leave its group, or uses several CPUs. A sentence that goes on from the program's name, "it is on a CPU for only
  * 41 % of its time ..."; NULL: it can. Static text, or in `text`.
  */
 const char *duet_refusal(const struct run_result *alone, char *text, size_t size);

@@ -229,6 +229,8 @@ static int run(const struct measure *measure, struct progress *progress, struct 
 		}
 		if (ret & PROBEKIT_EVENT_TARGETS_ENDED)
 			return MEASURE_ENDED;
+		if (measure->look)
+			measure->look(measure->arg);
 	}
 	if (measure->has_command) {
 		int ret = poll_session(measure, COMMAND_END_MS, err);

@@ -59,6 +59,8 @@ struct measure {
 			struct probekit_error *err);
 	/* There is a deadlock that was not told before; NULL: that is of no interest. */
 	void (*deadlock)(void *arg, const struct probekit_snapshot *snapshot);
+	/* Called several times a second; or NULL. */
+	void (*look)(void *arg);
 	void *arg;
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "group.h"
 #include "measure.h"
 #include "watchdog.h"
 
@@ -214,6 +215,20 @@ void run_close(struct run *run)
 
 /* ---- a run ---- */
 
+/* What run_through() sees on its way. */
+struct watch {
+	pid_t leader;
+	bool has_left_group;
+};
+
+static void look_at_group(void *arg)
+{
+	struct watch *watch = arg;
+
+	if (!watch->has_left_group)
+		watch->has_left_group = group_find_stray(watch->leader) != 0;
+}
+
 /* The watchdog is for the group, which no terminal's signal reaches when it ends us. */
 static int start_guarded(struct run *run, struct watchdog *watchdog, struct probekit_error *err)
 {
@@ -228,15 +243,20 @@ static int start_guarded(struct run *run, struct watchdog *watchdog, struct prob
 static int run_through(struct run *run, struct watchdog *watchdog, struct run_result *result,
 		       struct probekit_error *err)
 {
+	struct watch watch = {0};
 	const struct measure measure = {
 		.session = run->session,
+		.look = look_at_group,
+		.arg = &watch,
 		.duration_ns = run->request->timeout_ns,
 		.has_command = true,
 	};
 	int ret = start_guarded(run, watchdog, err);
 
+	watch.leader = probekit_session_command_pid(run->session);
 	if (!ret)
 		ret = measure_run(&measure, err);
+	result->has_left_group = watch.has_left_group;
 	if (ret < 0)
 		return ret;
 	/* The same Ctrl-C may have ended the command, and that been seen first. */

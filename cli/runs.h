@@ -25,6 +25,7 @@ struct run_request {
 struct run_result {
 	struct probekit_snapshot *snapshot; /* its environment and child_cpu_ns among the rest */
 	double cpu_share; /* of its wall time that it was on a CPU, all its threads together; NAN: not known */
+	bool has_left_group; /* a process was seen that descends from it and has left its group */
 };
 
 /*

@@ -33,6 +33,7 @@ struct turns {
 	int stop_fd;
 	int running;
 	uint64_t random;
+	size_t overlaps[2];
 	pthread_t thread;
 };
 
@@ -48,13 +49,18 @@ static bool has_stopped(pid_t leader)
 	       info.si_pid;
 }
 
-void turns_pause(pid_t leader)
+bool turns_pause(pid_t leader)
 {
 	const struct timespec moment = {.tv_nsec = LOOK_US * 1000};
+	uint64_t end_ns = clock_now_ns() + PAUSE_MS * 1000000ull;
 
 	kill(-leader, SIGSTOP);
-	for (int us = 0; us < PAUSE_MS * 1000 && !has_stopped(leader); us += LOOK_US)
+	while (!has_stopped(leader)) {
+		if (clock_now_ns() >= end_ns)
+			return has_stopped(leader);
 		nanosleep(&moment, NULL);
+	}
+	return true;
 }
 
 static void resume(pid_t leader)
@@ -68,7 +74,8 @@ static void give(struct turns *turns, int side)
 {
 	if (side == turns->running)
 		return;
-	turns_pause(turns->leaders[turns->running]);
+	if (!turns_pause(turns->leaders[turns->running]))
+		turns->overlaps[turns->running]++;
 	resume(turns->leaders[side]);
 	turns->running = side;
 }
@@ -165,7 +172,7 @@ int turns_start(const pid_t leaders[static 2], int running, uint64_t seed, struc
 	return 0;
 }
 
-void turns_stop(struct turns *turns)
+void turns_stop(struct turns *turns, size_t overlaps[static 2])
 {
 	const uint64_t one = 1;
 
@@ -174,5 +181,7 @@ void turns_stop(struct turns *turns)
 	while (write(turns->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	pthread_join(turns->thread, NULL);
+	for (int i = 0; i < 2; i++)
+		overlaps[i] += turns->overlaps[i];
 	turns_free(turns);
 }

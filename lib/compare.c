@@ -394,6 +394,8 @@ static const char *incomparable(const struct probekit_snapshot_info *base,
 		return "they were measured under different governors of the CPU's frequency";
 	if (a->cpu_quota > 0 && b->cpu_quota > 0 && a->cpu_quota != b->cpu_quota)
 		return "they were measured under different quotas of CPU time";
+	if (base->excludes_stopped != head->excludes_stopped)
+		return "one was measured by turns on one CPU (sliced), the other was not";
 	if (differs(base->attach, head->attach) || differs(base->site, head->site))
 		return "they were measured by different kinds of probes";
 	return NULL;

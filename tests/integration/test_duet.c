@@ -318,6 +318,21 @@ static void those_that_do_not_end_are_ended(void **state)
 	output_done(&output);
 }
 
+static void one_of_which_a_part_cannot_be_stopped_is_an_error(void **state)
+{
+	struct output output;
+
+	(void)state;
+	play_badly(&(struct duet){.base_mode = "on",
+				  .base_count = "0",
+				  .head_mode = "leave",
+				  .head_count = "0"},
+		   ENOTSUP, &output);
+	assert_non_null(strstr(output.err, "has left the process group"));
+	assert_non_null(strstr(output.err, "--mode pairs"));
+	output_done(&output);
+}
+
 static void one_that_cannot_be_run_ends_both(void **state)
 {
 	struct output output;
@@ -452,6 +467,7 @@ int main(void)
 		TEST(the_longer_one_runs_on_alone),
 		TEST(one_that_fails_ends_both_and_its_output_is_kept),
 		TEST(those_that_do_not_end_are_ended),
+		TEST(one_of_which_a_part_cannot_be_stopped_is_an_error),
 		TEST(one_that_cannot_be_run_ends_both),
 		TEST(nobody_is_left_when_it_is_killed_at_any_moment),
 		TEST(an_interrupt_ends_both_and_leaves_nobody),

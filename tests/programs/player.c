@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,9 +80,24 @@ static void raise_family(unsigned long count)
 	play_on(count);
 }
 
+/* A child in a session of its own, which does the work. */
+static void leave_group(unsigned long count)
+{
+	pid_t pid = fork();
+
+	check(pid >= 0);
+	if (pid) {
+		waitpid(pid, NULL, 0);
+		return;
+	}
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	play_on(count);
+}
+
 static const struct mode modes[] = {
-	{"work", work},		  {"fail", fail_after}, {"on", play_on},
-	{"family", raise_family}, {NULL, NULL},
+	{"work", work},		  {"fail", fail_after},	  {"on", play_on},
+	{"family", raise_family}, {"leave", leave_group}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -141,6 +141,20 @@ static void a_program_that_waits_outside_of_its_spans_is_refused(void **state)
 			    "on while it is stopped");
 }
 
+static void a_program_of_which_a_part_cannot_be_stopped_is_refused(void **state)
+{
+	struct probekit_probe row = span(PROBEKIT_CLASS_ONCPU, 100);
+	struct probekit_snapshot snapshot = {.probes = &row, .size = 1};
+	const struct run_result alone = {
+		.snapshot = &snapshot, .cpu_share = 1, .has_left_group = true};
+	char text[256];
+
+	(void)state;
+	assert_string_equal(duet_refusal(&alone, text, sizeof(text)),
+			    "a process of it leaves its process group, and would not be stopped "
+			    "with it");
+}
+
 static void a_program_that_uses_several_cpus_is_refused(void **state)
 {
 	(void)state;
@@ -161,6 +175,7 @@ int main(void)
 		cmocka_unit_test(async_spans_are_refused_once_there_are_any),
 		cmocka_unit_test(spans_whose_time_is_not_known_are_refused),
 		cmocka_unit_test(a_program_that_waits_outside_of_its_spans_is_refused),
+		cmocka_unit_test(a_program_of_which_a_part_cannot_be_stopped_is_refused),
 		cmocka_unit_test(a_program_that_uses_several_cpus_is_refused),
 	};
 
