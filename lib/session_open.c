@@ -17,6 +17,16 @@
 
 /* ---- noting them ---- */
 
+/* The command's process may be kept until the session is freed, though it has ended. */
+static bool has_gone(const struct probekit_session *session, pid_t pid)
+{
+	if (!process_has_kernel_pids())
+		return false;
+	if (pid == session->command.pid && session->command.status >= 0)
+		return true;
+	return kill(pid, 0) && errno == ESRCH;
+}
+
 static int note_one(const struct open_record *record, void *arg)
 {
 	struct probekit_session *session = arg;
@@ -40,7 +50,7 @@ static int note_one(const struct open_record *record, void *arg)
 	noted->comm[sizeof(noted->comm) - 1] = '\0';
 	/* An async span outlives its thread, but not its process. */
 	if (record->probe && session->plan.probes[record->probe - 1].kind == PROBEKIT_KIND_ASYNC &&
-	    process_has_kernel_pids() && kill((pid_t)record->pid, 0) && errno == ESRCH)
+	    has_gone(session, (pid_t)record->pid))
 		noted->pid = 0;
 	return 0;
 }

@@ -5,6 +5,7 @@
  * knows of every process that is.
  */
 #include "measure.h"
+#include "support.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -23,8 +24,8 @@
 
 #define MAX_WORDS 24
 
-static char folder[] = "/tmp/probekit-duet-XXXXXX";
-static char file[sizeof(folder) + 8]; /* for the programs to note what they know */
+static char *folder;
+static char file[256]; /* for the programs to note what they know */
 
 /* How two of the program "player" are measured. */
 struct duet {
@@ -124,7 +125,7 @@ static struct probekit_snapshot *read_snapshot(const char *name)
 {
 	struct probekit_snapshot *snapshot;
 	struct probekit_error err;
-	char path[64];
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	if (probekit_snapshot_read(path, &snapshot, &err))
@@ -456,6 +457,22 @@ static void an_interrupt_ends_both_and_leaves_nobody(void **state)
 	end_controllers(SIGINT, (int)scaled(INTERRUPTS, 2), EINTR);
 }
 
+/* What those that are killed leave of files is there too. */
+static int prepare(void **state)
+{
+	(void)state;
+	folder = support_new_folder();
+	snprintf(file, sizeof(file), "%s/notes", folder);
+	return setenv("TMPDIR", folder, 1) || prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+static int clean_up(void **state)
+{
+	(void)state;
+	support_remove_folder(folder);
+	return 0;
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, start_anew)
 
 int main(void)
@@ -472,13 +489,6 @@ int main(void)
 		TEST(nobody_is_left_when_it_is_killed_at_any_moment),
 		TEST(an_interrupt_ends_both_and_leaves_nobody),
 	};
-	int failed;
 
-	if (!mkdtemp(folder) || prctl(PR_SET_CHILD_SUBREAPER, 1))
-		return 1;
-	snprintf(file, sizeof(file), "%s/notes", folder);
-	failed = cmocka_run_group_tests_name("duet", tests, NULL, NULL);
-	unlink(file);
-	rmdir(folder);
-	return failed;
+	return cmocka_run_group_tests_name("duet", tests, prepare, clean_up);
 }

@@ -353,16 +353,16 @@ static void a_run_that_hangs_is_ended_after_the_timeout(void **state)
 }
 
 /* As the reaper of what it leaves, we know of its end. */
-static void expect_killed(pid_t pid)
+static void expect_end(pid_t pid)
 {
 	const struct timespec moment = {.tv_nsec = 10000000};
-	int status = 0;
+	pid_t ended;
 
-	for (long waited_ms = 0; waitpid(pid, &status, WNOHANG) == 0; waited_ms += 10) {
+	for (long waited_ms = 0; (ended = waitpid(pid, NULL, WNOHANG)) == 0; waited_ms += 10) {
 		assert_true(waited_ms < SUPPORT_DEADLINE_MS);
 		nanosleep(&moment, NULL);
 	}
-	assert_true(WIFSIGNALED(status));
+	assert_int_equal(ended, pid);
 }
 
 static void what_a_run_that_hangs_has_started_is_ended_too(void **state)
@@ -381,7 +381,7 @@ static void what_a_run_that_hangs_has_started_is_ended_too(void **state)
 	assert_int_equal(child.status, 1);
 	path = output_named_in(child.err.text);
 	text = read_text(path);
-	expect_killed((pid_t)support_number(text, "ready"));
+	expect_end((pid_t)support_number(text, "ready"));
 	assert_int_equal(unlink(path), 0);
 	free(text);
 	free(path);
