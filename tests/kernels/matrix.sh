@@ -38,13 +38,13 @@ test_names() {
 	done
 }
 
-# Those of functions, and of what is used where something is missing, are many short measurements: of
-# each row of kernels.txt another one of them.
+# Those of functions, of what is used where something is missing, and of commands that are run many times
+# are many short measurements: of each row of kernels.txt another one of them.
 guest_names() {
 	rows=$(kernel_names | tr -d ,)
 	test_names | awk -v row="$1" -v rows="$rows" '
 		BEGIN { count = split(rows, names, " ") - 1 } # without the first, which measures nothing
-		!/^test_(calls|fallbacks)/ || /_services$/ || row == names[1] { print; next }
+		!/^test_(calls|fallbacks|compare|duet|record)/ || /_services$/ || row == names[1] { print; next }
 		names[2 + (1 + dealt++) % count] == row'
 }
 
