@@ -105,18 +105,9 @@ static void add(const struct probekit_comparison *made, struct family *family,
 	family->size++;
 }
 
-static uint64_t spans_of(const struct probekit_probe *const *rows, size_t pairs)
+static bool has_spans_in_both(const struct subject *subject)
 {
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < pairs; i++)
-		count += rows[i] ? rows[i]->count : 0;
-	return count;
-}
-
-static bool has_spans_in_both(const struct subjects *subjects, const struct subject *subject)
-{
-	return spans_of(subject->base, subjects->pairs) && spans_of(subject->head, subjects->pairs);
+	return subject->base_spans && subject->head_spans;
 }
 
 static size_t count_in_both(const struct subjects *subjects)
@@ -124,7 +115,7 @@ static size_t count_in_both(const struct subjects *subjects)
 	size_t count = 0;
 
 	for (size_t i = 0; i < subjects->size; i++)
-		count += has_spans_in_both(subjects, &subjects->items[i]);
+		count += has_spans_in_both(&subjects->items[i]);
 	return count;
 }
 
@@ -140,7 +131,7 @@ static int add_every_probe(struct probekit_comparison *made)
 	for (size_t i = 0; i < subjects->size; i++) {
 		const struct subject *subject = &subjects->items[i];
 
-		for (size_t j = 0; j < measures && has_spans_in_both(subjects, subject); j++) {
+		for (size_t j = 0; j < measures && has_spans_in_both(subject); j++) {
 			const struct compare_measure *measure = compare_measure_at(j);
 			struct compare_hypothesis *h = &made->all.items[made->all.size];
 
@@ -154,10 +145,9 @@ static int add_every_probe(struct probekit_comparison *made)
 
 /* ---- rules ---- */
 
-static bool concerns(const struct compare_rule *rule, const struct subjects *subjects,
-		     const struct subject *subject)
+static bool concerns(const struct compare_rule *rule, const struct subject *subject)
 {
-	return has_spans_in_both(subjects, subject) &&
+	return has_spans_in_both(subject) &&
 	       (!rule->glob || fnmatch(rule->glob, subject->name, 0) == 0);
 }
 
@@ -180,7 +170,7 @@ static int add_ruled(struct probekit_comparison *made)
 
 	for (size_t i = 0; i < made->rule_count; i++)
 		for (size_t j = 0; j < subjects->size; j++)
-			most += concerns(&made->rules[i], subjects, &subjects->items[j]);
+			most += concerns(&made->rules[i], &subjects->items[j]);
 	made->results = calloc(most + made->rule_count + 1, sizeof(*made->results));
 	if (!made->results || reserve(&made->ruled, most, made->info.pairs))
 		return -ENOMEM;
@@ -193,7 +183,7 @@ static int add_ruled(struct probekit_comparison *made)
 			const struct family own = {.items = &made->ruled.items[first],
 						   .size = made->ruled.size - first};
 
-			if (concerns(rule, subjects, subject) &&
+			if (concerns(rule, subject) &&
 			    hypothesis_of(&own, subject, rule->measure) == own.size)
 				add(made, &made->ruled, subject, rule->measure);
 		}
@@ -217,8 +207,7 @@ static void judge_all(struct probekit_comparison *made)
 		for (size_t j = 0; j < made->ruled.size; j++) {
 			const struct compare_hypothesis *h = &made->ruled.items[j];
 
-			if (h->measure != rule->measure ||
-			    !concerns(rule, &made->subjects, h->subject))
+			if (h->measure != rule->measure || !concerns(rule, h->subject))
 				continue;
 			made->results[made->result_count] = none;
 			compare_judge(h, made->info.delta, &made->results[made->result_count++]);
@@ -262,12 +251,10 @@ static bool has_other_kind(const struct subjects *subjects, const struct subject
 }
 
 /* What no run of either build has called is of no interest, where both have it. */
-static bool is_unmatched(const struct subjects *subjects, const struct subject *subject)
+static bool is_unmatched(const struct subject *subject)
 {
-	uint64_t base = spans_of(subject->base, subjects->pairs);
-	uint64_t head = spans_of(subject->head, subjects->pairs);
-
-	return !subject->base_runs || !subject->head_runs || (base == 0) != (head == 0);
+	return !subject->base_runs || !subject->head_runs ||
+	       (subject->base_spans == 0) != (subject->head_spans == 0);
 }
 
 static int list_unmatched(struct probekit_comparison *made)
@@ -279,12 +266,10 @@ static int list_unmatched(struct probekit_comparison *made)
 		return -ENOMEM;
 	for (size_t i = 0; i < subjects->size; i++) {
 		const struct subject *subject = &subjects->items[i];
-		uint64_t base = spans_of(subject->base, subjects->pairs);
-		uint64_t head = spans_of(subject->head, subjects->pairs);
 		bool is_in_both = subject->base_runs && subject->head_runs;
-		bool is_in_head = is_in_both ? head != 0 : subject->head_runs != 0;
+		bool is_in_head = is_in_both ? subject->head_spans != 0 : subject->head_runs != 0;
 
-		if (!is_unmatched(subjects, subject))
+		if (!is_unmatched(subject))
 			continue;
 		made->unmatched[made->unmatched_count++] = (struct probekit_unmatched){
 			.probe = subject->name,
@@ -293,7 +278,7 @@ static int list_unmatched(struct probekit_comparison *made)
 				  : has_other_kind(subjects, subject) ? "its kind differs"
 								      : "",
 			.runs = is_in_head ? subject->head_runs : subject->base_runs,
-			.count = base + head,
+			.count = subject->base_spans + subject->head_spans,
 		};
 	}
 	return 0;

@@ -78,15 +78,23 @@ static int by_place(const void *a, const void *b)
 	return (left->place > right->place) - (left->place < right->place);
 }
 
+/* Of two rows of one run the later one counts. */
+static void place(const struct probekit_probe **at, const struct probekit_probe *row, size_t *runs,
+		  uint64_t *spans)
+{
+	*runs += !*at;
+	*spans += row->count - (*at ? (*at)->count : 0);
+	*at = row;
+}
+
 static void fill(const struct entry *entry, size_t pairs, struct subject *subject)
 {
-	if (entry->run < pairs) {
-		subject->base_runs += !subject->base[entry->run];
-		subject->base[entry->run] = entry->row;
-	} else {
-		subject->head_runs += !subject->head[entry->run - pairs];
-		subject->head[entry->run - pairs] = entry->row;
-	}
+	if (entry->run < pairs)
+		place(&subject->base[entry->run], entry->row, &subject->base_runs,
+		      &subject->base_spans);
+	else
+		place(&subject->head[entry->run - pairs], entry->row, &subject->head_runs,
+		      &subject->head_spans);
 }
 
 static size_t count_subjects(const struct entries *entries)

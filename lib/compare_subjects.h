@@ -11,6 +11,8 @@ struct subject {
 	enum probekit_kind kind;
 	size_t base_runs; /* that have it */
 	size_t head_runs;
+	uint64_t base_spans; /* of all these runs */
+	uint64_t head_spans;
 	/* A row for each pair; NULL: the run has none. Without its keys' rows. */
 	const struct probekit_probe **base;
 	const struct probekit_probe **head;
