@@ -126,22 +126,19 @@ static int check_groups(struct duet *duet, struct probekit_error *err)
 
 		if (!stray)
 			continue;
-		usage_error(err,
-			    "'%.200s' cannot be measured by turns: its process %d has left the "
-			    "process group, and would not be stopped",
-			    side->run.request->argv[0], (int)stray);
+		failure_error(err, -ENOTSUP,
+			      "'%.200s' cannot be measured by turns: its process %d has left the "
+			      "process group, and would not be stopped",
+			      side->run.request->argv[0], (int)stray);
 		snprintf(err->hint, sizeof(err->hint), "use --mode pairs");
-		err->kind = PROBEKIT_ERROR_FAILED;
-		return err->code = -ENOTSUP;
+		return err->code;
 	}
 	return 0;
 }
 
 static int interrupted(struct probekit_error *err)
 {
-	usage_error(err, "the runs were interrupted");
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = -EINTR;
+	return failure_error(err, -EINTR, "the runs were interrupted");
 }
 
 /* None may be stopped when it is asked to end. */

@@ -17,13 +17,6 @@
 #include "measure.h"
 #include "watchdog.h"
 
-static int failed(struct probekit_error *err, int code, const char *what, const char *why)
-{
-	usage_error(err, "%s: %s", what, why);
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = code;
-}
-
 /* ---- what the command prints ---- */
 
 static const char *output_folder(void)
@@ -35,10 +28,8 @@ static const char *output_folder(void)
 
 static int cannot_keep(int code, struct probekit_error *err)
 {
-	usage_error(err, "cannot keep what the command prints in '%s': %s", output_folder(),
-		    strerror(-code));
-	err->kind = PROBEKIT_ERROR_FAILED;
-	return err->code = code;
+	return failure_error(err, code, "cannot keep what the command prints in '%s': %s",
+			     output_folder(), strerror(-code));
 }
 
 /* A new file, "probekit-run-" and what is unique, whose name is in `path`. */
@@ -163,7 +154,6 @@ int run_open(struct run *run, const struct run_request *request, bool is_by_turn
 static int check_status(struct run *run, int status, bool has_timed_out, struct probekit_error *err)
 {
 	const struct run_request *request = run->request;
-	char name[256];
 	char why[128];
 
 	if (!has_timed_out && status == 0)
@@ -178,8 +168,8 @@ static int check_status(struct run *run, int status, bool has_timed_out, struct 
 			 strsignal(status - 128));
 	else
 		snprintf(why, sizeof(why), "it ended with status %d", status);
-	snprintf(name, sizeof(name), "a run of '%.200s' failed", request->argv[0]);
-	failed(err, has_timed_out ? -ETIMEDOUT : -ECHILD, name, why);
+	failure_error(err, has_timed_out ? -ETIMEDOUT : -ECHILD, "a run of '%.200s' failed: %s",
+		      request->argv[0], why);
 	return keep_output(run, err);
 }
 
@@ -261,7 +251,7 @@ static int run_through(struct run *run, struct watchdog *watchdog, struct run_re
 		return ret;
 	/* The same Ctrl-C may have ended the command, and that been seen first. */
 	if (measure_is_interrupted())
-		return failed(err, -EINTR, "the run", "interrupted");
+		return failure_error(err, -EINTR, "the run: interrupted");
 	return run_finish(run, ret == MEASURE_ELAPSED, result, err);
 }
 

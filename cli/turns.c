@@ -164,9 +164,8 @@ int turns_start(const pid_t leaders[static 2], int running, uint64_t seed, struc
 	if (result) {
 		if (turns)
 			turns_free(turns);
-		usage_error(err, "cannot give the commands their turns: %s", strerror(-result));
-		err->kind = PROBEKIT_ERROR_FAILED;
-		return err->code = result;
+		return failure_error(err, result, "cannot give the commands their turns: %s",
+				     strerror(-result));
 	}
 	*out = turns;
 	return 0;
