@@ -6,12 +6,6 @@
 #include "json_out.h"
 #include "out_compare_parts.h"
 
-static const char *const kinds[] = {
-	[PROBEKIT_KIND_SPAN] = "span",	 [PROBEKIT_KIND_USDT] = "usdt",
-	[PROBEKIT_KIND_ASYNC] = "async", [PROBEKIT_KIND_FUNCTION] = "function",
-	[PROBEKIT_KIND_VALUE] = "value",
-};
-
 static const char *word(bool value)
 {
 	return value ? "true" : "false";
@@ -50,7 +44,7 @@ static void print_change(FILE *out, const struct probekit_change *change)
 {
 	fputs("{ \"probe\": ", out);
 	print_string(out, change->probe);
-	fprintf(out, ", \"kind\": \"%s\"", kinds[change->kind]);
+	fprintf(out, ", \"kind\": \"%s\"", probekit_kind_name(change->kind));
 	print_key_text(out, "measure", change->measure);
 	fprintf(out, ", \"verdict\": \"%s\", \"is_informational\": %s",
 		probekit_verdict_name(change->verdict), word(change->is_informational));

@@ -87,6 +87,17 @@ void probekit_snapshot_free(struct probekit_snapshot *snapshot)
 	free(snapshot);
 }
 
+const char *probekit_kind_name(enum probekit_kind kind)
+{
+	static const char *const names[] = {
+		[PROBEKIT_KIND_SPAN] = "span",	 [PROBEKIT_KIND_USDT] = "usdt",
+		[PROBEKIT_KIND_ASYNC] = "async", [PROBEKIT_KIND_FUNCTION] = "function",
+		[PROBEKIT_KIND_VALUE] = "value",
+	};
+
+	return (unsigned int)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
+}
+
 const struct probekit_snapshot_info *probekit_snapshot_info(const struct probekit_snapshot *snapshot)
 {
 	return &snapshot->info;

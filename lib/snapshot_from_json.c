@@ -28,19 +28,11 @@
 static int read_kind(const struct json_reader *r, const struct json_value *object,
 		     struct probekit_probe *probe)
 {
-	static const struct {
-		const char *name;
-		enum probekit_kind kind;
-	} kinds[] = {
-		{"span", PROBEKIT_KIND_SPAN},	{"usdt", PROBEKIT_KIND_USDT},
-		{"async", PROBEKIT_KIND_ASYNC}, {"function", PROBEKIT_KIND_FUNCTION},
-		{"value", PROBEKIT_KIND_VALUE},
-	};
 	const char *name = json_value_text(json_value_get(object, "kind"));
 
-	for (size_t i = 0; name && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(name, kinds[i].name) == 0) {
-			probe->kind = kinds[i].kind;
+	for (int i = 0; name && i <= PROBEKIT_KIND_VALUE; i++) {
+		if (strcmp(name, probekit_kind_name((enum probekit_kind)i)) == 0) {
+			probe->kind = (enum probekit_kind)i;
 			return 0;
 		}
 	}

@@ -21,12 +21,6 @@
 #define NS_PER_S 1e9
 #define MODES_MAX 16
 
-static const char *const kind_names[] = {
-	[PROBEKIT_KIND_SPAN] = "span",	 [PROBEKIT_KIND_USDT] = "usdt",
-	[PROBEKIT_KIND_ASYNC] = "async", [PROBEKIT_KIND_FUNCTION] = "function",
-	[PROBEKIT_KIND_VALUE] = "value",
-};
-
 static void lost(struct json_text *json, const struct probekit_lost *counts)
 {
 	const struct {
@@ -180,7 +174,7 @@ static void row_members(struct json_text *json, const struct probekit_probe *pro
 			uint64_t duration_ns)
 {
 	json_text_string(json, "name", probe->name);
-	json_text_string(json, "kind", kind_names[probe->kind]);
+	json_text_string(json, "kind", probekit_kind_name(probe->kind));
 	json_text_string(json, "object", probe->object);
 	json_text_string(json, "build_id", probe->build_id);
 	json_text_unsigned(json, "sites", probe->sites);

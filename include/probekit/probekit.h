@@ -71,6 +71,8 @@ enum probekit_kind {
 	PROBEKIT_KIND_FUNCTION,
 	PROBEKIT_KIND_VALUE, /* a histogram of a quantity without unit */
 };
+/* As snapshots have it, "span"; NULL: there is no such kind. */
+PROBEKIT_API const char *probekit_kind_name(enum probekit_kind kind);
 
 /* What a call of a probed function costs, by the first instruction that can be probed. */
 enum probekit_cost {
