@@ -78,3 +78,42 @@ void builds_done(struct builds *builds)
 	}
 	builds->pairs = 0;
 }
+
+/* ---- one probe ---- */
+
+const struct build_probe build_plain = {
+	.name = "web:request",
+	.median_ns = 1 * MS,
+	.spread = 0.2,
+	.run_spread = 0.005,
+	.count = 2000,
+};
+
+const struct build_probe build_none = {0};
+
+const struct probekit_change *builds_change(const struct probekit_comparison *comparison,
+					    const char *probe, const char *measure)
+{
+	for (size_t i = 0; i < probekit_comparison_size(comparison); i++) {
+		const struct probekit_change *change = probekit_comparison_change(comparison, i);
+
+		if (strcmp(change->probe, probe) == 0 && strcmp(change->measure, measure) == 0)
+			return change;
+	}
+	fail_msg("%s %s is not there", probe, measure);
+	return NULL;
+}
+
+/* Base and head with one probe that differs by what is changed in `head`. */
+struct probekit_comparison *builds_compare_one(struct builds *builds, size_t pairs,
+					       const struct build_probe *base,
+					       const struct build_probe *head,
+					       const char *const *rules)
+{
+	const struct build_probe bases[] = {*base, build_none};
+	const struct build_probe heads[] = {*head, build_none};
+
+	builds_init(builds, 42);
+	builds_add(builds, pairs, bases, heads);
+	return builds_compare(builds, 0.02, rules);
+}

@@ -7,6 +7,8 @@
 
 #include <probekit/compare.h>
 
+#define MS 1e6
+
 enum { BUILDS_PAIRS_MAX = 40, BUILDS_PROBES_MAX = 32 };
 
 /* A probe of a build: what its runs are drawn from. */
@@ -37,5 +39,17 @@ void builds_add(struct builds *builds, size_t pairs, const struct build_probe *b
 struct probekit_comparison *builds_compare(const struct builds *builds, double delta,
 					   const char *const *rules);
 void builds_done(struct builds *builds);
+
+/* "web:request", of 1 ms, which scatters little from run to run; and the end of a list. */
+extern const struct build_probe build_plain;
+extern const struct build_probe build_none;
+/* Base and head with one probe, compared with a delta of 2 %. */
+struct probekit_comparison *builds_compare_one(struct builds *builds, size_t pairs,
+					       const struct build_probe *base,
+					       const struct build_probe *head,
+					       const char *const *rules);
+/* Fails where there is none. */
+const struct probekit_change *builds_change(const struct probekit_comparison *comparison,
+					    const char *probe, const char *measure);
 
 #endif

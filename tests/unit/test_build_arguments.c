@@ -13,24 +13,7 @@
 #include <cmocka.h>
 
 #include "build_arguments.h"
-
-static char folder[64];
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/probekit-arguments-XXXXXX");
-	return mkdtemp(folder) ? chdir(folder) : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[96];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	return chdir("/") || system(command);
-}
+#include "folder.h"
 
 static void assert_program(const char *name, const char *expected)
 {
@@ -81,9 +64,9 @@ static void arguments_follow_the_build(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_file_of_the_current_folder_precedes_path, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_folder_is_no_build, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_file_of_the_current_folder_precedes_path,
+						folder_enter, folder_leave),
+		cmocka_unit_test_setup_teardown(a_folder_is_no_build, folder_enter, folder_leave),
 		cmocka_unit_test(arguments_follow_the_build),
 	};
 

@@ -6,30 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shown.h"
 #include "snapshots.h"
-
-static char *text; /* of the last rendering; freed by the next one */
-
-static int release(void **state)
-{
-	(void)state;
-	free(text);
-	text = NULL;
-	return 0;
-}
 
 static const char *render_styled(const struct made *made, unsigned int width, bool has_colour)
 {
 	const struct text_style style = {.width = width, .has_colour = has_colour};
+	char *text = NULL;
 	size_t size = 0;
-	FILE *out;
+	FILE *out = open_memstream(&text, &size);
 
-	free(text);
-	out = open_memstream(&text, &size);
 	assert_non_null(out);
 	assert_int_equal(out_compare_text(out, &style, &made->view), 0);
 	assert_int_equal(fclose(out), 0);
-	return text;
+	show(text);
+	return shown;
 }
 
 static const char *render(const struct made *made)
@@ -37,32 +28,11 @@ static const char *render(const struct made *made)
 	return render_styled(made, 80, false);
 }
 
-static void assert_has(const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no '%s' in:\n%s", part, text);
-}
-
-static void assert_lacks(const char *part)
-{
-	if (strstr(text, part))
-		fail_msg("'%s' in:\n%s", part, text);
-}
-
 static void assert_begins(const struct made *made, const char *sentence)
 {
 	render(made);
-	if (strncmp(text, sentence, strlen(sentence)) != 0 || text[strlen(sentence)] != '\n')
-		fail_msg("not '%s', but:\n%s", sentence, text);
-}
-
-static size_t count_of(const char *part)
-{
-	size_t n = 0;
-
-	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
-		n++;
-	return n;
+	if (strncmp(shown, sentence, strlen(sentence)) != 0 || shown[strlen(sentence)] != '\n')
+		fail_msg("not '%s', but:\n%s", sentence, shown);
 }
 
 static void a_report_reads_as_the_golden_file(void **state)
@@ -129,8 +99,8 @@ static void what_cannot_be_compared_is_not_told(void **state)
 	made.info.incomparable = "other \x1b kernels";
 	made.view.is_verbose = true;
 	render(&made);
-	assert_string_equal(text, "incomparable: other \\x1b kernels\n"
-				  "base ./old, head ./new: 10 pairs, sliced\n");
+	assert_string_equal(shown, "incomparable: other \\x1b kernels\n"
+				   "base ./old, head ./new: 10 pairs, sliced\n");
 	made_done(&made);
 }
 
@@ -268,15 +238,15 @@ static void probes_stand_worst_first_and_the_same_are_summed_up(void **state)
 	made_probe(&made, "worse", 1000, 1.1, PROBEKIT_VERDICT_REGRESS);
 	made_probe(&made, "worst", 1000, 1.2, PROBEKIT_VERDICT_REGRESS);
 	render(&made);
-	assert_true(strstr(text, "worst") < strstr(text, "worse"));
-	assert_true(strstr(text, "worse") < strstr(text, "better"));
-	assert_true(strstr(text, "better") < strstr(text, "unknown"));
+	assert_true(strstr(shown, "worst") < strstr(shown, "worse"));
+	assert_true(strstr(shown, "worse") < strstr(shown, "better"));
+	assert_true(strstr(shown, "better") < strstr(shown, "unknown"));
 	assert_has("  1 probe the same within 2 %\n");
 	assert_lacks("alike");
 	assert_lacks("p90");
 	made.view.is_verbose = true;
 	render(&made);
-	assert_true(strstr(text, "unknown") < strstr(text, "alike"));
+	assert_true(strstr(shown, "unknown") < strstr(shown, "alike"));
 	assert_has("p99.9");
 	assert_has("(info)");
 	made_done(&made);
@@ -378,7 +348,7 @@ static void foreign_text_cannot_steer_the_terminal(void **state)
 	made_rule(&made, made_hostile, made.view.changes[0], PROBEKIT_RULE_FAILED, 0.1, 0.01);
 	made_why(&made, made_hostile);
 	render(&made);
-	for (const char *c = text; *c; c++)
+	for (const char *c = shown; *c; c++)
 		assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
 	assert_int_equal(count_of("\\x1b[31m\\xff\\x0a"), 8);
 	made_done(&made);
@@ -407,9 +377,9 @@ static void no_line_of_usual_names_is_longer_than_the_screen(void **state)
 	made.view.unmatched_count = 1; /* without the name of many columns */
 	for (unsigned int width = 80; width <= 140; width += 15) {
 		render_styled(&made, width, false);
-		for (const char *s = text; *s; s += strcspn(s, "\n") + 1)
+		for (const char *s = shown; *s; s += strcspn(s, "\n") + 1)
 			if (strcspn(s, "\n") > width)
-				fail_msg("a line is longer than %u:\n%s", width, text);
+				fail_msg("a line is longer than %u:\n%s", width, shown);
 	}
 	made.view.unmatched_count = 2;
 	made_done(&made);

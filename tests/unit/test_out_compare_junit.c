@@ -5,37 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shown.h"
 #include "snapshots.h"
-
-static char *text; /* of the last rendering; freed by the next one */
-
-static int release(void **state)
-{
-	(void)state;
-	free(text);
-	text = NULL;
-	return 0;
-}
 
 static void render(const struct made *made)
 {
-	free(text);
-	text = made_text(out_compare_junit, made);
-}
-
-static void assert_has(const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no '%s' in:\n%s", part, text);
-}
-
-static size_t count_of(const char *part)
-{
-	size_t n = 0;
-
-	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
-		n++;
-	return n;
+	show(made_text(out_compare_junit, made));
 }
 
 static void a_report_reads_as_the_golden_file(void **state)
@@ -46,7 +21,7 @@ static void a_report_reads_as_the_golden_file(void **state)
 	made_all(&made);
 	made.view.mode_reason = "they compute nearly all of their time";
 	render(&made);
-	assert_is_file(text, "data/compare-report.xml");
+	assert_is_file(shown, "data/compare-report.xml");
 	made_done(&made);
 }
 
@@ -115,10 +90,10 @@ static void foreign_names_hold_no_character_that_xml_forbids(void **state)
 	assert_has(
 		"<testcase classname=\"a|b&lt;c&gt;&amp;&quot;&apos;`@everyone\\x1b[31m\\xff\\x0a"
 		"*x* ]]&gt;\" name=\"p50\">");
-	for (const char *c = text; *c; c++)
+	for (const char *c = shown; *c; c++)
 		assert_true(*c == '\n' || (unsigned char)*c >= 0x20);
-	assert_null(strstr(text, "\xff"));
-	assert_null(strstr(text, "]]>"));
+	assert_null(strstr(shown, "\xff"));
+	assert_null(strstr(shown, "]]>"));
 	made_done(&made);
 }
 
@@ -134,7 +109,7 @@ static void long_names_are_not_cut(void **state)
 	made_init(&made);
 	made_change(&made, name, "p50", 1000, 1, PROBEKIT_VERDICT_SAME);
 	render(&made);
-	at = strstr(text, "classname=\"n");
+	at = strstr(shown, "classname=\"n");
 	assert_non_null(at);
 	assert_int_equal(strspn(at + strlen("classname=\""), "n"), sizeof(name) - 1);
 	made_done(&made);

@@ -5,37 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shown.h"
 #include "snapshots.h"
-
-static char *text; /* of the last rendering; freed by the next one */
-
-static int release(void **state)
-{
-	(void)state;
-	free(text);
-	text = NULL;
-	return 0;
-}
 
 static void render(const struct made *made)
 {
-	free(text);
-	text = made_text(out_compare_markdown, made);
-}
-
-static void assert_has(const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no '%s' in:\n%s", part, text);
-}
-
-static size_t count_of(const char *part)
-{
-	size_t n = 0;
-
-	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
-		n++;
-	return n;
+	show(made_text(out_compare_markdown, made));
 }
 
 static void a_report_reads_as_the_golden_file(void **state)
@@ -46,7 +21,7 @@ static void a_report_reads_as_the_golden_file(void **state)
 	made_all(&made);
 	made.view.mode_reason = "they compute nearly all of their time";
 	render(&made);
-	assert_is_file(text, "data/compare-report.md");
+	assert_is_file(shown, "data/compare-report.md");
 	made_done(&made);
 }
 
@@ -63,22 +38,22 @@ static void failed_rules_precede_what_changed(void **state)
 	assert_has("| <code>nosuch lock&#62;+5%</code> |  | it matches no probe of both builds "
 		   "| undecided |\n");
 	assert_has("\nrules passed in 2 cases\n");
-	assert_true(strstr(text, "**FAILED**") < strstr(text, "| undecided |"));
-	assert_true(strstr(text, "| undecided |") < strstr(text, "| probe | | base |"));
+	assert_true(strstr(shown, "**FAILED**") < strstr(shown, "| undecided |"));
+	assert_true(strstr(shown, "| undecided |") < strstr(shown, "| probe | | base |"));
 	made_done(&made);
 }
 
 /* Every row is a whole line, and every block that is opened is closed. */
 static void assert_whole(void)
 {
-	size_t size = strlen(text);
+	size_t size = strlen(shown);
 
 	assert_true(size <= MARKDOWN_MAX);
-	assert_int_equal(text[size - 1], '\n');
+	assert_int_equal(shown[size - 1], '\n');
 	assert_int_equal(count_of("<details>"), count_of("</details>"));
 	assert_int_equal(count_of("<code>"), count_of("</code>"));
 	assert_int_equal(count_of("<summary>"), count_of("</summary>"));
-	for (const char *s = text; *s; s += strcspn(s, "\n") + 1) {
+	for (const char *s = shown; *s; s += strcspn(s, "\n") + 1) {
 		size_t length = strcspn(s, "\n");
 
 		if (strncmp(s, "| ", 2) == 0 && s[length - 1] != '|')
@@ -89,13 +64,13 @@ static void assert_whole(void)
 /* The number before `what`, which is on a line of its own. */
 static size_t left_out(const char *what)
 {
-	const char *at = strstr(text, what);
+	const char *at = strstr(shown, what);
 	const char *start = at;
 	size_t number = 0;
 
 	if (!at)
 		fail_msg("nothing says '%s'", what);
-	while (start > text && start[-1] != '\n')
+	while (start > shown && start[-1] != '\n')
 		start--;
 	for (; start < at; start++)
 		if (*start != ' ')
@@ -107,7 +82,7 @@ static void thousands_of_hostile_names_fit_a_comment(void **state)
 {
 	enum { PROBES = 5000 };
 	struct made made;
-	size_t shown;
+	size_t rows;
 
 	(void)state;
 	made_many(&made, PROBES);
@@ -118,9 +93,9 @@ static void thousands_of_hostile_names_fit_a_comment(void **state)
 	assert_int_equal(count_of("**FAILED**") + count_of("undecided |\n") +
 				 left_out("more results of rules"),
 			 PROBES);
-	shown = count_of("**REGRESS**");
-	assert_true(shown >= 10 && shown % 2 == 0);
-	assert_int_equal(shown / 2 + left_out("more probes\n"), PROBES / 2);
+	rows = count_of("**REGRESS**");
+	assert_true(rows >= 10 && rows % 2 == 0);
+	assert_int_equal(rows / 2 + left_out("more probes\n"), PROBES / 2);
 	assert_true(count_of("</summary>\n\n```") >= 2);
 	assert_int_equal(count_of("</summary>\n\n```") + left_out("more probes that changed"),
 			 PROBES / 2);
@@ -149,8 +124,8 @@ static void what_cannot_be_compared_is_not_told(void **state)
 	made_all_with_rules(&made);
 	made.info.incomparable = "other kernels";
 	render(&made);
-	assert_string_equal(text, "### incomparable: other kernels\n\nbase <code>./old</code>, "
-				  "head <code>./new</code>: 10 pairs, sliced\n");
+	assert_string_equal(shown, "### incomparable: other kernels\n\nbase <code>./old</code>, "
+				   "head <code>./new</code>: 10 pairs, sliced\n");
 	made_done(&made);
 }
 
@@ -184,8 +159,8 @@ static void names_are_no_markup(void **state)
 	assert_has("<code>a&#124;b&#60;c&#62;&#38;\"'&#96;&#64;everyone&#92;x1b&#91;31m&#92;xff"
 		   "&#92;x0a&#42;x&#42; &#93;&#93;&#62;</code>");
 	assert_has("<code>&#95;&#95;init_x&#95;</code>");
-	assert_null(strstr(text, "<script>"));
-	assert_null(strstr(text, "@everyone"));
+	assert_null(strstr(shown, "<script>"));
+	assert_null(strstr(shown, "@everyone"));
 	made_done(&made);
 }
 

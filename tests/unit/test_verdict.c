@@ -12,26 +12,8 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "verdict.h"
-
-static char folder[64];
-
-/* Each test has an empty folder for its current one. */
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/probekit-verdict-XXXXXX");
-	return mkdtemp(folder) ? chdir(folder) : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[96];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	return chdir("/") || system(command);
-}
 
 static void write_file(const char *path, const char *text)
 {
@@ -131,14 +113,16 @@ static void a_file_of_other_bytes_is_refused(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			rules_are_the_lines_of_the_file_that_are_no_comments, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_file_is_no_rules_unless_it_was_asked_for, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_link_that_nobody_asked_for_is_not_followed, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(only_a_regular_file_has_rules, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_file_of_other_bytes_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(rules_are_the_lines_of_the_file_that_are_no_comments,
+						folder_enter, folder_leave),
+		cmocka_unit_test_setup_teardown(no_file_is_no_rules_unless_it_was_asked_for,
+						folder_enter, folder_leave),
+		cmocka_unit_test_setup_teardown(a_link_that_nobody_asked_for_is_not_followed,
+						folder_enter, folder_leave),
+		cmocka_unit_test_setup_teardown(only_a_regular_file_has_rules, folder_enter,
+						folder_leave),
+		cmocka_unit_test_setup_teardown(a_file_of_other_bytes_is_refused, folder_enter,
+						folder_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
