@@ -122,6 +122,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf_program__set_autoload(bpf->progs.on_switch, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_waking, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_thread, options->has_breakdown);
+	bpf_program__set_autoload(bpf->progs.stock_up, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_child, options->follows_children);
 	bpf_program__set_autoload(bpf->progs.adopt, options->has_breakdown);
 	bpf_program__set_autoload(bpf->progs.on_fault, options->has_fault_address);
@@ -198,6 +199,19 @@ static int map_aggregates(struct engine *engine)
 	return engine->samples ? 0 : -errno;
 }
 
+/* Where it cannot be run, or not on a CPU that is off, what does not fit is counted. */
+static void stock_up(struct probekit_bpf *bpf)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	for (int i = 0; i < cpus; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, run, .flags = BPF_F_TEST_RUN_ON_CPU,
+			    .cpu = (uint32_t)i);
+
+		bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.stock_up), &run);
+	}
+}
+
 static int attach_hooks(struct engine *engine)
 {
 	struct probekit_bpf *bpf = engine->bpf;
@@ -215,6 +229,7 @@ static int attach_hooks(struct engine *engine)
 	}
 	if (!bpf->rodata->has_breakdown)
 		return 0;
+	stock_up(bpf);
 	bpf->links.on_switch = bpf_program__attach(bpf->progs.on_switch);
 	if (!bpf->links.on_switch)
 		return -errno;

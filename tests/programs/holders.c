@@ -3,10 +3,15 @@
  * Slow spans that wait for one who has, or has not yet given, what they want: for each kind of lock
  * one who takes it and one who waits. Who has it has no span. The address of what is waited for is told.
  */
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
 #include "scene.h"
 
 #define QUEUE 8
 #define TURN_MS 5
+#define PART_MS 5
 
 /* ---- kinds ---- */
 
@@ -159,6 +164,29 @@ static void read_byte(void)
 	check(read(release_pipe[0], &byte, 1) == 1);
 }
 
+/* In one kind of wait after the other, each of which ends by itself. */
+static void wait_variously(void)
+{
+	struct timespec end = {.tv_nsec = PART_MS * 1000000};
+	sigset_t none;
+	int queue;
+
+	sigemptyset(&none);
+	check(clock_nanosleep(CLOCK_MONOTONIC, 0, &end, NULL) == 0);
+	check(poll(NULL, 0, PART_MS) == 0);
+	check(ppoll(NULL, 0, &end, &none) == 0);
+	check(pselect(0, NULL, NULL, NULL, &end, &none) == 0);
+	check(sigtimedwait(&none, NULL, &end) == -1 && errno == EAGAIN);
+	queue = epoll_create1(EPOLL_CLOEXEC);
+	check(epoll_wait(queue, &(struct epoll_event){0}, 1, PART_MS) == 0);
+	close(queue);
+	check(clock_gettime(CLOCK_REALTIME, &end) == 0);
+	end.tv_nsec += PART_MS * 1000000;
+	end.tv_sec += end.tv_nsec / 1000000000;
+	end.tv_nsec %= 1000000000;
+	check(sem_timedwait(&semaphore, &end) == -1 && errno == ETIMEDOUT);
+}
+
 /* ---- the one who has it ---- */
 
 static NOINLINE void linger_with_it(void)
@@ -222,6 +250,13 @@ static void run_kind(struct kind wanted, unsigned long count)
 static void mutexes(unsigned long count)
 {
 	run_kind((struct kind){&mutex, lock_mutex, doze, unlock_mutex, pass_mutex}, count);
+}
+
+static void parts(unsigned long count)
+{
+	check(sem_init(&semaphore, 0, 0) == 0);
+	run_kind((struct kind){&mutex, lock_mutex, wait_variously, unlock_mutex, pass_mutex},
+		 count);
 }
 
 static void computing(unsigned long count)
@@ -383,6 +418,7 @@ static void old_owner(unsigned long count)
 
 static const struct mode modes[] = {
 	{"mutex", mutexes},
+	{"parts", parts},
 	{"computing", computing},
 	{"pi_mutex", pi_mutexes},
 	{"recursive_mutex", recursive_mutexes},
