@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #define SPAN_NS 100000 /* of a CPU, as the program has it */
-#define KILLS 50
-#define INTERRUPTS 10
+#define KILLS 15
+#define INTERRUPTS 5
 #define START_MS 1500 /* about what it takes until both run, and more */
 
 #define MAX_WORDS 24

@@ -49,8 +49,7 @@ static int deny_some(void **state)
 
 /* Modes of programs, of the scenarios. */
 static const char *const core[] = {
-	"nested",    "recursion", "longjmps", "depth",	   "throws",   "on_heap",
-	"alternate", "pairs",	  "crossed",  "contended", "handover", "ended_twice",
+	"nested", "longjmps", "throws", "pairs", "crossed", "handover",
 };
 
 static bool is_core(const struct scenario *scenario)

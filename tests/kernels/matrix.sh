@@ -38,23 +38,26 @@ test_names() {
 	done
 }
 
-# Those of functions, of what is used where something is missing, and of commands that are run many times
-# are many short measurements: of each row of kernels.txt another one of them.
+# Every guest runs those of what kernels do differently. The others are of one row each, of those that measure
+# with what the kernel was built for: they are of what lies above it, or many short measurements. Where probekit
+# is refused those are run that say so, and verdicts on builds are arithmetic on any kernel.
 guest_names() {
-	rows=$(kernel_names | tr -d ,)
-	test_names | awk -v row="$1" -v rows="$rows" '
-		BEGIN { count = split(rows, names, " ") - 1 } # without the first, which measures nothing
-		!/^test_(calls|fallbacks|compare|duet|record)/ || /_services$/ || row == names[1] { print; next }
-		names[2 + (1 + dealt++) % count] == row'
+	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" && !$6 { print $1 }' "$kernels_table")
+	test_names | grep -v '^test_compare' | awk -v row="$1" -v rows="$rows" -v probes="$2" '
+		BEGIN { count = split(rows, names) }
+		probes == "refused" { if (/^test_(cli|doctor|refusal)/) print; next }
+		!/^test_(calls|cli|custom|doctor_target|duet|fallbacks|follow|midway|record|stack)/ { print; next }
+		names[1 + dealt++ % count] == row'
 }
 
 run_guest() {
 	name=$1
 	part=$2
+	probes=$3
 	set -- --kernel "$1" --timeout "$limit" --dir "$build/tests/programs" \
 		--file "$build/probekit" --file "$build/examples/embed" \
 		--file "$build/examples/bytes" --file "$build/examples/store"
-	tests=$(guest_names "$name" | awk -v part="$part" -v parts="$parts" 'NR % parts == part')
+	tests=$(guest_names "$name" "$probes" | awk -v part="$part" -v parts="$parts" 'NR % parts == part')
 	for test in $tests; do
 		set -- "$@" --file "$build/tests/$test"
 	done
@@ -67,8 +70,12 @@ run_guest() {
 run_guests() {
 	guests=
 	failed=0
+	row=$(kernel_row "$2")
+	read -r _suite _package probes _lacks_append <<ROW
+$row
+ROW
 	for part in $(seq 0 $((parts - 1))); do
-		run_guest "$2" "$part" >"$1/$2.$part" 2>&1 &
+		run_guest "$2" "$part" "$probes" >"$1/$2.$part" 2>&1 &
 		guests="$guests $!"
 	done
 	for guest in $guests; do
