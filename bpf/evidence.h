@@ -81,7 +81,7 @@ static __always_inline bool copy_stack(struct stack_slot *slot, const struct thr
 	slot->left = left;
 	copy_registers(record, regs);
 	undo_uprobes(record, task);
-	copy_user_stack(record, thread, REGS_SP(regs));
+	copy_user_stack((struct record_room *)slot->data, thread, REGS_SP(regs));
 	record->kernel_count = 0;
 	record->pid = task->tgid;
 	record->tid = task->pid;

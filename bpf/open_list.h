@@ -73,13 +73,14 @@ struct {
 } open_room SEC(".maps");
 
 struct open_copy {
-	struct stack_copy copy;
+	struct stack_record *record;
 	struct task_struct *task;
+	__u64 from;
+	__u32 size;
 };
 
-static long copy_open_page(__u32 i, struct open_copy *open)
+static long copy_open_page(__u32 i, struct open_copy *copy)
 {
-	struct stack_copy *copy = &open->copy;
 	__u32 size = copy->size;
 	__u64 at = copy->from + size;
 	__u32 bytes = SAMPLE_PAGE_BYTES - (at & (SAMPLE_PAGE_BYTES - 1));
@@ -88,7 +89,7 @@ static long copy_open_page(__u32 i, struct open_copy *open)
 	barrier_var(size);
 	if (bytes == 0 || bytes > SAMPLE_PAGE_BYTES ||
 	    size > OPEN_STACK_BYTES - SAMPLE_PAGE_BYTES ||
-	    bpf_copy_from_user_task(copy->record->bytes + size, bytes, (void *)at, open->task, 0))
+	    bpf_copy_from_user_task(copy->record->bytes + size, bytes, (void *)at, copy->task, 0))
 		return 1;
 	copy->size = size + bytes;
 	return 0;
@@ -141,12 +142,12 @@ int list_stacks(struct bpf_iter__task *ctx)
 	undo_uprobes(record, task);
 	if (profile_scope)
 		copy_open_kernel(record, task);
-	open.copy.record = record;
-	open.copy.from = REGS_SP(regs) - SAMPLE_POPPED_BYTES;
+	open.record = record;
+	open.from = REGS_SP(regs) - SAMPLE_POPPED_BYTES;
 	bpf_loop(OPEN_STACK_BYTES / SAMPLE_PAGE_BYTES + 1, copy_open_page, &open, 0);
-	record->size_bytes = open.copy.size;
-	if (open.copy.size <= OPEN_STACK_BYTES)
-		bpf_seq_write(ctx->meta->seq, record, sizeof(*record) + open.copy.size);
+	record->size_bytes = open.size;
+	if (open.size <= OPEN_STACK_BYTES)
+		bpf_seq_write(ctx->meta->seq, record, sizeof(*record) + open.size);
 	return 0;
 }
 

@@ -123,10 +123,11 @@ static __always_inline void sample(void *ctx, const struct thread *thread,
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct stack_record *record = bpf_map_lookup_elem(&sample_rooms, &cpu);
+	struct record_room *room = bpf_map_lookup_elem(&sample_rooms, &cpu);
+	struct stack_record *record = (struct stack_record *)room;
 	__u32 probe = purposes->frame ? purposes->frame->probe : 0;
 
-	if (!record) {
+	if (!room) {
 		COUNT(probe, samples_dropped);
 		return;
 	}
@@ -134,7 +135,7 @@ static __always_inline void sample(void *ctx, const struct thread *thread,
 	copy_kernel_stack(record, regs, ctx);
 	copy_registers(record, regs);
 	undo_uprobes(record, task);
-	copy_user_stack(record, thread, REGS_SP(regs));
+	copy_user_stack(room, thread, REGS_SP(regs));
 	if (purposes->is_evidence && send_record(record))
 		COUNT(probe, samples_dropped);
 	if (!purposes->is_profile)

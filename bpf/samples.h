@@ -93,21 +93,28 @@ static __always_inline void undo_uprobes(struct stack_record *record, struct tas
 	bpf_loop(SAMPLE_RETURNS, copy_return, &walk, 0);
 }
 
+/* What a record under construction needs. */
+#define RECORD_ROOM (sizeof(struct stack_record) + SAMPLE_BYTES_MAX + SAMPLE_PAGE_BYTES)
+
+struct record_room {
+	__u8 data[RECORD_ROOM];
+};
+
+/* What does not change from page to page: what does is in the record, where the verifier does not follow it. */
 struct stack_copy {
 	struct stack_record *record;
 	__u64 from;
-	__u32 size;
-	__u32 read_size; /* up to the last page that could be read */
 	__u32 limit;
-	__u32 holes;
+	bool is_known; /* how far the stack goes */
 };
 
 /* Up to the end of one page, in a callback, as those in frames.h are. */
 static long copy_page(__u32 i, struct stack_copy *copy)
 {
-	__u32 size = copy->size;
-	__u64 at = copy->from + size;
-	__u32 bytes = SAMPLE_PAGE_BYTES - (at & (SAMPLE_PAGE_BYTES - 1));
+	__u32 lead = copy->from & (SAMPLE_PAGE_BYTES - 1);
+	__u32 size = i ? i * SAMPLE_PAGE_BYTES - lead : 0;
+	__u32 bytes = (i + 1) * SAMPLE_PAGE_BYTES - lead - size;
+	__u32 has_failed;
 
 	if (size >= copy->limit)
 		return 1;
@@ -118,39 +125,39 @@ static long copy_page(__u32 i, struct stack_copy *copy)
 	/* The record has room for a chunk more than the most, which the verifier wants to see. */
 	if (bytes == 0 || bytes > SAMPLE_PAGE_BYTES || size >= SAMPLE_BYTES_MAX)
 		return 1;
-	copy->size = size + bytes;
-	if (bpf_probe_read_user(copy->record->bytes + size, bytes, (void *)at))
-		copy->holes |= 1u << (i & 15);
-	else
-		copy->read_size = copy->size;
+	has_failed = (__u32)bpf_probe_read_user(copy->record->bytes + size, bytes,
+						(void *)(copy->from + size)) >>
+		     31;
+	copy->record->holes |= has_failed << (i & 15);
+	if (copy->is_known || !has_failed)
+		copy->record->size_bytes = size + bytes;
 	return 0;
 }
 
 /* Copies the user stack of a thread of the current address space, up to its end, or `copy_bytes`. Pages
  * that cannot be read are passed over: room that a function has on the stack may never have been
- * touched. Where it is not known how far the stack goes, the last of them are no part of the copy. */
-static __always_inline void copy_user_stack(struct stack_record *record,
-					    const struct thread *thread, __u64 sp)
+ * touched. Where it is not known how far the stack goes, the last of them are no part of the copy. A function of
+ * its own, so that the verifier walks it once. */
+WEAK __noinline int copy_user_stack(struct record_room *room, const struct thread *thread, __u64 sp)
 {
 	struct stack_copy copy = {
-		.record = record,
 		.from = sp - SAMPLE_POPPED_BYTES,
 		.limit = *(volatile __u32 *)&copy_bytes,
 	};
-	bool is_known;
 
+	if (!room)
+		return 0;
+	copy.record = (struct stack_record *)room;
+	copy.record->size_bytes = 0;
+	copy.record->holes = 0;
 	if (copy.limit > SAMPLE_BYTES_MAX)
 		copy.limit = SAMPLE_BYTES_MAX;
-	is_known = thread && sp >= thread->stack_start && sp < thread->stack_end;
-	if (is_known && thread->stack_end - copy.from < copy.limit)
+	copy.is_known = thread && sp >= thread->stack_start && sp < thread->stack_end;
+	if (copy.is_known && thread->stack_end - copy.from < copy.limit)
 		copy.limit = thread->stack_end - copy.from;
 	bpf_loop(SAMPLE_BYTES_MAX / SAMPLE_PAGE_BYTES + 1, copy_page, &copy, 0);
-	record->size_bytes = is_known ? copy.size : copy.read_size;
-	record->holes = copy.holes;
+	return 0;
 }
-
-/* What a record under construction needs. */
-#define RECORD_ROOM (sizeof(struct stack_record) + SAMPLE_BYTES_MAX + SAMPLE_PAGE_BYTES)
 
 /* Not zero when the ring is full. Waking the reader takes an interrupt, which costs twice what the
  * sample does: the reader has to come by itself. */
