@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Does <probekit/bpf.h> compile wherever it is promised to? For programs: with the kernel's types from
+# Do programs that use <probekit/bpf.h> compile wherever it is promised? With the kernel's types from
 # the system's headers and from a vmlinux.h, for both instruction sets that clang makes by itself, for
-# both architectures, with and without arguments. For user space: ISO C11 and C++11.
+# both architectures, with and without arguments.
 # bpf.sh BUILD SOURCE
 set -eu
 build=$1/bpf
@@ -45,10 +45,3 @@ if "$bpftool" btf dump file "$build/plain.o" format raw | grep -q probekit_sites
 	echo "a program without arguments has a map of them" >&2
 	exit 1
 fi
-
-echo '#include <probekit/bpf.h>' >"$build/user.c"
-for compiler in gcc clang; do
-	$compiler -std=c11 -Wall -Wextra -Wpedantic -Werror "-I$source/include" -fsyntax-only "$build/user.c"
-	$compiler -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "-I$source/include" -fsyntax-only \
-		"$build/user.c"
-done

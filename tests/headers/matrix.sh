@@ -8,7 +8,7 @@
 # -ffunction-sections, -fcf-protection with -fno-plt}, all with -Wall -Wextra -Wpedantic -Werror and
 # more: not the full product, but every pair of values that can go together (combinations.awk; gcc's
 # LTO with lld cannot). Each binary traces itself (matrix.c) and its notes are read with readelf.
-# Then PROBEKIT_DISABLE, what must not compile, and the header without any other include.
+# Then PROBEKIT_DISABLE, and what must not compile.
 # JOBS says how many combinations to build at once (2).
 set -u
 
@@ -77,9 +77,6 @@ for compiler in "gcc -std=c11 -x c" "clang -std=c11 -x c" \
 			complain "$compiler $opt -DPROBEKIT_DISABLE leaves probes" "$log"
 	done
 
-	echo '#include <probekit/probe.h>' >"$work/alone.c"
-	$compiler $warnings -fsyntax-only -I"$src/include" "$work/alone.c" >"$log" 2>&1 ||
-		complain "$compiler: the header does not compile alone" "$log"
 	$compiler -mcmodel=medium -O2 $warnings -pthread -I"$src/include" -I"$here" -c \
 		"$here/matrix.c" -o "$work/medium.o" >"$log" 2>&1 ||
 		complain "$compiler -mcmodel=medium does not compile" "$log"
