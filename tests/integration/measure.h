@@ -123,6 +123,8 @@ void measure_run(const struct measure *what, struct run *run);
 /* The common case: program NAME MODE COUNT, all of its spans, exit status 0. */
 void measure_program(const char *name, const char *mode, const char *count, struct run *run);
 int64_t run_truth(const struct run *run, const char *name);
+/* Skips the test where the program has told that something is missing. */
+void run_skip_if_missing(const struct run *run);
 void run_done(struct run *run);
 
 /* ---- rows ---- */

@@ -253,6 +253,16 @@ int64_t run_truth(const struct run *run, const char *name)
 	return value;
 }
 
+void run_skip_if_missing(const struct run *run)
+{
+	const char *missing = strstr(run->text, "missing ");
+
+	if (!missing)
+		return;
+	print_message("skipped: needs %s", missing + strlen("missing "));
+	skip();
+}
+
 /* ---- commands to their end ---- */
 
 static char *read_all(int fd)

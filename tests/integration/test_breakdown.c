@@ -5,18 +5,13 @@
  * which the truth lies. What of the wall time is neither was waited, for the one cause that the
  * program injects.
  */
-#include "measure.h"
+#include "breakdown.h"
+#include "breakdown_truth.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MS 1000000ull
-/* From the interrupt that wakes a thread on an idle CPU to the switch the kernel's clock stands
- * still: it counts that as running, and we as waiting. So long at most. */
-#define WAKE_US 50
-/* Choosing the next thread: the kernel counts that as the next one's running, we as the last one's. */
-#define SWITCH_US 5
 #define RUNS 4
 
 /* A program that injects one cause, and the class that it must be in. */
@@ -76,287 +71,8 @@ static const struct cause causes[] = {
 };
 /* clang-format on */
 
-/* ---- what holds of every row ---- */
-
-static int64_t sum_of(const uint64_t times[static PROBEKIT_CLASS_COUNT])
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		sum += times[i];
-	return (int64_t)sum;
-}
-
-/* Neither below nor above what its count allows, to the ns that edges are rounded to. */
-static void check_band(const struct probekit_band *band, uint64_t count, bool is_explained)
-{
-	double low = 1e9;
-	double sum = (double)sum_of(band->time_ns);
-
-	for (int i = 0; i > band->exponent; i--)
-		low /= 2;
-	for (int i = 0; i < band->exponent; i++)
-		low *= 2;
-	assert_true(sum <= (double)count * (2 * low + 1));
-	if (is_explained)
-		assert_true(sum >= (double)count * (low - 1));
-}
-
-static void check_bands(const struct probekit_probe *row)
-{
-	uint64_t total[PROBEKIT_CLASS_COUNT] = {0};
-	uint64_t counts[128];
-	int32_t first;
-	size_t size = probekit_probe_bands(row, &first, counts, 128);
-
-	for (size_t i = 0; i < row->band_count; i++) {
-		const struct probekit_band *band = &row->bands[i];
-		size_t at = (size_t)(band->exponent - first);
-
-		assert_true(i == 0 || band->exponent > row->bands[i - 1].exponent);
-		assert_true(band->exponent >= first && at < size);
-		check_band(band, counts[at], row->unexplained_ns == 0);
-		for (int k = 0; k < PROBEKIT_CLASS_COUNT; k++)
-			total[k] += band->time_ns[k];
-	}
-	assert_memory_equal(total, row->time_ns, sizeof(total));
-}
-
-static void check_relations(const struct probekit_snapshot *snapshot,
-			    const struct probekit_probe *row)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < row->child_count; i++) {
-		const struct probekit_relation *child = &row->children[i];
-
-		sum += child->time_ns;
-		assert_true(child->count <= find_row(snapshot, child->name)->count);
-	}
-	/* (Children of a span that is still open have ended.) */
-	assert_true(row->open_count > 0 || sum <= (uint64_t)row->sum);
-}
-
-static void check_breakdowns(const struct probekit_snapshot *snapshot)
-{
-	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++) {
-		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
-
-		assert_true(row->has_time);
-		assert_int_equal(sum_of(row->time_ns) + (int64_t)row->unexplained_ns, row->sum);
-		assert_true(row->time_ns[PROBEKIT_CLASS_OTHER] <= (uint64_t)row->sum / 100);
-		check_bands(row);
-		check_relations(snapshot, row);
-	}
-}
-
-/* ---- truth ---- */
-
-/* An emulated CPU stands still between any two instructions, which no account of the guest tells. */
-static int64_t allow_us(int64_t us)
-{
-	return us * 1000 * (test_scale() > 1 ? 40 : 1);
-}
-
-/* A time that lies between what was read inside the spans and what was read outside. */
-struct bracket {
-	int64_t low;
-	int64_t high;
-};
-
-struct truth {
-	struct bracket wall;
-	struct bracket cpu;
-	struct bracket delay;
-	struct bracket blocked;
-	int64_t waits;
-	int64_t preemptions;
-};
-
-static struct bracket bracket_of(const struct run *run, const char *name)
-{
-	char inner[32];
-	char outer[32];
-
-	snprintf(inner, sizeof(inner), "inner-%s", name);
-	snprintf(outer, sizeof(outer), "outer-%s", name);
-	return (struct bracket){run_truth(run, inner), run_truth(run, outer)};
-}
-
-/* A thread's CPU clock may leave out what interrupts and the hypervisor took of its CPU. */
-static struct truth truth_of(const struct run *run)
-{
-	int64_t stolen = run_truth(run, "stolen");
-	int64_t waits = run_truth(run, "waits");
-	int64_t waking = allow_us(WAKE_US) * waits;
-	struct truth truth = {
-		.wall = bracket_of(run, "wall"),
-		.cpu = bracket_of(run, "cpu"),
-		.delay = bracket_of(run, "delay"),
-		.waits = waits,
-		.preemptions = run_truth(run, "preemptions"),
-	};
-
-	truth.blocked.low = truth.wall.low - truth.cpu.low - truth.delay.low - stolen;
-	truth.blocked.high = truth.wall.high - truth.cpu.high - truth.delay.high + waking;
-	truth.cpu.low -= waking;
-	truth.cpu.high += stolen;
-	return truth;
-}
-
-/* 2 %, or so much, beyond the bracket. */
-static int64_t allowed_beyond(struct bracket truth, int64_t allowed_ns)
-{
-	int64_t allowed = truth.high / 50 > allowed_ns ? truth.high / 50 : allowed_ns;
-
-	/* what stands still may be any of the times */
-	return test_scale() > 1 ? 4 * allowed : allowed;
-}
-
-static void check_between(const char *what, int64_t is, struct bracket truth, int64_t allowed_ns)
-{
-	int64_t allowed = allowed_beyond(truth, allowed_ns);
-
-	if (is < truth.low - allowed || is > truth.high + allowed)
-		fail_msg("%s: %lld ns, not %lld to %lld", what, (long long)is, (long long)truth.low,
-			 (long long)truth.high);
-}
-
-static int64_t queued(const struct probekit_probe *row)
-{
-	return (int64_t)(row->time_ns[PROBEKIT_CLASS_RUNQUEUE] +
-			 row->time_ns[PROBEKIT_CLASS_THROTTLED]);
-}
-
-static int64_t blocked(const struct probekit_probe *row)
-{
-	return row->sum - queued(row) - (int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU];
-}
-
-/* How far outside of its bracket, in per cent of wall time. */
-static double beyond(int64_t is, struct bracket bracket, const struct truth *truth)
-{
-	int64_t ns = 0;
-
-	if (is < bracket.low)
-		ns = is - bracket.low;
-	else if (is > bracket.high)
-		ns = is - bracket.high;
-	return 100. * (double)ns / (double)truth->wall.high;
-}
-
-static void print_figures(const struct probekit_probe *row, const struct truth *truth)
-{
-	print_message("  beyond the truth: oncpu %+.2f%% runqueue %+.2f%% blocked %+.2f%%;",
-		      beyond((int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU], truth->cpu, truth),
-		      beyond(queued(row), truth->delay, truth),
-		      beyond(blocked(row), truth->blocked, truth));
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		if (row->time_ns[i])
-			print_message(" %s %llu us", probekit_class_name((enum probekit_class)i),
-				      (unsigned long long)row->time_ns[i] / 1000);
-	print_message("\n");
-}
-
-/* The hypervisor's part of the CPU clock is only known to the tick, so what is left of wall time for
- * blocking is as good as wall time. */
-static int64_t allowed_of_blocked(const struct probekit_probe *row, const struct truth *truth)
-{
-	int64_t allowed =
-		allow_us(50) * (int64_t)row->count + allow_us(SWITCH_US) * truth->preemptions;
-
-	return allowed > truth->wall.high / 50 ? allowed : truth->wall.high / 50;
-}
-
-/* (What ends a wait is an interrupt, which runs on a little where its thread is already back.) */
-static int64_t allowed_of_cpu(const struct probekit_probe *row, const struct truth *truth)
-{
-	return allow_us(5) * ((int64_t)row->count + truth->waits) +
-	       allow_us(SWITCH_US) * truth->preemptions;
-}
-
-static void check_row_against_truth(const struct probekit_probe *row, const struct truth *truth)
-{
-	int64_t count = (int64_t)row->count;
-	int64_t switching = allow_us(SWITCH_US) * truth->preemptions;
-
-	print_figures(row, truth);
-	check_between("wall", row->sum, truth->wall, count * allow_us(1));
-	check_between("oncpu", (int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU], truth->cpu,
-		      allowed_of_cpu(row, truth));
-	check_between("runqueue and throttled", queued(row), truth->delay,
-		      allow_us(50) * count + switching);
-	check_between("blocked", blocked(row), truth->blocked, allowed_of_blocked(row, truth));
-}
-
-/* Throttled is part of the delay. Some kernels count a group as throttled for longer than its one
- * thread waits, and a thread that waits for a CPU once the quota is renewed goes on being throttled to
- * us: only that much is sure. */
-static struct bracket throttled_of(const struct run *run, const struct truth *truth)
-{
-	int64_t counted = run_truth(run, "throttled");
-
-	return (struct bracket){
-		.low = (counted < truth->delay.low ? counted : truth->delay.low) / 2,
-		.high = truth->delay.high,
-	};
-}
-
-/* All that was waited is in the one class. */
-static void check_cause(const struct probekit_probe *row, const struct truth *truth,
-			const struct run *run, enum probekit_class time_class)
-{
-	int64_t allowed = allowed_of_blocked(row, truth);
-	int64_t is = (int64_t)row->time_ns[time_class];
-	int64_t least = run_truth(run, "least");
-	struct bracket expected = truth->blocked;
-
-	if (time_class == PROBEKIT_CLASS_ONCPU)
-		expected = truth->cpu;
-	else if (time_class == PROBEKIT_CLASS_RUNQUEUE)
-		expected = truth->delay;
-	else if (time_class == PROBEKIT_CLASS_THROTTLED)
-		expected = throttled_of(run, truth);
-	check_between(probekit_class_name(time_class), is, expected, allowed);
-	if (is < least - allowed)
-		fail_msg("%s: %lld ns, but the peer held for %lld", row->name, (long long)is,
-			 (long long)least);
-}
-
-static void skip_if_missing(const struct run *run)
-{
-	const char *missing = strstr(run->text, "missing ");
-
-	if (!missing)
-		return;
-	print_message("skipped: needs %s", missing + strlen("missing "));
-	skip();
-}
-
-static bool is_repaired(const struct probekit_snapshot *snapshot)
-{
-	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++)
-		if (probekit_snapshot_probe(snapshot, i)->lost.sched_repaired)
-			return true;
-	return false;
-}
-
-/* Did the row run for longer than the thread's clock knows? Of what a hypervisor takes less than a tick is told
- * nowhere, which a busy one takes again and again. */
-static bool is_robbed(const struct run *run, const char *name)
-{
-	const struct probekit_probe *row = find_row(run->snapshot, name);
-	struct truth truth = truth_of(run);
-	int64_t above;
-
-	assert_non_null(row);
-	above = (int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU] - truth.cpu.high;
-	return above > allowed_beyond(truth.cpu, allowed_of_cpu(row, &truth));
-}
-
-/* Where the kernel does not report a switch, which some do a few times a minute, the sums are exact
- * all the same, but classes are not; and what is on a CPU too long by no fault of ours is so by chance: that
- * run is told, and made again. `row`, unless NULL, is one that has the program's truth. */
+/* What is repaired, or on a CPU too long by no fault of ours, is so by chance: that run is told, and made
+ * again. `row`, unless NULL, is one that has the program's truth. */
 static void run_checked(const char *program, const char *mode, uint64_t rounds, const char *pair,
 			const char *row, struct run *run)
 {
@@ -365,12 +81,13 @@ static void run_checked(const char *program, const char *mode, uint64_t rounds, 
 	for (int i = 0; i < RUNS; i++) {
 		measure_run(&(struct measure){.command = command, .pair = pair}, run);
 		assert_int_equal(run->status, 0);
-		skip_if_missing(run);
-		check_breakdowns(run->snapshot);
-		if (!is_repaired(run->snapshot) && !(row && is_robbed(run, row)))
+		run_skip_if_missing(run);
+		breakdowns_check(run->snapshot);
+		if (!breakdowns_are_repaired(run->snapshot) && !(row && truth_is_robbed(run, row)))
 			return;
-		print_message("  %s, once more\n",
-			      is_repaired(run->snapshot) ? "repaired" : "too long on a CPU");
+		print_message("  %s, once more\n", breakdowns_are_repaired(run->snapshot)
+							   ? "repaired"
+							   : "too long on a CPU");
 		run_done(run);
 	}
 	fail_msg("%s: %d of %d runs are repaired, or too long on a CPU", mode, RUNS, RUNS);
@@ -388,8 +105,8 @@ static void a_cause_is_told(void **state)
 	row = find_row(run.snapshot, name);
 	assert_true(row->count >= scaled(cause->rounds, 3));
 	truth = truth_of(&run);
-	check_row_against_truth(row, &truth);
-	check_cause(row, &truth, &run, cause->time_class);
+	truth_check_row(row, &truth);
+	truth_check_class(row, &truth, &run, cause->time_class);
 	run_done(&run);
 }
 
@@ -407,20 +124,20 @@ static void check_repaired(const char *program, const char *mode, const char *ro
 
 	setenv("PROBEKIT_LOSE_SWITCHES", "50", 1);
 	measure_run(&(struct measure){.command = command}, &run);
-	while (is_robbed(&run, "waits:round") && ++runs < RUNS) {
+	while (truth_is_robbed(&run, "waits:round") && ++runs < RUNS) {
 		print_message("  too long on a CPU, once more\n");
 		run_done(&run);
 		measure_run(&(struct measure){.command = command}, &run);
 	}
 	unsetenv("PROBEKIT_LOSE_SWITCHES");
 	assert_int_equal(run.status, 0);
-	check_breakdowns(run.snapshot);
+	breakdowns_check(run.snapshot);
 	row = find_row(run.snapshot, "waits:round");
 	print_message("  %llu repaired\n", (unsigned long long)row->lost.sched_repaired);
 	assert_true(row->lost.sched_repaired > 0);
 	truth = truth_of(&run);
-	check_row_against_truth(row, &truth);
-	check_cause(row, &truth, &run, time_class);
+	truth_check_row(row, &truth);
+	truth_check_class(row, &truth, &run, time_class);
 	run_done(&run);
 }
 
@@ -448,14 +165,15 @@ static void a_sleep_that_is_stopped_is_stopped_and_then_sleep_again(void **state
 	run_checked("resources", "stop_asleep", scaled(10, 3), NULL, "waits:round", &run);
 	row = find_row(run.snapshot, "waits:round");
 	truth = truth_of(&run);
-	check_row_against_truth(row, &truth);
+	truth_check_row(row, &truth);
 	stopped = (struct bracket){run_truth(&run, "least"), run_truth(&run, "most")};
-	allowed = allowed_of_blocked(row, &truth);
-	check_between("stopped", (int64_t)row->time_ns[PROBEKIT_CLASS_STOPPED], stopped, allowed);
-	check_between("sleep", (int64_t)row->time_ns[PROBEKIT_CLASS_SLEEP],
-		      (struct bracket){truth.blocked.low - stopped.high,
-				       truth.blocked.high - stopped.low},
-		      allowed);
+	allowed = truth_allowed_blocked(row, &truth);
+	truth_check_between("stopped", (int64_t)row->time_ns[PROBEKIT_CLASS_STOPPED], stopped,
+			    allowed);
+	truth_check_between("sleep", (int64_t)row->time_ns[PROBEKIT_CLASS_SLEEP],
+			    (struct bracket){truth.blocked.low - stopped.high,
+					     truth.blocked.high - stopped.low},
+			    allowed);
 	run_done(&run);
 }
 
@@ -472,7 +190,7 @@ static void a_span_has_all_that_its_children_have(void **state)
 	outer = find_row(run.snapshot, "waits:outer");
 	inner = find_row(run.snapshot, "waits:round");
 	truth = truth_of(&run);
-	check_row_against_truth(inner, &truth);
+	truth_check_row(inner, &truth);
 	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
 		assert_true(outer->time_ns[i] >= inner->time_ns[i]);
 	assert_true(outer->time_ns[PROBEKIT_CLASS_SLEEP] >
@@ -515,7 +233,7 @@ static void an_async_span_that_another_thread_ends_is_unexplained(void **state)
 	across = find_row(run.snapshot, "waits:handed");
 	assert_int_equal(across->count, rounds);
 	assert_int_equal(across->unexplained_ns, across->sum);
-	assert_int_equal(sum_of(across->time_ns), 0);
+	assert_int_equal(breakdown_sum(across->time_ns), 0);
 	assert_int_equal(across->band_count, 0);
 	within = find_row(run.snapshot, "waits:request");
 	assert_int_equal(within->count, rounds);
@@ -556,7 +274,7 @@ static void empty_spans_wait_for_nothing(void **state)
 	row = find_row(run.snapshot, "waits:round");
 	assert_row(run.snapshot, "waits:round", .count = scaled(100000, 500));
 	/* (A busy machine preempts some.) */
-	assert_int_equal(blocked(row), 0);
+	assert_int_equal(breakdown_blocked(row), 0);
 	assert_true(row->time_ns[PROBEKIT_CLASS_ONCPU] > 0);
 	run_done(&run);
 }
@@ -574,9 +292,9 @@ static void a_span_open_at_the_end_leaves_the_others_time_whole(void **state)
 	session = measure_start(&(struct measure){.pid = child.pid});
 	child_go(&child);
 	snapshot = measure_stop(session);
-	check_breakdowns(snapshot);
+	breakdowns_check(snapshot);
 	assert_row(snapshot, "waits:left_open", .open = 1);
-	assert_int_equal(sum_of(find_row(snapshot, "waits:left_open")->time_ns), 0);
+	assert_int_equal(breakdown_sum(find_row(snapshot, "waits:left_open")->time_ns), 0);
 	row = find_row(snapshot, "waits:round");
 	assert_row(snapshot, "waits:round", .count = rounds);
 	assert_int_equal(row->parent_count, 1);

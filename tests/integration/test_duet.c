@@ -4,6 +4,7 @@
  * becomes of who measures them, no process is left. As the reaper of all that descends from it, this one
  * knows of every process that is.
  */
+#include "breakdown.h"
 #include "measure.h"
 #include "support.h"
 
@@ -156,15 +157,6 @@ static void both_done(struct both *both)
 	probekit_snapshot_free(both->head);
 }
 
-static int64_t sum_of(const uint64_t times[static PROBEKIT_CLASS_COUNT])
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		sum += times[i];
-	return (int64_t)sum;
-}
-
 static void check_row(const struct probekit_snapshot *snapshot, const char *name, uint64_t count)
 {
 	const struct probekit_probe *row = find_row(snapshot, name);
@@ -173,7 +165,7 @@ static void check_row(const struct probekit_snapshot *snapshot, const char *name
 	assert_true(probekit_snapshot_info(snapshot)->excludes_stopped);
 	assert_row(snapshot, name, .count = count);
 	assert_true(row->min >= SPAN_NS);
-	assert_int_equal(sum_of(row->time_ns), row->sum);
+	assert_int_equal(breakdown_sum(row->time_ns), row->sum);
 	if (!row->lost.sched_repaired)
 		assert_int_equal(row->time_ns[PROBEKIT_CLASS_STOPPED], 0);
 }

@@ -19,7 +19,6 @@ static void a_write_behind_another_names_who_writes(void **state)
 {
 	const char *const command[] = {program_path("kernel_locks"), "writes", "160", NULL};
 	const struct probekit_cause *cause;
-	const char *missing;
 	struct run run;
 
 	(void)state;
@@ -27,11 +26,7 @@ static void a_write_behind_another_names_who_writes(void **state)
 				      .options = {.slow_over_ns = SLOW_OVER_NS}},
 		    &run);
 	assert_int_equal(run.status, 0);
-	missing = strstr(run.text, "missing ");
-	if (missing) {
-		print_message("skipped: needs %s", missing + strlen("missing "));
-		skip();
-	}
+	run_skip_if_missing(&run);
 	cause = lock_cause(find_row(run.snapshot, "scene:request"));
 	assert_non_null(strstr(cause->object, "kernel-locks-"));
 	assert_non_null(cause->holder);

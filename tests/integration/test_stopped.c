@@ -4,7 +4,8 @@
  * with. What a span took without its stops lies between what its thread's CPU clock and run delay show just
  * inside and just outside of it.
  */
-#include "measure.h"
+#include "breakdown.h"
+#include "breakdown_truth.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,21 +22,6 @@
 #define ROUNDS 30
 #define STOPS 3	    /* a round, as the program makes them */
 #define SIDE_US 100 /* of a stop, what one account takes for running and the other for waiting */
-
-struct bracket {
-	int64_t low;
-	int64_t high;
-};
-
-static struct bracket bracket_of(const struct run *run, const char *what)
-{
-	char inner[32];
-	char outer[32];
-
-	snprintf(inner, sizeof(inner), "inner-%s", what);
-	snprintf(outer, sizeof(outer), "outer-%s", what);
-	return (struct bracket){run_truth(run, inner), run_truth(run, outer)};
-}
 
 /* On a CPU, or runnable without one. */
 static struct bracket busy_of(const struct run *run)
@@ -63,23 +49,6 @@ static void check_between(const char *row, const char *what, int64_t is, struct 
 			 (long long)allowed);
 }
 
-static int64_t sum_of(const uint64_t times[static PROBEKIT_CLASS_COUNT])
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-		sum += times[i];
-	return (int64_t)sum;
-}
-
-static bool is_repaired(const struct probekit_snapshot *snapshot)
-{
-	for (size_t i = 0; i < probekit_snapshot_size(snapshot); i++)
-		if (probekit_snapshot_probe(snapshot, i)->lost.sched_repaired)
-			return true;
-	return false;
-}
-
 static void run_once(const char *mode, const char *rounds, bool is_excluded, struct run *run)
 {
 	const char *const command[] = {program_path("stops"), mode, rounds, NULL};
@@ -96,13 +65,12 @@ static void run_once(const char *mode, const char *rounds, bool is_excluded, str
 	assert_int_equal(run->status, 0);
 }
 
-/* Where the kernel does not report a switch, which some do a few times a minute, classes are not exact: that
- * run is made again. */
+/* A run whose classes are not exact is made again. */
 static void run_stops(const char *mode, bool is_excluded, struct run *run)
 {
 	for (int i = 0; i < RUNS; i++) {
 		run_once(mode, scaled_text(ROUNDS, 3), is_excluded, run);
-		if (!is_repaired(run->snapshot))
+		if (!breakdowns_are_repaired(run->snapshot))
 			return;
 		print_message("  repaired, once more\n");
 		run_done(run);
@@ -134,7 +102,7 @@ static void check_count_and_sums(const struct run *run)
 		assert_row(run->snapshot, shapes[i], .count = scaled(ROUNDS, 3));
 		assert_true(row->has_time);
 		assert_int_equal(row->unexplained_ns, 0);
-		assert_int_equal(sum_of(row->time_ns), row->sum);
+		assert_int_equal(breakdown_sum(row->time_ns), row->sum);
 		check_bands(row);
 	}
 	assert_key(run->snapshot, "stops:inner", 7, scaled(ROUNDS, 3));
@@ -226,9 +194,9 @@ static void stops_that_are_not_seen_to_begin_or_end_are_left_out_too(void **stat
 			      (long long)busy_of(&run).high / 1000);
 		check_between(shapes[i], "sum", row->sum, busy_of(&run),
 			      allowed_ns(&run, STOPS * rounds));
-		assert_int_equal(sum_of(row->time_ns), row->sum);
+		assert_int_equal(breakdown_sum(row->time_ns), row->sum);
 	}
-	assert_true(is_repaired(run.snapshot));
+	assert_true(breakdowns_are_repaired(run.snapshot));
 	run_done(&run);
 }
 
