@@ -375,32 +375,20 @@ static void print_cause(struct why *why, const struct probekit_cause *cause, boo
 	line->indent = 2;
 }
 
-/* In `chosen`, the class with the most time first, and in it the cause. The first cause of a class
- * need not be its biggest class's: sums decide. */
+/* Most time first, as they come; of one class a few, so that others are told too. */
 static size_t choose(const struct probekit_probe *row,
 		     const struct probekit_cause *chosen[MAX_CAUSES_SHOWN])
 {
-	bool is_done[PROBEKIT_CLASS_COUNT] = {false};
+	size_t of_class[PROBEKIT_CLASS_COUNT] = {0};
 	size_t n = 0;
 
-	for (int k = 0; k < PROBEKIT_CLASS_COUNT; k++) {
-		size_t of_class = 0;
-		int best = -1;
+	for (size_t i = 0; i < row->cause_count && n < MAX_CAUSES_SHOWN; i++) {
+		const struct probekit_cause *cause = &row->causes[i];
 
-		for (int i = 0; i < PROBEKIT_CLASS_COUNT; i++)
-			if (!is_done[i] &&
-			    (best < 0 || row->tail.time_ns[i] > row->tail.time_ns[best]))
-				best = i;
-		is_done[best] = true;
-		for (size_t i = 0; i < row->cause_count; i++) {
-			const struct probekit_cause *cause = &row->causes[i];
-
-			if ((int)cause->time_class != best || cause->share < LEAST_SHARE ||
-			    of_class == MAX_OF_CLASS || n == MAX_CAUSES_SHOWN)
-				continue;
-			chosen[n++] = cause;
-			of_class++;
-		}
+		if (cause->share < LEAST_SHARE || of_class[cause->time_class] == MAX_OF_CLASS)
+			continue;
+		of_class[cause->time_class]++;
+		chosen[n++] = cause;
 	}
 	return n;
 }
