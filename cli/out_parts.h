@@ -80,6 +80,8 @@ void thread_text(const char *comm, size_t comm_size, const char *id_name, pid_t 
 		 char text[TEXT_SIZE]);
 /* Innermost frames that are of the language's libraries, if any of the program's follow. */
 size_t stack_library_frames(const struct probekit_stack *stack);
+/* Innermost frames that are of a probe, which this tool makes take time. */
+size_t stack_probe_frames(const struct probekit_stack *stack);
 /* A line "LABEL inner <- outer      file.c:48" of the frames from `first` on; nothing of none. */
 void out_stack(struct text_line *line, unsigned int indent, const char *label,
 	       const struct probekit_stack *stack, size_t first);

@@ -125,6 +125,18 @@ size_t stack_library_frames(const struct probekit_stack *stack)
 	return n < stack->size ? n : 0;
 }
 
+/* What <probekit/probe.h> puts into a function at the end of a span. Begins are a part of the function. */
+size_t stack_probe_frames(const struct probekit_stack *stack)
+{
+	static const char *const functions[] = {"probekit.end.", "probekit_priv_"};
+	size_t n = 0;
+
+	while (n < stack->size && has_prefix(stack->frames[n].function, functions,
+					     sizeof(functions) / sizeof(functions[0])))
+		n++;
+	return n;
+}
+
 /* "logger.c:48" of the program's own innermost frame, if it has one: another's would mislead. */
 static void place_of(const struct probekit_stack *stack, size_t first, char *text, size_t size)
 {

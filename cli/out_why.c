@@ -153,7 +153,10 @@ static void print_hot(struct text_line *line, const struct probekit_cause *cause
 		return;
 	}
 	frame_text(&cause->stack.frames[0], name, sizeof(name));
-	line_add(line, 0, INK_BOLD, "in %s", name);
+	if (stack_probe_frames(&cause->stack))
+		line_add(line, 0, INK_BOLD, "in probekit's own probe (cost of measuring)");
+	else
+		line_add(line, 0, INK_BOLD, "in %s", name);
 	if (cause->stack.share > 0)
 		line_add(line, 0, INK_PLAIN, ", %s of it", format_share(cause->stack.share).text);
 }
@@ -339,7 +342,8 @@ void out_cause_evidence(struct text_line *line, unsigned int body,
 	if (cause->time_class != PROBEKIT_CLASS_RUNQUEUE &&
 	    cause->time_class != PROBEKIT_CLASS_THROTTLED)
 		out_stack(line, body, has_cpu ? "running:" : "waiting:", &cause->stack,
-			  has_cpu ? 0 : stack_library_frames(&cause->stack));
+			  has_cpu ? stack_probe_frames(&cause->stack)
+				  : stack_library_frames(&cause->stack));
 	if (is_in_kernel(cause))
 		out_stack(line, body, "in kernel:", &cause->kernel_stack, 0);
 	if (cause->holder)

@@ -349,6 +349,23 @@ static void a_slow_path_on_the_cpu_names_the_hot_function(void **state)
 	expect("running: fsync <- flush_log ");
 }
 
+static void time_in_a_probe_is_told_as_the_measurements_own(void **state)
+{
+	static const struct probekit_frame ending[] = {
+		{.function = "probekit.end.logger.request", .module = "/opt/logger"},
+		{.function = "probekit_priv_leave", .module = "/opt/logger", .file = "probe.h"},
+		{.function = "handle_request", .module = "/opt/logger"},
+	};
+	struct probekit_cause cause = {.time_class = PROBEKIT_CLASS_ONCPU, .stack = STACK(ending)};
+
+	(void)state;
+	explain(&cause, 80);
+	expect("oncpu  in probekit's own probe (cost of measuring), 90 % of it\n");
+	expect("running: handle_request\n");
+	expect_not("probekit.end");
+	expect_not("probekit_priv");
+}
+
 static void causes_come_by_share_and_the_small_ones_are_left_out(void **state)
 {
 	struct probekit_cause causes[] = {
@@ -549,6 +566,7 @@ int main(void)
 		TEST(a_wait_inside_the_kernel_shows_the_kernels_stack),
 		TEST(every_class_names_what_it_waited_for),
 		TEST(a_slow_path_on_the_cpu_names_the_hot_function),
+		TEST(time_in_a_probe_is_told_as_the_measurements_own),
 		TEST(causes_come_by_share_and_the_small_ones_are_left_out),
 		TEST(without_slow_spans_nothing_is_explained),
 		TEST(the_three_slowest_come_with_the_time_of_day),
