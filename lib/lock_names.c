@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../bpf/shared.h"
 #include "demangle.h"
 
 static const struct proc_map *map_of(const struct proc_maps *maps, uint64_t address)
@@ -83,4 +84,19 @@ int lock_name(const struct proc_maps *maps, const struct objects *objects, uint6
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+/* Two of a rwlock's words, and those of a condition variable, lie side by side (glibc, sysdeps/nptl/bits). Readers
+ * that let writers pass wait for the rwlock's first word, which counts readers. Who signals a condition variable
+ * may have to wait until all of an older group have left: for another pair, with a bit set that sleepers' words
+ * do not have (glibc before 2.41). */
+uint64_t lock_object(uint64_t word, const char *kind, uint32_t value)
+{
+	uint64_t pair = word & ~7ull;
+
+	if (strcmp(kind, "rwlock") == 0)
+		return value > RWLOCK_CONTENDED ? word : pair - 8;
+	if (strcmp(kind, "condvar") == 0)
+		return pair - (value & 1 ? 16 : 40);
+	return word;
 }

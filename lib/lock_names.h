@@ -11,4 +11,7 @@
 int lock_name(const struct proc_maps *maps, const struct objects *objects, uint64_t address,
 	      char **symbol, char **place);
 
+/* Where the lock begins, one of this kind, of which a thread waits for `word` with `value`. */
+uint64_t lock_object(uint64_t word, const char *kind, uint32_t value);
+
 #endif

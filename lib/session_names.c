@@ -37,18 +37,6 @@ static const struct proc_maps *maps_of(struct probekit_session *session, pid_t p
 	return &session->lock_maps;
 }
 
-/* Where the object begins of which a thread waits for this word: two of a rwlock's words, and those
- * of a condition variable that waiters sleep on, lie side by side (glibc, sysdeps/nptl/bits). Readers that let
- * writers pass wait for the rwlock's first word, which counts readers. */
-static uint64_t lock_base(uint64_t word, const struct lock_use *use)
-{
-	uint64_t pair = word & ~7ull;
-
-	if (strcmp(use->kind, "rwlock") == 0)
-		return use->value > RWLOCK_CONTENDED ? word : pair - 8;
-	return strcmp(use->kind, "condvar") == 0 ? pair - 40 : word;
-}
-
 static int name_lock(struct probekit_session *session, struct named_lock *lock)
 {
 	free(lock->symbol);
@@ -70,7 +58,7 @@ static int learn_kind(struct probekit_session *session, struct named_lock *lock)
 		use = evidence_lock_use(session->evidence, lock->at);
 	if (!use.kind)
 		return 0;
-	address = lock_base(lock->word, &use);
+	address = lock_object(lock->word, use.kind, use.value);
 	if (lock->kind && strcmp(lock->kind, use.kind) == 0 && lock->address == address)
 		return 0;
 	lock->kind = use.kind;

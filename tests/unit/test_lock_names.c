@@ -75,6 +75,21 @@ static void the_inside_of_a_variable_is_told_by_its_offset(void **state)
 	assert_named(*state, &room_in_bss[70000], "room_in_bss+70000");
 }
 
+static void all_words_of_an_object_are_of_where_it_begins(void **state)
+{
+	(void)state;
+	/* of a pthread_cond_t: its groups' sleepers, and who waits that they have left */
+	assert_int_equal(lock_object(0x1000 + 40, "condvar", 0), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 44, "condvar", 0), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 16, "condvar", 3), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 20, "condvar", 5), 0x1000);
+	/* of a pthread_rwlock_t: readers and writers, and readers that let writers pass */
+	assert_int_equal(lock_object(0x1000 + 8, "rwlock", 2), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 12, "rwlock", 1), 0x1000);
+	assert_int_equal(lock_object(0x1000, "rwlock", 24), 0x1000);
+	assert_int_equal(lock_object(0x1004, "mutex", 2), 0x1004);
+}
+
 static void what_is_no_variable_has_no_name(void **state)
 {
 	const struct fixture *fixture = *state;
@@ -98,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(variables_are_named_wherever_they_lie),
 		cmocka_unit_test(the_inside_of_a_variable_is_told_by_its_offset),
+		cmocka_unit_test(all_words_of_an_object_are_of_where_it_begins),
 		cmocka_unit_test(what_is_no_variable_has_no_name),
 	};
 
