@@ -131,7 +131,8 @@ static void add_holder(const struct probekit_cause_difference *found, char *text
 	if (!holder || !holder->activity_count)
 		return;
 	name = holder->activities[0].name;
-	is_place = strcmp(name, "oncpu") != 0 && strcmp(name, "runqueue") != 0;
+	is_place = strcmp(name, "oncpu") != 0 && strcmp(name, "runqueue") != 0 &&
+		   strcmp(name, "futex") != 0;
 	format_escape(activity_word(name), activity, sizeof(activity));
 	snprintf(text, size, "; holder %s %s%s", found->is_of_head ? "now" : "was",
 		 is_place ? "in " : "", activity);

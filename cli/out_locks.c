@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "out_lock_times.h"
+#include "out_lock_waiters.h"
 #include "out_parts.h"
 
 enum {
 	MAX_SHOWN = 10,	   /* of each section */
 	MAX_EXPLAINED = 5, /* with histogram and stacks */
-	MAX_CALL_SITES = 3,
 	MAX_HOLDERS = 3,
 	FEW_HOLDERS = 2, /* where there are more, and all are told together */
 	MAX_ACTIVITIES = 64,
@@ -103,20 +103,6 @@ static double time_of(const struct probekit_lock *lock)
 }
 
 /* ---- the lines of one ---- */
-
-static void print_waiters(struct text_line *line, const struct probekit_lock *lock)
-{
-	for (size_t i = 0; i < lock->waiter_count && i < MAX_CALL_SITES; i++) {
-		const struct probekit_stack *stack = &lock->waiters[i];
-		char label[TEXT_SIZE];
-
-		if (i && stack->share < LEAST_SHARE)
-			return;
-		snprintf(label, sizeof(label), "%-*s%s", LABEL, i ? "" : "waiting:",
-			 lock->waiter_count > 1 ? format_share(stack->share).text : "");
-		out_stack(line, BODY, label, stack, stack_library_frames(stack));
-	}
-}
 
 static struct probekit_activity *find_activity(struct probekit_holder *holder, const char *name)
 {
@@ -220,8 +206,9 @@ static void print_together(struct text_line *line, const struct probekit_lock *l
 static void print_holders(struct text_line *line, const struct probekit_lock *lock)
 {
 	size_t n = lock->holder_count < MAX_HOLDERS ? lock->holder_count : MAX_HOLDERS;
+	bool is_part = holder_threads(lock) > n;
 
-	if (holder_threads(lock) > n) {
+	if (is_part) {
 		bool is_none_alone = lock->holders[0].share < LEAST_ALONE;
 
 		print_together(line, lock, is_none_alone);
@@ -233,8 +220,8 @@ static void print_holders(struct text_line *line, const struct probekit_lock *lo
 
 		if (i && holder->share < LEAST_SHARE)
 			return;
-		snprintf(label, sizeof(label), "%s %s:", holder->is_certain ? "held" : "maybe held",
-			 format_share(holder->share).text);
+		snprintf(label, sizeof(label), "%s%s %s:", holder->is_certain ? "" : "maybe ",
+			 is_part ? "by one of them" : "held", format_share(holder->share).text);
 		out_holder(line, BODY, label, holder->holder);
 	}
 }
@@ -249,7 +236,9 @@ static double unowned_share(const struct probekit_lock *lock)
 
 static void print_unowned(struct text_line *line, const struct probekit_lock *lock)
 {
-	if (probekit_lock_is_event(lock) || unowned_share(lock) < LEAST_UNOWNED)
+	/* (of those that may have held it no share is certain, as the text says) */
+	if (probekit_lock_is_event(lock) || unowned_share(lock) < LEAST_UNOWNED ||
+	    (lock->holder_count && !lock->holders[0].is_certain))
 		return;
 	line->indent = BODY;
 	line_add(line, 0, INK_PLAIN, "owner unknown for %s of the time",
@@ -373,7 +362,7 @@ static void print_lock(struct text_line *line, const struct probekit_snapshot *s
 		return;
 	out_lock_times(line, snapshot, lock);
 	print_spans(line, lock);
-	print_waiters(line, lock);
+	out_lock_waiters(line, lock);
 	print_holders(line, lock);
 	print_unowned(line, lock);
 	if (!lock->holder_count)
@@ -404,18 +393,20 @@ static void print_section(struct text_line *line, const struct probekit_snapshot
 	static const char *const titles[] = {
 		[OF_LOCKS] = "locks",
 		[OF_UNKNOWN] = "futexes of a kind that is not known",
-		[OF_EVENTS] = "signalled by other threads, where idle ones wait too",
+		[OF_EVENTS] = "semaphores, condvars, joins, barriers (idle threads too)",
 	};
 	double all = 0;
 	double whole = 0; /* (what is not known to be a lock counts with the locks) */
 	size_t count = 0;
 	size_t shown = 0;
 	bool has_others = false;
+	bool has_semaphores = false;
 
 	for (size_t i = 0; i < probekit_snapshot_lock_count(snapshot); i++) {
 		const struct probekit_lock *lock = probekit_snapshot_lock(snapshot, i);
 
 		has_others |= is_others(lock);
+		has_semaphores |= lock->kind && strcmp(lock->kind, "semaphore") == 0;
 		if ((section_of(lock) == OF_EVENTS) == (section == OF_EVENTS))
 			whole += time_of(lock);
 		if (section_of(lock) != section)
@@ -433,8 +424,9 @@ static void print_section(struct text_line *line, const struct probekit_snapshot
 			 format_duration(all).text);
 	else
 		line_add(line, 0, INK_PLAIN, ": %s",
-			 has_others ? "none is known, as there was no room for all"
-				    : "no thread waited for one");
+			 has_others	  ? "none is known, as there was no room for all"
+			 : has_semaphores ? "no thread waited for one but those made of semaphores"
+					  : "no thread waited for one");
 	line_end(line);
 	for (size_t i = 0; i < probekit_snapshot_lock_count(snapshot) && shown < MAX_SHOWN; i++) {
 		const struct probekit_lock *lock = probekit_snapshot_lock(snapshot, i);
@@ -482,6 +474,9 @@ static void print_losses(struct text_line *line, const struct probekit_snapshot 
 		line_end(line);
 	}
 	out_stack_ends(line, info->stacks);
+	if (line->at)
+		line_add(line, 1, INK_PLAIN, "times are measured, stacks sampled");
+	line_end(line);
 }
 
 void out_locks_report(FILE *out, const struct text_style *style,

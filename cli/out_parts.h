@@ -75,7 +75,7 @@ enum { TEXT_SIZE = 256 };
 void frame_text(const struct probekit_frame *frame, char *text, size_t size);
 /* "log_mutex (logger+0x4050)"; the address where there is no name. */
 void lock_text(const char *symbol, const char *place, uint64_t address, char text[TEXT_SIZE]);
-/* "worker (tid 42)" */
+/* "worker (tid 42)"; "tid 42" where the name is not known. */
 void thread_text(const char *comm, size_t comm_size, const char *id_name, pid_t id,
 		 char text[TEXT_SIZE]);
 /* Innermost frames that are of the language's libraries, if any of the program's follow. */

@@ -54,7 +54,9 @@ void thread_text(const char *comm, size_t comm_size, const char *id_name, pid_t 
 
 	memcpy(raw, comm, comm_size < sizeof(raw) ? comm_size : sizeof(raw) - 1);
 	format_escape(*raw ? raw : "?", name, sizeof(name));
-	if (id)
+	if (id && !*raw) /* ended before it was asked */
+		snprintf(text, TEXT_SIZE, "%s %d", id_name, (int)id);
+	else if (id)
 		snprintf(text, TEXT_SIZE, "%s (%s %d)", name, id_name, (int)id);
 	else
 		snprintf(text, TEXT_SIZE, "%s", name);
@@ -68,7 +70,7 @@ void out_stack_ends(struct text_line *line, const uint64_t stacks[static PROBEKI
 		[PROBEKIT_STACK_NO_CFI] = "no unwind information",
 		[PROBEKIT_STACK_GENERATED] = "generated code",
 		[PROBEKIT_STACK_SWITCHED] = "from another stack",
-		[PROBEKIT_STACK_LOST] = "lost",
+		[PROBEKIT_STACK_LOST] = "could not be followed",
 		[PROBEKIT_STACK_TOO_DEEP] = "too deep",
 		[PROBEKIT_STACK_TOO_SLOW] = "took too long",
 		[PROBEKIT_STACK_FAILED] = "no memory",
@@ -83,13 +85,13 @@ void out_stack_ends(struct text_line *line, const uint64_t stacks[static PROBEKI
 	if (!incomplete)
 		return;
 	line_add(line, 1, INK_PLAIN,
-		 "%llu of %s without the outermost callers:", (unsigned long long)incomplete,
+		 "%s of %s without the outermost callers:", format_count(incomplete).text,
 		 format_plural(all, "stack", "stacks").text);
 	for (int i = 0; i < PROBEKIT_STACK_END_COUNT; i++) {
 		if (!reasons[i] || !stacks[i])
 			continue;
 		incomplete -= stacks[i];
-		line_add(line, 1, INK_PLAIN, "%llu %s%s", (unsigned long long)stacks[i], reasons[i],
+		line_add(line, 1, INK_PLAIN, "%s %s%s", format_count(stacks[i]).text, reasons[i],
 			 incomplete ? "," : ";");
 	}
 }
@@ -109,7 +111,8 @@ static bool is_library(const struct probekit_frame *frame)
 					    "ld-",     "libstdc++",  "libgcc_s",
 					    "[vdso]",  "linux-vdso", "libc++"};
 	static const char *const functions[] = {
-		"pthread_", "__pthread_", "___pthread_", "__gthread", "sem_", "std::", "core::"};
+		"pthread_", "__pthread_", "___pthread_",   "__gthread",	  "sem_",
+		"std::",    "core::",	  "runtime.futex", "runtime.note"};
 
 	return (frame->module &&
 		has_prefix(base_name(frame->module), files, sizeof(files) / sizeof(files[0]))) ||

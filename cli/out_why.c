@@ -199,6 +199,7 @@ const char *activity_word(const char *name)
 		const char *word;
 	} others[] = {{"oncpu", "on CPU"},
 		      {"runqueue", "waiting for a CPU"},
+		      {"futex", "waiting for another thread"},
 		      {"pagefault", "page faults"}};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -267,10 +268,21 @@ static void print_inversion(struct text_line *line, unsigned int indent,
 			    holder->thief.pid, thief);
 		line->indent = indent;
 		line_add(line, 0, INK_WARN, "priority inversion:");
-		line_add(line, 1, INK_PLAIN, "%s of it others had its CPU, most %s",
-			 format_share(holder->activities[i].share).text, thief);
+		line_add(line, 1, INK_PLAIN, "%s of it others had its CPU, most %s%s",
+			 format_share(holder->activities[i].share).text,
+			 holder->thief.pid == holder->thread.pid ? "the target's own " : "", thief);
 		line_end(line);
 	}
+}
+
+/* A wait of its own that was hardly any of it may have been just after the hold. */
+static bool is_chained(const struct probekit_holder *holder)
+{
+	for (size_t i = 0; i < holder->activity_count; i++)
+		if (strcmp(holder->activities[i].name, "futex") == 0)
+			return holder->next_address &&
+			       holder->activities[i].share >= LEAST_ACTIVITY;
+	return holder->next_address && !holder->activity_count;
 }
 
 void out_holder(struct text_line *line, unsigned int body, const char *label,
@@ -294,7 +306,7 @@ void out_holder(struct text_line *line, unsigned int body, const char *label,
 
 		print_inversion(line, indent, holder);
 		out_stack(line, indent, "in", &holder->stack, stack_library_frames(&holder->stack));
-		if (!holder->next_address)
+		if (!is_chained(holder))
 			return;
 		lock_text(holder->next_symbol, holder->next_place, holder->next_address, lock);
 		line->indent = indent;

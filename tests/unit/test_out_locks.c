@@ -30,6 +30,7 @@ static const struct probekit_frame flush[] = {
 };
 
 static struct probekit_activity fsyncing[] = {{"fsync", 0.94}, {"oncpu", 0.06}};
+static struct probekit_activity waiting[] = {{"futex", 0.94}, {"oncpu", 0.06}};
 static struct probekit_activity starving[] = {{"runqueue", 0.4}, {"oncpu", 0.6}};
 static struct probekit_holder who[2];
 static struct probekit_lock_holder holders[2];
@@ -153,6 +154,9 @@ static void what_is_not_sure_is_not_told_as_sure(void **state)
 	locks[0].unowned_share = 1;
 	render();
 	expect("maybe held 98 %:");
+	expect_not("owner unknown");
+	locks[0].holder_count = 0;
+	render();
 	expect("owner unknown for 100 % of the time\n");
 	snapshot.lock_count = 0;
 	render();
@@ -202,7 +206,7 @@ static void of_many_holders_those_that_had_it_long_are_told_apart_too(void **sta
 	locks[0].holder_threads = 16;
 	render();
 	expect("held by 16 threads 100 %:");
-	expect("held 25 %:");
+	expect("by one of them 25 %:");
 	expect("by worker (tid 100)");
 	expect("by worker (tid 101)");
 	expect_not("tid 102");
@@ -218,6 +222,12 @@ static void a_holder_without_a_cpu_is_told_with_who_had_it(void **state)
 	who[0].thief = (struct probekit_thread){7, 0, "burn"};
 	render();
 	expect("priority inversion: 40 % of it others had its CPU, most burn (pid 7)\n");
+	who[0].thief = (struct probekit_thread){.pid = 7}; /* ended before its name was asked for */
+	render();
+	expect("most pid 7\n");
+	who[0].thief = (struct probekit_thread){42, 0, "logger"};
+	render();
+	expect("most the target's own logger (pid 42)\n");
 }
 
 static void a_chain_is_followed(void **state)
@@ -226,6 +236,7 @@ static void a_chain_is_followed(void **state)
 	who[0].next_address = 0x4090;
 	who[0].next_symbol = "pool";
 	who[0].next_place = "logger+0x90";
+	who[0].activities = waiting;
 	who[1] = (struct probekit_holder){
 		.thread = {.pid = 42, .tid = 44, .comm = "flusher"},
 		.threads = 1,
@@ -236,6 +247,53 @@ static void a_chain_is_followed(void **state)
 	render();
 	expect("waits for pool (logger+0x90), held by flusher (tid 44):\n");
 	expect("fsync 94 % of it\n");
+	expect("held 98 %: waiting for another thread 94 % of it, on CPU 6 %");
+}
+
+static void a_wait_that_was_hardly_any_of_a_hold_is_no_chain(void **state)
+{
+	static struct probekit_activity mostly_running[] = {{"oncpu", 0.98}, {"futex", 0.02}};
+
+	(void)state;
+	who[0].next_address = 0x4090;
+	who[0].next_symbol = "pool";
+	who[0].activities = mostly_running;
+	render();
+	expect_not("pool");
+	who[0].activity_count = 0; /* it waits now: that is all that is known */
+	render();
+	expect("waits for pool\n");
+}
+
+static void call_sites_that_read_the_same_are_one(void **state)
+{
+	static const struct probekit_frame from_other[] = {
+		{.function = "pthread_mutex_lock", .module = "/lib/libc.so.6"},
+		{.function = "append_line", .module = "/opt/logger", .file = "log.c", .line = 85},
+		{.function = "serve", .module = "/opt/logger", .file = "log.c", .line = 7},
+		{.function = "main", .module = "/opt/logger", .file = "log.c", .line = 9},
+	};
+	static const struct probekit_frame from_main[] = {
+		{.function = "pthread_mutex_lock", .module = "/lib/libc.so.6"},
+		{.function = "append_line", .module = "/opt/logger", .file = "log.c", .line = 85},
+		{.function = "serve", .module = "/opt/logger", .file = "log.c", .line = 7},
+		{.function = "_start", .module = "/opt/logger"},
+	};
+	struct probekit_stack stacks[] = {STACK(flush), STACK(from_other), STACK(from_main)};
+
+	(void)state;
+	stacks[0].share = 0.4;
+	stacks[1].share = 0.35;
+	stacks[2].share = 0.25;
+	locks[0].waiters = stacks;
+	locks[0].waiter_count = COUNT(stacks);
+	render();
+	expect("    waiting:  60 % append_line <- serve                                 log.c:85\n"
+	       "              40 % flush_log                                            log.c:57\n");
+	locks[0].waiters = &stacks[1];
+	locks[0].waiter_count = 2;
+	render();
+	expect("    waiting:  append_line <- serve                                      log.c:85\n");
 }
 
 static void a_named_mutex_has_its_own_histograms(void **state)
@@ -273,7 +331,7 @@ static void events_stand_apart_with_who_signalled(void **state)
 	};
 	snapshot.lock_count = 2;
 	render();
-	expect("signalled by other threads, where idle ones wait too: 1, 3 ms of waiting\n");
+	expect("semaphores, condvars, joins, barriers (idle threads too): 1, 3 ms of waiting\n");
 	expect("woken by flusher (tid 44) 90 % of the time, after");
 	expect("fsync 94 % of it");
 	/* nobody owns it, so that is nothing to tell */
@@ -296,6 +354,7 @@ static void many_wakers_are_told_together(void **state)
 			.did_count = 1,
 		};
 	render();
+	expect("locks: no thread waited for one but those made of semaphores\n");
 	expect("woken by many threads 20 % of the time, after");
 	expect("fsync 94 % of it");
 	expect_not("tid 51");
@@ -331,6 +390,35 @@ static void what_makes_waits_longer_is_remarked(void **state)
 	expect("inside:  logger:request 100 %\n");
 	expect("2 of 5 releases woke a thread for nothing: another took it\n");
 	expect("50 % of the time woken already, but without a CPU\n");
+}
+
+static void stacks_that_end_early_are_told_as_a_sentence(void **state)
+{
+	(void)state;
+	snapshot.info.stacks[PROBEKIT_STACK_COMPLETE] = 6053;
+	snapshot.info.stacks[PROBEKIT_STACK_LOST] = 1896;
+	render();
+	expect("1 896 of 7 949 stacks without the outermost callers:\n"
+	       "1 896 could not be followed; times are measured, stacks sampled\n");
+	snapshot.info.stacks[PROBEKIT_STACK_LOST] = 0;
+	render();
+	expect_not("sampled");
+}
+
+static void the_runtime_of_go_is_not_where_a_program_waits(void **state)
+{
+	static const struct probekit_frame frames[] = {
+		{.function = "runtime.futex", .module = "/opt/gop"},
+		{.function = "runtime.futexsleep", .module = "/opt/gop"},
+		{.function = "runtime.notesleep", .module = "/opt/gop"},
+		{.function = "runtime.stopm", .module = "/opt/gop"},
+	};
+
+	(void)state;
+	waiters[0] = (struct probekit_stack)STACK(frames);
+	locks[0].symbol = locks[0].place = locks[0].kind = NULL;
+	render();
+	expect("0x4050 in runtime.stopm  futex");
 }
 
 static void a_deadlock_comes_first_with_each_stack(void **state)
@@ -375,6 +463,10 @@ int main(void)
 				       reset),
 		cmocka_unit_test_setup(a_holder_without_a_cpu_is_told_with_who_had_it, reset),
 		cmocka_unit_test_setup(a_chain_is_followed, reset),
+		cmocka_unit_test_setup(a_wait_that_was_hardly_any_of_a_hold_is_no_chain, reset),
+		cmocka_unit_test_setup(call_sites_that_read_the_same_are_one, reset),
+		cmocka_unit_test_setup(stacks_that_end_early_are_told_as_a_sentence, reset),
+		cmocka_unit_test_setup(the_runtime_of_go_is_not_where_a_program_waits, reset),
 		cmocka_unit_test_setup(a_named_mutex_has_its_own_histograms, reset),
 		cmocka_unit_test_setup(events_stand_apart_with_who_signalled, reset),
 		cmocka_unit_test_setup(many_wakers_are_told_together, reset),

@@ -206,6 +206,7 @@ static void long_names_are_cut_to_the_width(void **state)
 static void holders_of_holders_are_a_chain(void **state)
 {
 	struct probekit_activity sleeping = {"nanosleep", 1};
+	struct probekit_activity waiting = {"futex", 1};
 	struct probekit_holder last = {.thread = THREAD(14, "sleeper"),
 				       .threads = 3,
 				       .activities = &sleeping,
@@ -215,6 +216,8 @@ static void holders_of_holders_are_a_chain(void **state)
 	struct probekit_cause cause = new_lock();
 
 	(void)state;
+	first.activities = &waiting;
+	first.activity_count = 1;
 	first.next_address = 0x50;
 	first.next_symbol = "inner_mutex";
 	first.next = &last;
