@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEPTH_MAX 200
 #define STEPS_MAX 4000000u
@@ -241,6 +242,14 @@ static bool child_around(Dwarf_Die *parent, Dwarf_Off wanted, Dwarf_Die *child)
 	return true;
 }
 
+/* What a scope without a name is called that has a function of this name in it. */
+static const char *nameless(Dwarf_Die *scope, const char *function)
+{
+	if (dwarf_tag(scope) == DW_TAG_namespace)
+		return "(anonymous namespace)";
+	return strcmp(function, "operator()") == 0 ? "{lambda}" : "(anonymous class)";
+}
+
 const char *dwarf_function_name(Dwarf_Die *function, char *text, size_t size)
 {
 	const char *name = mangled_name(function);
@@ -262,8 +271,9 @@ const char *dwarf_function_name(Dwarf_Die *function, char *text, size_t size)
 		    dwarf_dieoffset(&child) == dwarf_dieoffset(&target))
 			break;
 		scope = dwarf_diename(&child);
-		if (scope_kind(&child) == SCOPE_NAMES &&
-		    !append(text, size, &used, scope ? scope : "(anonymous namespace)", "::"))
+		if (!scope)
+			scope = nameless(&child, name);
+		if (scope_kind(&child) == SCOPE_NAMES && !append(text, size, &used, scope, "::"))
 			return name;
 		parent = child;
 	}

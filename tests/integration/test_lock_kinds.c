@@ -17,7 +17,7 @@
 
 /* clang-format off */
 /* (Of joins fewer, each of which has a holder of its own: a lock's list of holders is short.) */
-#define JOIN SLEEPING, .is_owned = true, .holder = "live_while_wanted", .has_no_symbol = true, .rounds = "12", .has_many_holders = true
+#define JOIN(function) SLEEPING, .is_owned = true, .holder = function, .has_no_symbol = true, .rounds = "12", .has_many_holders = true
 #define PAIR .waiter = "want_it"
 #define SLEEPING .does = "clock_nanosleep"
 #define OWNED PAIR, SLEEPING, .is_owned = true, .holder = "linger_with_it"
@@ -44,11 +44,11 @@ static const struct lock_kind kinds[] = {
 	{"a_semaphore", "lock_kinds", "semaphore", "semaphore", WOKEN},
 	{"a_semaphore_of_two_processes", "lock_kinds", "semaphore_shared", "semaphore", WOKEN, .has_no_symbol = true, .has_processes = true},
 	{"a_barrier", "lock_kinds", "barrier", "barrier", WOKEN, .word_at = 4},
-	{"a_join", "lock_kinds", "join", "join", JOIN},
+	{"a_join", "lock_kinds", "join", "join", JOIN("live_while_wanted")},
 	{"a_pthread_once", "lock_kinds", "once", "once", PAIR},
 	{"a_C11_mutex", "lock_kinds_other", "c11_mutex", "mutex", OWNED},
 	{"a_C11_condition_variable", "lock_kinds_other", "c11_condvar", "condvar", WOKEN},
-	{"a_C11_join", "lock_kinds_other", "c11_join", "join", JOIN},
+	{"a_C11_join", "lock_kinds_other", "c11_join", "join", JOIN("live_while_wanted")},
 	{"a_C11_once", "lock_kinds_other", "c11_once", "once", PAIR},
 	{"a_lock_of_a_stream", "lock_kinds_other", "stdio", "stdio", PAIR, .has_no_symbol = true},
 	{"a_lock_of_the_allocator", "lock_kinds_other", "malloc", "malloc", PAIR, .has_no_symbol = true, .has_brief_waits = true},
@@ -62,7 +62,7 @@ static const struct lock_kind kinds[] = {
 	{"writers_of_a_std_shared_mutex", "lock_kinds_cxx", "writers_for_readers", "rwlock", PAIR},
 	{"a_std_condition_variable", "lock_kinds_cxx", "condition_variable", "condvar", WOKEN},
 	{"a_std_call_once", "lock_kinds_cxx", "call_once", "once", PAIR},
-	{"a_std_thread_join", "lock_kinds_cxx", "join", "join", JOIN},
+	{"a_std_thread_join", "lock_kinds_cxx", "join", "join", JOIN("{lambda}::operator()")},
 	{"a_std_future", "lock_kinds_cxx", "future", NULL, WOKEN, .has_no_symbol = true},
 	{"a_queue_of_threads", "lock_queues", "queue", "mutex", SLEEPING, .is_owned = true, .holder = "hold_in_turn", .waiter = "queue_up"},
 	{"a_mutex_taken_again_before_who_was_woken", "lock_queues", "barging", "mutex", .is_owned = true, .waiter = "barge"},
