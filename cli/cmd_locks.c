@@ -102,8 +102,10 @@ const struct command command_locks = {
 			"A deadlock is printed as soon as it is seen, also one that is older than the "
 			"measurement.",
 			"A holder is named where the lock's own memory names it: mutexes, and reader-writer "
-			"locks that a writer holds. Of others it is told who ended the waits. Counts and times "
-			"are exact; stacks are sampled.",
+			"locks that a writer holds. Of others it is told who ended the waits. Times are exact; "
+			"counts too, but that of a thread which was woken, found the lock taken again and "
+			"waited on, it cannot always be told that this was one wait. Stacks are sampled. Locks "
+			"of files, and locks that only spin, are not seen.",
 			NULL},
 	.options = option_table,
 	.examples =
