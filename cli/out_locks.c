@@ -246,20 +246,19 @@ static void print_unowned(struct text_line *line, const struct probekit_lock *lo
 	line_end(line);
 }
 
-static void print_did(struct text_line *line, double share, struct probekit_activity *did,
-		      size_t count)
+static void print_did(struct text_line *line, struct probekit_activity *did, size_t count)
 {
 	const struct probekit_holder waker = {.activities = did, .activity_count = count};
 
-	line_add(line, 1, INK_PLAIN, "%s of the time%s", format_share(share).text,
-		 count ? ", after" : "");
+	if (count)
+		line_add(line, 0, INK_PLAIN, ", after");
 	line->indent = BODY + LABEL;
 	if (count)
 		out_activities(line, &waker);
 	line_end(line);
 }
 
-/* All wakers as one, with the stack of the first. */
+/* All wakers as one, with the stack of the first. Those that are not listed are no others, so no share is told. */
 static void print_wakers_together(struct text_line *line, const struct probekit_lock *lock)
 {
 	struct probekit_activity activities[MAX_ACTIVITIES];
@@ -279,7 +278,7 @@ static void print_wakers_together(struct text_line *line, const struct probekit_
 	qsort(activities, all.activity_count, sizeof(*activities), by_share);
 	line->indent = BODY;
 	line_add(line, 0, INK_PLAIN, "woken by many threads");
-	print_did(line, whole < 1 ? whole : 1, activities, all.activity_count);
+	print_did(line, activities, all.activity_count);
 	out_stack(line, BODY + LABEL, "in", &lock->wakers[0].stack,
 		  stack_library_frames(&lock->wakers[0].stack));
 }
@@ -300,8 +299,9 @@ static void print_wakers(struct text_line *line, const struct probekit_lock *loc
 		thread_text(waker->thread.comm, sizeof(waker->thread.comm), "tid",
 			    waker->thread.tid, thread);
 		line->indent = BODY;
-		line_add(line, 0, INK_PLAIN, "woken by %s", thread);
-		print_did(line, waker->share, waker->did, waker->did_count);
+		line_add(line, 0, INK_PLAIN, "woken by %s %s of the time", thread,
+			 format_share(waker->share).text);
+		print_did(line, waker->did, waker->did_count);
 		out_stack(line, BODY + LABEL, "in", &waker->stack,
 			  stack_library_frames(&waker->stack));
 	}

@@ -136,8 +136,8 @@ static double share_in(const json_t *row, const char *list, const char *function
 	return share;
 }
 
-static void require_function(const json_t *row, const char *list, const char *function,
-			     double least)
+void lock_rows_require_function(const json_t *row, const char *list, const char *function,
+				double least)
 {
 	double share = function ? share_in(row, list, function) : 1;
 
@@ -266,7 +266,7 @@ static void check_holders(const json_t *row, const struct lock_kind *kind,
 	if (kind->has_many_holders)
 		require_function_if_any(row, kind->holder);
 	else
-		require_function(row, "holders", kind->holder, LOCK_ENOUGH);
+		lock_rows_require_function(row, "holders", kind->holder, LOCK_ENOUGH);
 	if (kind->does)
 		check_does(row, "holders", "blocked_in", kind->does,
 			   kind->does_only_that ? LOCK_ENOUGH : LOCK_MOST);
@@ -287,7 +287,7 @@ static void check_wakers(const json_t *row, const struct lock_kind *kind,
 	if (share < LOCK_ENOUGH)
 		fail_msg("%s: thread %ld woke in %.2f: %s", truth->name, truth->waker, share,
 			 json_dumps(json_object_get(row, "wakers"), JSON_REAL_PRECISION(3)));
-	require_function(row, "wakers", kind->waker, LOCK_ENOUGH);
+	lock_rows_require_function(row, "wakers", kind->waker, LOCK_ENOUGH);
 	if (kind->does)
 		check_does(row, "wakers", "did", kind->does, LOCK_MOST);
 }
@@ -349,7 +349,7 @@ static void check_lock(const json_t *snapshot, const struct lock_kind *kind,
 	check_holders(row, kind, truth);
 	check_wakers(row, kind, truth);
 	check_chain(row, kind, truth);
-	require_function(row, "waiters", kind->waiter, LOCK_ENOUGH);
+	lock_rows_require_function(row, "waiters", kind->waiter, LOCK_ENOUGH);
 }
 
 /* All locks of which the program has told. */

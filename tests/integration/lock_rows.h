@@ -43,6 +43,9 @@ void lock_rows_check_counts(const json_t *snapshot, const char *told);
 void lock_rows_check_holders(const json_t *snapshot, const struct lock_kind *kind,
 			     const char *told);
 
+/* The function is in the stacks of at least that share of the row's "waiters", "holders" or "wakers". */
+void lock_rows_require_function(const json_t *row, const char *list, const char *function,
+				double least);
 /* The first lock whose member `key` is this text. */
 const json_t *lock_row_with(const json_t *snapshot, const char *key, const char *value);
 /* Its waits that were longer. */

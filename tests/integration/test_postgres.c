@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A program that others wrote and that carries USDT probes: PostgreSQL, under its own benchmark. */
-#include "support.h"
+#include "lock_runs.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -141,6 +141,51 @@ static void the_queries_of_an_unmodified_postgres_are_counted(void **state)
 	support_done(&probekit);
 }
 
+/* Its LWLocks are semaphores of shared memory, which know no owner: it is told who released them. */
+static void locks_of_an_unmodified_postgres_are_told_with_who_released_them(void **state)
+{
+	const char *const words[] = {support_probekit(), "locks", SERVER, "--json", "-v", NULL};
+	struct support_child probekit;
+	struct support_child child;
+	struct cluster cluster;
+	json_t *snapshot;
+	const json_t *row;
+
+	(void)state;
+	require_postgres();
+	lock_require_true_times();
+	start_cluster(&cluster);
+	support_run(&child, NULL, BIN "pgbench", "-i", "-q", "-h", cluster.folder, "-U", "postgres",
+		    "postgres", NULL);
+	assert_int_equal(child.status, 0);
+	support_done(&child);
+	support_start(&probekit, NULL, words);
+	support_wait_measuring(&probekit);
+	/* all want the one branch that there is */
+	support_run(&child, NULL, BIN "pgbench", "-n", "-c", "16", "-j", "2", "-t", "250", "-h",
+		    cluster.folder, "-U", "postgres", "postgres", NULL);
+	if (child.status)
+		fail_msg("pgbench: %s%s", child.out.text, child.err.text);
+	support_done(&child);
+	assert_int_equal(kill(probekit.pid, SIGINT), 0);
+	assert_int_equal(support_finish(&probekit), 0);
+	snapshot = support_json(probekit.out.text);
+	row = lock_row_with(snapshot, "kind", "semaphore");
+	assert_non_null(row);
+	assert_true(json_is_true(json_object_get(row, "is_shared")));
+	assert_int_equal(json_array_size(json_object_get(row, "holders")), 0);
+	print_message("%lld waits\n", (long long)support_integer(row, "waits"));
+	lock_rows_require_function(row, "waiters", "PGSemaphoreLock", .9);
+	lock_rows_require_function(row, "waiters", "LWLockAcquire", .5);
+	/* (of all wakers not all are listed) */
+	lock_rows_require_function(row, "wakers", "PGSemaphoreUnlock", .5);
+	lock_rows_require_function(row, "wakers", "LWLockRelease", .5);
+	json_decref(snapshot);
+	support_wait_untraced(cluster.server.pid, SERVER);
+	end_cluster(&cluster);
+	support_done(&probekit);
+}
+
 static const json_t *find_entry(json_t *entries, const char *name)
 {
 	json_t *entry;
@@ -198,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_queries_of_an_unmodified_postgres_are_counted),
+		cmocka_unit_test(locks_of_an_unmodified_postgres_are_told_with_who_released_them),
 		cmocka_unit_test(the_probes_of_an_unmodified_postgres_are_paired_by_name),
 	};
 
