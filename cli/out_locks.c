@@ -168,6 +168,12 @@ static size_t holder_threads(const struct probekit_lock *lock)
 							 : lock->holder_count;
 }
 
+/* Who joins a thread waits for its end. */
+static const char *held_word(const struct probekit_lock *lock)
+{
+	return lock->kind && strcmp(lock->kind, "join") == 0 ? "held up" : "held";
+}
+
 /* All holders as one. Of those that are not listed it is known for how long. */
 static void print_together(struct text_line *line, const struct probekit_lock *lock, bool has_stack)
 {
@@ -197,9 +203,9 @@ static void print_together(struct text_line *line, const struct probekit_lock *l
 	if (stack)
 		all.stack = *stack;
 	qsort(activities, all.activity_count, sizeof(*activities), by_share);
-	snprintf(label, sizeof(label),
-		 "held by %s%zu threads %s:", lock->holder_threads ? "" : "at least ",
-		 holder_threads(lock), format_share(all_share < 1 ? all_share : 1).text);
+	snprintf(label, sizeof(label), "%s by %s%zu threads %s:", held_word(lock),
+		 lock->holder_threads ? "" : "at least ", holder_threads(lock),
+		 format_share(all_share < 1 ? all_share : 1).text);
 	out_holder(line, BODY, label, &all);
 }
 
@@ -221,7 +227,8 @@ static void print_holders(struct text_line *line, const struct probekit_lock *lo
 		if (i && holder->share < LEAST_SHARE)
 			return;
 		snprintf(label, sizeof(label), "%s%s %s:", holder->is_certain ? "" : "maybe ",
-			 is_part ? "by one of them" : "held", format_share(holder->share).text);
+			 is_part ? "by one of them" : held_word(lock),
+			 format_share(holder->share).text);
 		out_holder(line, BODY, label, holder->holder);
 	}
 }

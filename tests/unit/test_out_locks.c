@@ -250,6 +250,17 @@ static void a_chain_is_followed(void **state)
 	expect("held 98 %: waiting for another thread 94 % of it, on CPU 6 %");
 }
 
+static void a_thread_that_is_joined_holds_up_who_waits_for_its_end(void **state)
+{
+	(void)state;
+	locks[0].kind = "join";
+	render();
+	expect("held up 98 %: fsync(");
+	hold_by_many(0.003);
+	render();
+	expect("held up by at least 16 threads");
+}
+
 static void a_wait_that_was_hardly_any_of_a_hold_is_no_chain(void **state)
 {
 	static struct probekit_activity mostly_running[] = {{"oncpu", 0.98}, {"futex", 0.02}};
@@ -462,6 +473,8 @@ int main(void)
 				       reset),
 		cmocka_unit_test_setup(a_holder_without_a_cpu_is_told_with_who_had_it, reset),
 		cmocka_unit_test_setup(a_chain_is_followed, reset),
+		cmocka_unit_test_setup(a_thread_that_is_joined_holds_up_who_waits_for_its_end,
+				       reset),
 		cmocka_unit_test_setup(a_wait_that_was_hardly_any_of_a_hold_is_no_chain, reset),
 		cmocka_unit_test_setup(call_sites_that_read_the_same_are_one, reset),
 		cmocka_unit_test_setup(stacks_that_end_early_are_told_as_a_sentence, reset),
