@@ -22,8 +22,8 @@ struct measure_whom {
 	 OPT_FLAG,                                                                                  \
 	 NULL,                                                                                      \
 	 offsetof(type, member.has_children),                                                       \
-	 "Measure the processes too that a measured one creates, and theirs, and what they "        \
-	 "execute."},                                                                               \
+	 "Measure the processes too that a measured one creates from now on, and theirs, and "      \
+	 "what they execute; not those that it has already."},                                      \
 	{                                                                                           \
 		0, "cgroup", OPT_TEXT, "PATH", offsetof(type, member.cgroup),                       \
 			"Only processes in this cgroup and below, now or later: a container, a "    \
