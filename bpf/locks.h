@@ -376,9 +376,9 @@ __noinline int lock_blocked(const struct thread *waiter, struct thread *holder)
 		__sync_fetch_and_add(&state->waiters, 1);
 		return 0;
 	}
-	/* One that was woken and has not got it has not held it either. */
-	if (state->waiters > 0 && !(counts_futexes && waiter->futex_is_again &&
-				    state->holder_tid == (__u32)bpf_get_current_pid_tgid()))
+	/* One that waits for it itself has let it go unseen, or was woken and has not got it. */
+	if (state->waiters > 0 &&
+	    !(counts_futexes && state->holder_tid == (__u32)bpf_get_current_pid_tgid()))
 		end_hold(&key, state, now);
 	else
 		state->since = now;
@@ -503,8 +503,15 @@ __noinline int waker_ends(const struct thread *waiter, __u64 now)
 		return 0;
 	key = off_place(waiter);
 	state = find_or_add(&locks, &key, &no_lock_state);
-	if (!state || state->waiters > 0)
+	if (!state)
 		return 0;
+	if (state->waiters > 0) { /* who of them knows the holder waits on: it has let it go */
+		if (state->holder_tid == (__u32)id) {
+			end_hold(&key, state, now);
+			state->holder_tid = 0;
+		}
+		return 0;
+	}
 	if (state->holder_tid == (__u32)id && state->since && state->since + LEAST_HOLD_NS < now)
 		charge_holder(&key, state, state->since, now, true);
 	state->holder_pid = id >> 32;
