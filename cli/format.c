@@ -174,6 +174,8 @@ struct format format_change(double ratio)
 		return formatted("-");
 	if (isinf(ratio))
 		return formatted("new");
+	if (ratio > 1e5)
+		return formatted(">x 100000");
 	if (ratio >= 9.995)
 		return formatted("x %s", short_number(ratio).text);
 	if (fabs(percent) < 0.05)

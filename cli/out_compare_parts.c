@@ -244,7 +244,7 @@ static void say_undecided(const struct compare_view *view, const struct compare_
 			  char text[static COMPARE_TEXT])
 {
 	if (summary->rule_count == 0 && summary->probe_count == 0) {
-		add(text, "undecided: no probe is in both builds");
+		add(text, "undecided: no probe has spans in both builds");
 		return;
 	}
 	if (summary->rule_count && summary->unmatched_rules == summary->rule_count) {
@@ -349,10 +349,12 @@ void out_compare_sentence(const struct compare_view *view, const struct compare_
 
 void out_compare_method(const struct compare_view *view, char text[static COMPARE_TEXT])
 {
+	bool is_stored = strcmp(view->mode, "stored") == 0;
 	char why[WORDS];
 
 	*text = '\0';
-	add(text, "%s, %s", format_plural(view->info->pairs, "pair", "pairs").text, view->mode);
+	add(text, "%s%s%s", format_plural(view->info->pairs, "pair", "pairs").text,
+	    is_stored ? " of " : ", ", is_stored ? "stored runs" : view->mode);
 	if (!view->mode_reason)
 		return;
 	format_escape(view->mode_reason, why, sizeof(why));
@@ -436,6 +438,11 @@ static void add_doubt(char text[static COMPARE_TEXT], const struct probekit_chan
 void out_compare_change(const struct probekit_change *change, char text[static COMPARE_TEXT])
 {
 	*text = '\0';
+	if (isnan(change->ratio) && isnan(change->base) && isnan(change->head)) {
+		add(text, "not measured");
+		add_doubt(text, change);
+		return;
+	}
 	add(text, "%s -> %s, %s", out_compare_value(change, change->base).text,
 	    out_compare_value(change, change->head).text, format_change(change->ratio).text);
 	if (isfinite(change->low) && isfinite(change->high))
@@ -469,7 +476,9 @@ struct format out_compare_detectable(const struct probekit_change *change)
 /* "; about 4 more pairs needed" */
 static void add_pairs_more(char text[static COMPARE_TEXT], size_t more)
 {
-	if (more)
+	if (more > PAIRS_TOLD_MAX)
+		add(text, "; more than %d more pairs needed", PAIRS_TOLD_MAX);
+	else if (more)
 		add(text, "; about %s more %s needed", number_of_pairs(more).text,
 		    more == 1 ? "pair" : "pairs");
 }

@@ -83,6 +83,8 @@ static void differences_and_changes_have_a_sign(void **state)
 	assert_string_equal(format_change(0.9996).text, "0 %");
 	assert_string_equal(format_change(9.99).text, "+899 %");
 	assert_string_equal(format_change(12.34).text, "x 12.3");
+	assert_string_equal(format_change(1e5).text, "x 100000");
+	assert_string_equal(format_change(1.4e9).text, ">x 100000");
 	assert_string_equal(format_change(INFINITY).text, "new");
 	assert_string_equal(format_change(NAN).text, "-");
 }

@@ -111,7 +111,7 @@ static void what_is_undecided_says_how_many_pairs_are_missing(void **state)
 	(void)state;
 	made_init(&made);
 	made.info.outcome = PROBEKIT_RULE_UNDECIDED;
-	assert_begins(&made, "undecided: no probe is in both builds");
+	assert_begins(&made, "undecided: no probe has spans in both builds");
 	made_probe(&made, "a", 1000, 1.1, PROBEKIT_VERDICT_UNDECIDED);
 	assert_begins(&made,
 		      "undecided: 10 pairs decide none of 1 probe; about 4 more would decide some");

@@ -2,6 +2,7 @@
 /* What continuous integration reads of a comparison. That it is well-formed, a test among the viewers says. */
 #include "comparisons.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,22 @@ static void nothing_compared_is_an_empty_suite(void **state)
 	made.info.outcome = PROBEKIT_RULE_UNDECIDED;
 	render(&made);
 	assert_has("tests=\"0\" failures=\"0\" errors=\"0\" skipped=\"0\">");
-	assert_has("undecided: no probe is in both builds");
+	assert_has("undecided: no probe has spans in both builds");
+	made_done(&made);
+}
+
+static void what_is_not_known_is_told_in_words(void **state)
+{
+	struct made made;
+	struct probekit_change *change;
+
+	(void)state;
+	made_init(&made);
+	change = made_change(&made, "a", "p50", NAN, NAN, PROBEKIT_VERDICT_UNDECIDED);
+	change->pairs_needed = 5000;
+	render(&made);
+	assert_has("; more than 999 more pairs needed");
+	assert_has("<system-out>not measured\n");
 	made_done(&made);
 }
 
@@ -123,6 +139,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_cannot_be_compared_neither_fails_nor_passes,
 					  release),
 		cmocka_unit_test_teardown(nothing_compared_is_an_empty_suite, release),
+		cmocka_unit_test_teardown(what_is_not_known_is_told_in_words, release),
 		cmocka_unit_test_teardown(foreign_names_hold_no_character_that_xml_forbids,
 					  release),
 		cmocka_unit_test_teardown(long_names_are_not_cut, release),
