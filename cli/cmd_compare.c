@@ -266,7 +266,8 @@ static int run_pairs(struct trial *trial, struct probekit_error *err)
 		fputs("probekit: interrupted", stderr);
 	else
 		fprintf(stderr, "probekit: %s", result ? "ended" : "the budget is used up");
-	fprintf(stderr, " after %zu of %zu pairs\n", trial->done, trial->wanted);
+	fprintf(stderr, " after %zu of %zu pairs%s\n", trial->done, trial->wanted,
+		result && result != -EINTR ? ", which are not compared" : "");
 	return result == -EINTR ? 0 : result;
 }
 

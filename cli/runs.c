@@ -2,6 +2,7 @@
 /* Owns the way of one run: a session of its own, and the file that takes what the command prints. */
 #include "runs.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,8 @@
 #include "group.h"
 #include "measure.h"
 #include "watchdog.h"
+
+enum { LAST_TEXT = 160 };
 
 /* ---- what the command prints ---- */
 
@@ -80,6 +83,25 @@ static int copy_all(int from, int to)
 	return got < 0 ? -errno : 0;
 }
 
+/* Appends the last line that says anything: most often it is why the command failed. */
+static void tell_last_line(int fd, off_t size, struct probekit_error *err)
+{
+	char text[LAST_TEXT + 1];
+	char line[4 * LAST_TEXT + 1];
+	size_t told = strlen(err->hint);
+	ssize_t got = pread(fd, text, LAST_TEXT, size > LAST_TEXT ? size - LAST_TEXT : 0);
+	const char *last;
+
+	while (got > 0 && isspace((unsigned char)text[got - 1]))
+		got--;
+	if (got <= 0)
+		return;
+	text[got] = '\0';
+	last = strrchr(text, '\n');
+	format_escape(last ? last + 1 : text, line, sizeof(line));
+	snprintf(err->hint + told, sizeof(err->hint) - told, ", and ends: %s", line);
+}
+
 /* In a file with a name, which the error tells. */
 static int keep_output(struct run *run, struct probekit_error *err)
 {
@@ -106,6 +128,8 @@ static int keep_output(struct run *run, struct probekit_error *err)
 			 name, strerror(-result));
 	else
 		snprintf(err->hint, sizeof(err->hint), "what it printed is in '%s'", name);
+	if (!result)
+		tell_last_line(run->output_fd, status.st_size, err);
 	return err->code;
 }
 

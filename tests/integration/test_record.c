@@ -254,7 +254,7 @@ static void a_run_that_fails_is_an_error_that_keeps_its_output(void **state)
 					     cases[i].value,
 					     NULL};
 		const char *const wanted[] = {"victim' failed", cases[i].said,
-					      "what it printed is in", NULL};
+					      "what it printed is in", "and ends: ", NULL};
 
 		check_failure(*state, words, wanted, cases[i].printed);
 	}
