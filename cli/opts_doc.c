@@ -18,6 +18,13 @@ static const char *const exit_codes[][2] = {
 	{"3", "A privilege or a kernel feature is missing; the message names it."},
 };
 
+/* Of commands that give a verdict, instead of the same of the others. */
+static const char *const verdict_exit_codes[][2] = {
+	{"0", "No rule failed; without rules, nothing became slower for certain."},
+	{"1",
+	 "Failed: no such file, no matching probe, a run that failed, output cannot be written."},
+};
+
 static const char *const verdict_codes[][2] = {
 	{"4", "A rule failed, or without rules something became slower for certain."},
 	{"5",
@@ -150,6 +157,19 @@ static void print_man_pairs(FILE *out, const char *title, const char *const (*pa
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static void print_exit_status(FILE *out, const struct command *command)
+{
+	const size_t other = command->gives_verdict ? COUNT(verdict_exit_codes) : 0;
+
+	fputs(".SH EXIT STATUS\n", out);
+	print_man_pairs(out, NULL, verdict_exit_codes, other);
+	print_man_pairs(out, NULL, exit_codes + other, COUNT(exit_codes) - other);
+	if (command->gives_verdict)
+		print_man_pairs(out, NULL, verdict_codes, COUNT(verdict_codes));
+	if (command->takes_command)
+		print_man_pairs(out, NULL, command_codes, COUNT(command_codes));
+}
+
 static void print_man_options(FILE *out, const struct command *command)
 {
 	fputs(".SH OPTIONS\n", out);
@@ -182,11 +202,7 @@ void opts_print_man(FILE *out, const struct command *command)
 		print_roff(out, command->description[i]);
 	}
 	print_man_options(out, command);
-	print_man_pairs(out, "EXIT STATUS", exit_codes, COUNT(exit_codes));
-	if (command->gives_verdict)
-		print_man_pairs(out, NULL, verdict_codes, COUNT(verdict_codes));
-	if (command->takes_command)
-		print_man_pairs(out, NULL, command_codes, COUNT(command_codes));
+	print_exit_status(out, command);
 	print_man_pairs(out, "ENVIRONMENT", environment, COUNT(environment));
 	fputs(".SH EXAMPLES\n", out);
 	for (const struct example *e = command->examples; e->command; e++) {
