@@ -96,7 +96,7 @@ static int nothing_found(const struct objects *objects, const char *what, const 
 	if (text.items)
 		return error_hint(
 			err, -ENOENT,
-			"add PROBEKIT_SPAN() of <probekit/probe.h> to a function, such as %s",
+			"measure functions with -f, or add PROBEKIT_SPAN() of <probekit/probe.h> to one, such as %s",
 			buffer);
 	return error_hint(err, -ENOENT,
 			  "add PROBEKIT_SPAN() of <probekit/probe.h> to its hot paths");

@@ -106,7 +106,7 @@ static void a_program_without_probes_gets_functions_suggested(void **state)
 	struct refusal refusals[] = {
 		{{"latency", support_program("spanless")},
 		 1,
-		 {"no probekit span", "spanless'", "handle_request"}},
+		 {"no probekit span", "spanless'", "with -f", "handle_request"}},
 		{{"latency", support_program("spanless"), "-u", "a:b,c"},
 		 1,
 		 {"'a:b,c'", "spanless'"}},
