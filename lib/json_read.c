@@ -45,7 +45,7 @@ int json_not_json(const struct json_reader *r, const struct json_fault *fault)
 			r->name, line, column);
 	return error_failed(r->err, -EBADMSG,
 			    "cannot read snapshot '%s': not JSON, line %zu column %zu: %s", r->name,
-			    line, column, fault->what ? fault->what : "a value that is none");
+			    line, column, fault->what ? fault->what : "a value should begin here");
 }
 
 /* "probes[3].histogram." or "" */
