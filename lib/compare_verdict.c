@@ -93,6 +93,8 @@ static bool was_dropped(const struct subject *subject, size_t pairs)
 	return false;
 }
 
+static const char too_few_pairs[] = "fewer than 6 pairs of runs";
+
 /* Nothing of a hypothesis that cannot be decided is told but its estimate. NULL: it can. */
 static const char *untestable(const struct compare_hypothesis *h, size_t pairs)
 {
@@ -106,7 +108,7 @@ static const char *untestable(const struct compare_hypothesis *h, size_t pairs)
 		return h->measure->quantile ? "too few spans in a run"
 					    : "not known in any pair of runs";
 	if (h->paired.count < PROBEKIT_COMPARE_MIN_PAIRS)
-		return "fewer than 6 pairs of runs";
+		return too_few_pairs;
 	if (floor_share(h) > FLOOR_SHARE_MAX)
 		return "most of it may be the probe itself";
 	return NULL;
@@ -120,8 +122,7 @@ static void decide(struct compare_hypothesis *h, const struct flip_result *resul
 
 	change->reason = untestable(h, pairs);
 	if (change->reason) {
-		if (h->paired.count && h->paired.count < PROBEKIT_COMPARE_MIN_PAIRS &&
-		    !change->is_informational)
+		if (change->reason == too_few_pairs) /* no number of pairs mends the others */
 			change->pairs_needed = PROBEKIT_COMPARE_MIN_PAIRS;
 		return;
 	}
