@@ -148,6 +148,7 @@ static int add_every_probe(struct probekit_comparison *made)
 static bool concerns(const struct compare_rule *rule, const struct subject *subject)
 {
 	return has_spans_in_both(subject) &&
+	       (!rule->is_quantity || subject->kind == PROBEKIT_KIND_VALUE) &&
 	       (!rule->glob || fnmatch(rule->glob, subject->name, 0) == 0);
 }
 
@@ -200,7 +201,9 @@ static void judge_all(struct probekit_comparison *made)
 			.bound = rule->bound,
 			.is_absolute = rule->is_absolute,
 			.estimate = NAN,
-			.reason = "it matches no probe of both builds",
+			.reason = rule->is_quantity ? "its bound has no unit, and it matches no "
+						      "quantity of both builds"
+						    : "it matches no probe of both builds",
 		};
 		size_t before = made->result_count;
 
@@ -410,7 +413,10 @@ static int check_options(const struct probekit_compare_options *options, struct 
 	if (options && options->size < sizeof(*options))
 		return error_usage(err, "probekit_compare_options has no size");
 	if (options && !(options->delta >= 0 && options->delta <= 1))
-		return error_usage(err, "the change that matters is not within 0 and 100 %%");
+		return error_usage(
+			err,
+			"the smallest change that matters is %g %%, and not within 0 and 100 %%",
+			100 * options->delta);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ static int parse_bound(const char *text, const char *bound, struct compare_rule 
 			continue;
 		rule->bound = number * units[i].factor;
 		rule->is_absolute = units[i].is_absolute;
+		rule->is_quantity = !*unit;
 		return isfinite(rule->bound) ? 0 : wrong(text, "the bound is too large", err);
 	}
 	return wrong(text, "the bound's unit is none of %, ns, us, ms, s", err);

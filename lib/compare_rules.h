@@ -11,6 +11,7 @@ struct compare_rule {
 	const struct compare_measure *measure;
 	double bound; /* a share, or ns (of kind VALUE: units) */
 	bool is_absolute;
+	bool is_quantity; /* without a unit: of kind VALUE alone */
 };
 
 /* -EINVAL, with the rule and what is wrong with it; -ENOMEM. */

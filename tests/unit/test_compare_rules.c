@@ -107,6 +107,34 @@ static void a_rule_says_how_many_pairs_it_takes(void **state)
 	builds_done(&builds);
 }
 
+/* +10 after p99 was meant as 10 %, and hardly as 10 ns. */
+static void a_bound_without_a_unit_is_of_quantities(void **state)
+{
+	static const char *const rules[] = {"p50>+10", "items p50>+10", "request p50>+10", NULL};
+	static struct builds builds;
+	struct build_probe probes[] = {build_plain, build_plain, build_none};
+	struct probekit_comparison *comparison;
+	const struct probekit_rule_result *result;
+
+	(void)state;
+	probes[1].name = "items";
+	probes[1].kind = PROBEKIT_KIND_VALUE;
+	builds_init(&builds, 8);
+	builds_add(&builds, 8, probes, probes);
+	comparison = builds_compare(&builds, 0.02, rules);
+	assert_int_equal(probekit_comparison_rule_count(comparison), 3);
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(probekit_comparison_rule(comparison, i)->change->probe,
+				    "items");
+	result = probekit_comparison_rule(comparison, 2);
+	assert_int_equal(result->state, PROBEKIT_RULE_UNDECIDED);
+	assert_null(result->change);
+	assert_string_equal(result->reason,
+			    "its bound has no unit, and it matches no quantity of both builds");
+	probekit_comparison_free(comparison);
+	builds_done(&builds);
+}
+
 /* 1 us of lock in spans of 1 ms is more than five hundredths of nothing, and nothing that matters. */
 static void a_share_of_next_to_nothing_does_not_fail(void **state)
 {
@@ -182,6 +210,7 @@ int main(void)
 		cmocka_unit_test(rules_decide_instead_of_regressions),
 		cmocka_unit_test(a_class_that_took_no_time_before_can_fail),
 		cmocka_unit_test(a_rule_says_how_many_pairs_it_takes),
+		cmocka_unit_test(a_bound_without_a_unit_is_of_quantities),
 		cmocka_unit_test(a_share_of_next_to_nothing_does_not_fail),
 		cmocka_unit_test(rules_that_say_nothing_are_refused),
 		cmocka_unit_test(rules_may_name_what_has_blanks_and_signs),
