@@ -228,6 +228,7 @@ static void print_cause(FILE *out, const struct probekit_cause_difference *one)
 	fprintf(out, "{ \"class\": \"%s\"", probekit_class_name(cause->time_class));
 	print_key_number(out, "base_ns", one->base_ns);
 	print_key_number(out, "head_ns", one->head_ns);
+	fprintf(out, ", \"is_located\": %s", word(one->is_located));
 	print_key_text(out, "syscall", cause->syscall);
 	print_key_text(out, "object", cause->object);
 	print_key_text(out, "direction", cause->direction);

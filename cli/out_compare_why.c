@@ -96,6 +96,12 @@ static const struct probekit_cause_difference *main_cause(const struct compare_p
 	return NULL;
 }
 
+/* What is hot in both builds is not why they differ. */
+static bool tells_why(const struct probekit_cause_difference *found)
+{
+	return found->is_located || found->cause->time_class != PROBEKIT_CLASS_ONCPU;
+}
+
 /* Whether there is more to say of a cause than its class. */
 static bool is_named(const struct probekit_cause *cause)
 {
@@ -148,11 +154,12 @@ int out_compare_why_sentence(const struct compare_probe *probe, char text[static
 	*text = '\0';
 	if (!difference)
 		return 0;
-	length = snprintf(text, COMPARE_TEXT, "%s %s",
+	length = snprintf(text, COMPARE_TEXT, "%s %s%s",
 			  format_difference(difference->head_ns - difference->base_ns).text,
-			  phrases[difference->time_class]);
+			  phrases[difference->time_class],
+			  difference->is_certain ? "" : ", not certain");
 	found = main_cause(probe, difference->time_class);
-	if (!found || !is_named(found->cause))
+	if (!difference->is_certain || !found || !is_named(found->cause) || !tells_why(found))
 		return 0;
 	if (subject_of(found->cause, &subject))
 		return -ENOMEM;
@@ -212,6 +219,8 @@ static void print_cause(struct text_line *line, const struct probekit_cause_diff
 		 probekit_class_name(one->cause->time_class));
 	line->indent = BODY;
 	out_cause_subject(line, NULL, one->cause);
+	if (is_named(one->cause) && !tells_why(one))
+		line_words(line, 0, INK_PLAIN, ", hot but not known to be what differs");
 	line_add(line, 2, INK_PLAIN, "%s -> %s", format_duration(one->base_ns).text,
 		 format_duration(one->head_ns).text);
 	line_end(line);

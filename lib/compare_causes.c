@@ -7,6 +7,9 @@
  * hundredth of its size: so the causes are those of the tails, where their evidence is, but their
  * time is of all spans. What of a class is no known wait is one more, as in a tail, so that the
  * causes of a class add up to its time.
+ *
+ * Where a thread ran is known of each run's hottest function alone, in its share of the samples. What is
+ * hot in both builds is hardly what makes them differ, so that is asked of the shares too.
  */
 #include "compare_causes.h"
 
@@ -225,6 +228,63 @@ static int forget_names_of_one_run(struct groups *groups)
 	return 0;
 }
 
+/* ---- where threads ran ---- */
+
+/* Of smaller ones the shares, which scatter, tell nothing. */
+#define LEAST_GROWTH 0.25
+
+static const struct probekit_cause *place_of(const struct probekit_probe *row)
+{
+	for (size_t i = 0; i < row->cause_count; i++)
+		if (row->causes[i].time_class == PROBEKIT_CLASS_ONCPU && row->causes[i].stack.size)
+			return &row->causes[i];
+	return NULL;
+}
+
+/* The mean share of the runs; the most that it may have been where another function was the hottest. */
+static double share_of(const char *function, const struct probekit_probe *const *rows, size_t pairs)
+{
+	double sum = 0;
+	size_t known = 0;
+
+	for (size_t i = 0; i < pairs; i++) {
+		const struct probekit_cause *place = place_of(rows[i]);
+		double share = place ? place->stack.share : 0;
+
+		if (!place)
+			continue;
+		known++;
+		sum += breakdown_is_same(place->stack.frames[0].function, function)
+			       ? share
+			       : fmin(share, 1 - share);
+	}
+	return known ? sum / (double)known : 0;
+}
+
+/* Whether most of the difference is in the function that is hot where it took more. */
+static bool is_located(const struct probekit_cause_difference *found,
+		       const struct probekit_probe *const *base,
+		       const struct probekit_probe *const *head, size_t pairs)
+{
+	bool is_head = found->head_ns > found->base_ns;
+	double more_ns = is_head ? found->head_ns : found->base_ns;
+	double less_ns = is_head ? found->base_ns : found->head_ns;
+	double growth_ns = more_ns - less_ns;
+	const struct probekit_stack *stack = &found->cause->stack;
+	double more;
+	double less;
+
+	if (found->cause->time_class != PROBEKIT_CLASS_ONCPU || !stack->size ||
+	    !stack->frames[0].function || found->is_of_head != is_head)
+		return false;
+	more = share_of(stack->frames[0].function, is_head ? head : base, pairs);
+	less = share_of(stack->frames[0].function, is_head ? base : head, pairs);
+	if ((1 - more) * more_ns <= growth_ns / 2)
+		return true; /* there is too little else */
+	return growth_ns >= LEAST_GROWTH * less_ns && more >= less &&
+	       more * more_ns - less * less_ns >= growth_ns / 2;
+}
+
 /* ---- differences ---- */
 
 static int by_difference(const void *left, const void *right)
@@ -280,6 +340,8 @@ int compare_causes(const struct probekit_probe *const *base,
 		result = forget_names_of_one_run(&groups);
 	if (!result)
 		result = list(&groups, pairs, most, causes, count);
+	for (size_t i = 0; !result && i < *count; i++)
+		(*causes)[i].is_located = is_located(&(*causes)[i], base, head, pairs);
 	free(groups.items);
 	return result;
 }

@@ -129,6 +129,8 @@ struct probekit_why {
 		bool is_of_head; /* `cause` is, else of base */
 		double base_ns;	 /* of all spans of the probe, in the tail or not, per span */
 		double head_ns;
+		/* Of time on-CPU: most of the difference is where `cause` ran. Else that is hot, and no more. */
+		bool is_located;
 	} * causes;
 	size_t cause_count;
 };

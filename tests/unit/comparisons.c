@@ -227,8 +227,8 @@ struct probekit_why *made_why(struct made *made, const char *probe)
 		{PROBEKIT_CLASS_DISK, 10 * US, 0, true},
 	};
 	const struct probekit_cause_difference causes[] = {
-		{lock_cause(), true, 0.2 * MS, 3.2 * MS},
-		{&disk, false, 0.4 * MS, 0.2 * MS},
+		{lock_cause(), true, 0.2 * MS, 3.2 * MS, false},
+		{&disk, false, 0.4 * MS, 0.2 * MS, false},
 	};
 	struct probekit_why *why = zeroed(1, sizeof(*why));
 

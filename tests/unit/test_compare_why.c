@@ -547,6 +547,56 @@ static void cause_is_shown_as_where_it_is_in_the_tail(void **state)
 	assert_true(is_of(base, why.causes[0].cause));
 }
 
+/* It ran for so long a span, such a share of it in that function. */
+static void run_in(struct probekit_snapshot *run, double ns_per_span, const char *function,
+		   double share)
+{
+	struct probekit_probe *row = &run->probes[0];
+	struct probekit_frame frame = {.function = function, .module = "/opt/web"};
+	const struct probekit_stack stack = {.frames = &frame, .size = 1, .share = share};
+
+	spend(run, PROBEKIT_CLASS_ONCPU, ns_per_span);
+	assert_int_equal(breakdown_explain(row), 0);
+	assert_int_equal(row->cause_count, 1);
+	assert_int_equal(stack_copy(&row->causes[0].stack, &stack), 0);
+}
+
+static void time_on_cpu_is_located_where_what_is_hot_is_what_differs(void **state)
+{
+	static const struct {
+		const char *hot[2];
+		double share[2];
+		double ms[2];
+		bool is_located;
+	} cases[] = {
+		{{"compute", "compute"}, {1, 1}, {8.6, 9}, true},
+		{{"compute", "compute"}, {1, 1}, {9, 8.6}, true},
+		{{"compute", "compute"}, {1, 0.98}, {8, 24}, true},
+		{{"compute", "wait"}, {1, 0.92}, {8.3, 24.4}, true},
+		{{"wait", "compute"}, {0.92, 1}, {24.4, 8.3}, true},
+		{{"match", "match"}, {0.5, 0.7}, {10, 16}, true},
+		/* what grew is elsewhere, and takes of its share */
+		{{"slide", "slide"}, {0.92, 0.8}, {19.2, 28.6}, false},
+		/* what grew is less than the rest scatters */
+		{{"match", "match"}, {0.8, 0.81}, {392, 403}, false},
+		/* it may have been nearly as hot before */
+		{{"parse", "print"}, {0.51, 0.5}, {10, 10.5}, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(2);
+		for (size_t k = 0; k < pairs; k++) {
+			run_in(base[k], cases[i].ms[0] * MS, cases[i].hot[0], cases[i].share[0]);
+			run_in(head[k], cases[i].ms[1] * MS, cases[i].hot[1], cases[i].share[1]);
+		}
+		ask();
+		assert_int_equal(why.cause_count, 1);
+		if (why.causes[0].is_located != cases[i].is_located)
+			fail_msg("case %zu is %slocated", i, cases[i].is_located ? "not " : "");
+		end(state);
+	}
+}
+
 static void largest_differences_come_first_and_few(void **state)
 {
 	enum { FILES = 40 };
@@ -592,6 +642,7 @@ int main(void)
 		TEST(causes_of_a_class_add_up_to_it),
 		TEST(cause_is_shown_as_where_it_took_longer),
 		TEST(cause_is_shown_as_where_it_is_in_the_tail),
+		TEST(time_on_cpu_is_located_where_what_is_hot_is_what_differs),
 		TEST(largest_differences_come_first_and_few),
 	};
 

@@ -426,10 +426,36 @@ static void the_sentence_is_of_a_certain_difference_in_the_direction_of_the_chan
 	assert_has("why a is slower: +2 ms of disk wait: fsync(\"/var/log/app.log\")\n");
 	why->classes[2].is_certain = false;
 	render_styled(&made, 120, false);
-	assert_has("why a is slower: +5 ms of waiting for a CPU\n");
+	assert_has("why a is slower: +5 ms of waiting for a CPU, not certain\n");
 	why->class_count = 0;
 	render_styled(&made, 120, false);
 	assert_has("why a is slower\n");
+	made_done(&made);
+}
+
+static void a_hot_function_is_why_only_where_it_is_what_differs(void **state)
+{
+	static struct probekit_frame frame = {.function = "longest_match", .module = "/x"};
+	static const struct probekit_cause hot = {
+		.time_class = PROBEKIT_CLASS_ONCPU,
+		.stack = {.frames = &frame, .size = 1, .share = 0.8},
+	};
+	struct made made;
+	struct probekit_why *why;
+
+	(void)state;
+	made_init(&made);
+	made_probe(&made, "a", 1000, 1.5, PROBEKIT_VERDICT_REGRESS);
+	why = made_why(&made, "a");
+	why->classes[0] = (struct probekit_difference){PROBEKIT_CLASS_ONCPU, 0, 9e6, true};
+	why->causes[0] = (struct probekit_cause_difference){&hot, true, 0, 9e6, false};
+	render_styled(&made, 120, false);
+	assert_has("why a is slower: +9 ms on CPU\n");
+	assert_has("in longest_match, 80 % of it, hot but not known to be what differs");
+	why->causes[0].is_located = true;
+	render_styled(&made, 120, false);
+	assert_has("why a is slower: +9 ms on CPU: in longest_match, 80 % of it\n");
+	assert_lacks("not known to be");
 	made_done(&made);
 }
 
@@ -542,6 +568,8 @@ int main(void)
 		cmocka_unit_test_teardown(
 			the_sentence_is_of_a_certain_difference_in_the_direction_of_the_change,
 			release),
+		cmocka_unit_test_teardown(a_hot_function_is_why_only_where_it_is_what_differs,
+					  release),
 		cmocka_unit_test_teardown(why_a_rule_failed_precedes_what_improved, release),
 		cmocka_unit_test_teardown(small_differences_are_left_out_unless_all_is_wanted,
 					  release),
