@@ -173,9 +173,10 @@ static void tell_overlaps(const struct duet *duet)
 	for (int i = 0; i < SIDES; i++)
 		if (duet->overlaps[i])
 			fprintf(stderr,
-				"probekit: '%s' had not stopped yet when %zu of the other's turns began: "
-				"it waited for a CPU, or in the kernel\n",
-				duet->sides[i].run.request->argv[0], duet->overlaps[i]);
+				"probekit: '%s' still ran when %s of the other began: what waits for a CPU, "
+				"or is in the kernel, stops late\n",
+				duet->sides[i].run.request->argv[0],
+				format_plural(duet->overlaps[i], "turn", "turns").text);
 }
 
 /* ---- all of it ---- */
