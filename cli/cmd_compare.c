@@ -440,6 +440,7 @@ const struct command command_compare = {
 			{"probekit compare --aa --base ./old", "What can this machine tell apart?"},
 			{NULL, NULL}},
 	.takes_command = true,
+	.takes_arguments = true,
 	.gives_verdict = true,
 	.options_size = sizeof(struct options),
 	.run = run,

@@ -263,7 +263,7 @@ static int take_command(const struct command *command, char **argv, struct opt_o
 {
 	if (!command->takes_command)
 		return usage_error(err, "%s: does not start commands ('--')", command->name);
-	if (!*argv)
+	if (!*argv && !command->takes_arguments)
 		return usage_error(err, "%s: no command after '--'", command->name);
 	operands->command = argv;
 	return 0;

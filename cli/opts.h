@@ -66,10 +66,11 @@ struct command {
 	const char *const *description; /* paragraphs */
 	const struct opt *options;
 	const struct example *examples;
-	bool takes_command;  /* "-- CMD ARGS" */
-	bool takes_second;   /* two operands before that */
-	bool gives_verdict;  /* by its exit code */
-	size_t options_size; /* of the struct that `options` fill */
+	bool takes_command;   /* "-- CMD ARGS" */
+	bool takes_arguments; /* "-- ARGS", of which there may be none; with takes_command */
+	bool takes_second;    /* two operands before that */
+	bool gives_verdict;   /* by its exit code */
+	size_t options_size;  /* of the struct that `options` fill */
 	/* Does it, with that struct filled; the exit code. */
 	int (*run)(void *options, const struct opt_operands *operands);
 };

@@ -180,6 +180,24 @@ static void unknown_words_get_a_way_out(void **state)
 	assert_refused("--", "sample: no command after '--'");
 }
 
+/* As the action gives them, which has a list of arguments that may be empty. */
+static void there_may_be_no_arguments_for_what_is_named_otherwise(void **state)
+{
+	char *argv[] = {"sample", "--json", "--", NULL};
+	struct command bare = command;
+	struct opt_operands operands = {0};
+	struct probekit_error err;
+	struct values values = {0};
+
+	(void)state;
+	bare.takes_arguments = true;
+	assert_int_equal(opts_parse(&bare, 3, argv, &values, &operands, &err), 0);
+	assert_true(values.is_json);
+	assert_non_null(operands.command);
+	assert_null(operands.command[0]);
+	opts_done(&bare, &values);
+}
+
 static void closest_names_are_near_or_continued(void **state)
 {
 	static const char *const names[] = {"latency", "list", "help", NULL};
@@ -273,6 +291,7 @@ int main(void)
 		cmocka_unit_test(help_is_known_to_every_command),
 		cmocka_unit_test(bad_arguments_are_quoted),
 		cmocka_unit_test(unknown_words_get_a_way_out),
+		cmocka_unit_test(there_may_be_no_arguments_for_what_is_named_otherwise),
 		cmocka_unit_test(closest_names_are_near_or_continued),
 		cmocka_unit_test(documents_name_every_option),
 		cmocka_unit_test(help_fits_eighty_columns),
