@@ -23,13 +23,18 @@ second_build() {
 	fi
 }
 
-# run_label BUILD LABEL
+# run_label BUILD LABEL [OPTION...], of ctest
 run_label() {
-	echo "== $2 tests in $1"
-	ctest --test-dir "$1" -L "$2" --no-tests=error --output-on-failure || failed=1
-	cp "$1/Testing/Temporary/LastTest.log" "$1/$2.log" || return 0
-	grep -h '^scenarios: \| MISSED: \|  named$' "$1/$2.log" || true
-	grep -h '^\[  SKIPPED \] \|^skipped: ' "$1/$2.log" |
+	where=$1
+	what=$2
+	shift 2
+	echo "== $what tests in $where"
+	ctest --test-dir "$where" -L "$what" --no-tests=error --output-on-failure "$@" || failed=1
+	cp "$where/Testing/Temporary/LastTest.log" "$where/$what.log" || return 0
+	sed -n 's/^[0-9/ ]* Test: //p' "$where/$what.log" | sort | uniq -d |
+		sed 's/^/failed, and run again: /'
+	grep -h '^scenarios: \| MISSED: \|  named$' "$where/$what.log" || true
+	grep -h '^\[  SKIPPED \] \|^skipped: ' "$where/$what.log" |
 		sort -u >"$results/skips" || true
 	[ -s "$results/skips" ] || return 0
 	cat "$results/skips"
@@ -49,7 +54,10 @@ for each in unit headers integration scenarios kernels; do
 		second_build clang -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ || true
 		;;
 	kernels) sh "$tests/kernels/matrix.sh" "$build" || failed=1 ;;
-	*) run_label "$build" "$each" ;;
+	headers) run_label "$build" headers ;;
+	# Shared machines take of a CPU what they like, for as long as they like, which no test can know of:
+	# what fails is run once more, and that is told.
+	*) run_label "$build" "$each" --repeat until-pass:2 ;;
 	esac
 done
 if [ $failed = 0 ]; then

@@ -4,19 +4,52 @@
 # "row", others with "note" (told) and "bad" (a failure). Variables: name, of the row; parts, how many
 # logs it consists of; probes and lacks, as in kernels.txt, of a guest, in which packages may be absent
 # and native speed is; for the running kernel "any" and "here": it may lack anything if it is refused,
-# else nothing.
+# else nothing. Of a program that was run again, the last time counts, and that it was is told.
 
 function end_test(result) {
 	if (result == "FAILED")
 		bad("failed: " test substr(said, 1, 2000))
-	count[result]++
+	add(result)
 	failed_here += result == "FAILED"
 	test = ""
 }
 
+function add(result) {
+	count[result]++
+	counted[program, result]++
+}
+
 function bad(what) {
 	gsub(/\n/, "\nbad      ", what)
-	print "bad  " name ": " what
+	bads[program] = bads[program] "bad  " name ": " what "\n"
+}
+
+function forget(program, i, part) {
+	for (i in counted) {
+		split(i, part, SUBSEP)
+		if (part[1] == program) {
+			count[part[2]] -= counted[i]
+			delete counted[i]
+		}
+	}
+	for (i in needed) {
+		split(i, part, SUBSEP)
+		if (part[1] == program) {
+			needs[part[2]] -= needed[i]
+			delete needed[i]
+		}
+	}
+	delete bads[program]
+}
+
+function begin_program(new) {
+	program = new
+	failed_here = 0
+	if (program in seen) {
+		again = again ", " program
+		forget(program)
+	}
+	seen[program]
 }
 
 # On a test that has no result: its fixture failed, or the program ended inside it.
@@ -30,7 +63,7 @@ function end_program(status) {
 	give_up()
 	if (status != 0 && !failed_here) {
 		bad("failed: " program " exits with " status)
-		count["FAILED"]++
+		add("FAILED")
 	}
 	program = ""
 }
@@ -44,7 +77,7 @@ function is_expected(need) {
 /^=== kernel / { release = $3; sub(/-cloud-amd64$/, "", release); next }
 /^=== preempt / { preempt = $3; next }
 /^=== probes / { found = $3; next }
-/^=== test / { program = $3; failed_here = 0; next }
+/^=== test / { begin_program($3); next }
 /^=== status / { end_program($3); next }
 /^=== end/ { is_complete = ++ended == parts; next }
 /^\[ RUN      \] / { give_up(); test = substr($0, 14); need = said = ""; next }
@@ -57,6 +90,7 @@ function is_expected(need) {
 	if (!is_expected(need))
 		bad("skipped without " need ": " test)
 	needs[need]++
+	needed[program, need]++
 	end_test("SKIPPED")
 	next
 }
@@ -74,14 +108,20 @@ END {
 	}
 	if (is_complete && probes != "any" && found != probes)
 		bad("probes are " found ", not " probes)
+	for (each in bads)
+		printf "%s", bads[each]
 	printf "row %-10s %-16s %-9s %-18s %6d %6d %7d\n", name, release == "" ? "-" : release,
 		preempt == "" ? "-" : preempt, found == "" ? "-" : found, count["OK"], count["FAILED"],
 		count["SKIPPED"]
 	for (need in needs)
-		if (need ~ /^package /)
+		if (!needs[need])
+			continue
+		else if (need ~ /^package /)
 			packages = packages ", " need " " needs[need]
 		else
 			features = features ", " need " " needs[need]
 	if (count["SKIPPED"])
 		print "note " name ": skipped without " substr(features packages, 3)
+	if (again != "")
+		print "note " name ": failed, and run again: " substr(again, 3)
 }

@@ -16,12 +16,20 @@ probes=$("$build/probekit" latency --json -- "$build/tests/programs/victim" end 
 echo "=== kernel $(uname -r)"
 echo "=== preempt ${preempt:--}"
 echo "=== probes ${probes:-refused}"
-for name; do
-	echo "=== test $name"
+# run NAME: its exit status
+run() {
+	echo "=== test $1"
 	status=0
 	start=$(date +%s)
-	"$build/tests/$name" 2>&1 || status=$?
+	"$build/tests/$1" 2>&1 || status=$?
 	echo "=== took $(($(date +%s) - start)) s"
 	echo "=== status $status"
+	return $status
+}
+
+# Machines that are shared take of a CPU what they like, for as long as they like, which no test can know of: what
+# fails is run once more, and that is told.
+for name; do
+	run "$name" || run "$name" || true
 done
 echo "=== end"
