@@ -80,7 +80,8 @@ void out_lock_waiters(struct text_line *line, const struct probekit_lock *lock)
 		out_stack(line, OUT_LOCK_INDENT, "waiting: ", &lock->waiters[0],
 			  stack_library_frames(&lock->waiters[0]));
 	for (size_t i = 0; i < n; i++) {
-		if (n > 1 && i < MAX_SHOWN && (!i || sites[i].share >= LEAST_SHARE))
+		if (n > 1 && i < MAX_SHOWN && (!i || sites[i].share >= LEAST_SHARE) &&
+		    *sites[i].text)
 			fprintf(line->out, "%*s%-*s%*s %s", OUT_LOCK_INDENT, "", LABEL,
 				i ? "" : "waiting:", SHARE, format_share(sites[i].share).text,
 				sites[i].text + strspn(sites[i].text, " "));

@@ -241,8 +241,10 @@ static const struct probekit_cause *place_of(const struct probekit_probe *row)
 	return NULL;
 }
 
-/* The mean share of the runs; the most that it may have been where another function was the hottest. */
-static double share_of(const char *function, const struct probekit_probe *const *rows, size_t pairs)
+/* The mean share of the runs that have one. Where another function was the hottest, the least that it may have
+ * been, or the most; and so where no run has any. */
+static double share_of(const char *function, const struct probekit_probe *const *rows, size_t pairs,
+		       bool is_most)
 {
 	double sum = 0;
 	size_t known = 0;
@@ -254,11 +256,12 @@ static double share_of(const char *function, const struct probekit_probe *const 
 		if (!place)
 			continue;
 		known++;
-		sum += breakdown_is_same(place->stack.frames[0].function, function)
-			       ? share
-			       : fmin(share, 1 - share);
+		if (breakdown_is_same(place->stack.frames[0].function, function))
+			sum += share;
+		else if (is_most)
+			sum += fmin(share, 1 - share);
 	}
-	return known ? sum / (double)known : 0;
+	return known ? sum / (double)known : is_most;
 }
 
 /* Whether most of the difference is in the function that is hot where it took more. */
@@ -277,8 +280,8 @@ static bool is_located(const struct probekit_cause_difference *found,
 	if (found->cause->time_class != PROBEKIT_CLASS_ONCPU || !stack->size ||
 	    !stack->frames[0].function || found->is_of_head != is_head)
 		return false;
-	more = share_of(stack->frames[0].function, is_head ? head : base, pairs);
-	less = share_of(stack->frames[0].function, is_head ? base : head, pairs);
+	more = share_of(stack->frames[0].function, is_head ? head : base, pairs, false);
+	less = share_of(stack->frames[0].function, is_head ? base : head, pairs, true);
 	if ((1 - more) * more_ns <= growth_ns / 2)
 		return true; /* there is too little else */
 	return growth_ns >= LEAST_GROWTH * less_ns && more >= less &&

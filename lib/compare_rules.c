@@ -92,7 +92,14 @@ int compare_rule_parse(const char *text, struct compare_rule *rule, struct probe
 	result = parse_bound(text, sign + 1, &made, err);
 	if (!result)
 		result = parse_measure(text, sign, &made, err);
-	if (!result)
+	if (!result && made.is_quantity && !made.glob)
+		result = wrong(text,
+			       "a bound without a unit is of a quantity, which is to be named: "
+			       "'PROBE p99>+10'; a time has one: '+10us'",
+			       err);
+	if (result)
+		compare_rule_done(&made);
+	else
 		*rule = made;
 	return result;
 }

@@ -54,10 +54,10 @@ for each in unit headers integration scenarios kernels; do
 		second_build clang -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ || true
 		;;
 	kernels) sh "$tests/kernels/matrix.sh" "$build" || failed=1 ;;
-	headers) run_label "$build" headers ;;
 	# Shared machines take of a CPU what they like, for as long as they like, which no test can know of:
 	# what fails is run once more, and that is told.
-	*) run_label "$build" "$each" --repeat until-pass:2 ;;
+	integration) run_label "$build" integration --repeat until-pass:2 ;;
+	*) run_label "$build" "$each" ;;
 	esac
 done
 if [ $failed = 0 ]; then

@@ -2,6 +2,7 @@
 #include "breakdown_truth.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "breakdown.h"
 
@@ -155,6 +156,17 @@ void truth_check_class(const struct probekit_probe *row, const struct truth *tru
 			 (long long)least);
 }
 
+static bool has_hypervisor(void)
+{
+	char text[4096] = "";
+	FILE *file = fopen("/proc/cpuinfo", "re");
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	return strstr(text, " hypervisor") != NULL;
+}
+
 bool truth_is_robbed(const struct run *run, const char *name)
 {
 	const struct probekit_probe *row = find_row(run->snapshot, name);
@@ -163,5 +175,5 @@ bool truth_is_robbed(const struct run *run, const char *name)
 
 	assert_non_null(row);
 	above = (int64_t)row->time_ns[PROBEKIT_CLASS_ONCPU] - truth.cpu.high;
-	return above > allowed_beyond(truth.cpu, allowed_of_cpu(row, &truth));
+	return has_hypervisor() && above > allowed_beyond(truth.cpu, allowed_of_cpu(row, &truth));
 }

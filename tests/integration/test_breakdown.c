@@ -120,15 +120,9 @@ static void check_repaired(const char *program, const char *mode, const char *ro
 	const struct probekit_probe *row;
 	struct truth truth;
 	struct run run;
-	int runs = 0;
 
 	setenv("PROBEKIT_LOSE_SWITCHES", "50", 1);
 	measure_run(&(struct measure){.command = command}, &run);
-	while (truth_is_robbed(&run, "waits:round") && ++runs < RUNS) {
-		print_message("  too long on a CPU, once more\n");
-		run_done(&run);
-		measure_run(&(struct measure){.command = command}, &run);
-	}
 	unsetenv("PROBEKIT_LOSE_SWITCHES");
 	assert_int_equal(run.status, 0);
 	breakdowns_check(run.snapshot);

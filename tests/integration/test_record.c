@@ -253,9 +253,11 @@ static void a_run_that_fails_is_an_error_that_keeps_its_output(void **state)
 					     cases[i].mode,
 					     cases[i].value,
 					     NULL};
+		char last[64];
 		const char *const wanted[] = {"victim' failed", cases[i].said,
-					      "what it printed is in", "and ends: ", NULL};
+					      "what it printed is in", last, NULL};
 
+		snprintf(last, sizeof(last), "and ends: %s", cases[i].printed);
 		check_failure(*state, words, wanted, cases[i].printed);
 	}
 }

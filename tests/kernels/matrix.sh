@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Runs every integration test on the running kernel and on every kernel of kernels.txt, those each in
-# a guest of its own: matrix.sh BUILD [KERNEL...], where the running one is called "here". What CTest
+# Runs the integration tests on the running kernel and, but for some, on every kernel of kernels.txt, those in
+# guests: matrix.sh BUILD [KERNEL...], where the running one is called "here". What CTest
 # kept of the integration tests is taken for it when nothing has been built since. In guests, counts
 # are divided by PROBEKIT_TEST_SCALE (default 200): emulation is slow. Ends with one table, and exits
 # with 1 when a test failed, a test was skipped that need not be, or a guest did not finish.
@@ -38,11 +38,11 @@ test_names() {
 	done
 }
 
-# Every guest runs those of what kernels do differently. The others are of one row each, of those that measure
+# Every guest runs those of what kernels do differently. Others are of one row each, by turns, of those that measure
 # with what the kernel was built for: they are of what lies above it, or many short measurements. Where probekit
 # is refused those are run that say so, and verdicts on builds are arithmetic on any kernel.
 guest_names() {
-	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" && !$6 { print $1 }' "$kernels_table")
+	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" && !$6 { printf "%s ", $1 }' "$kernels_table")
 	test_names | grep -v '^test_compare' | awk -v row="$1" -v rows="$rows" -v probes="$2" '
 		BEGIN { count = split(rows, names) }
 		probes == "refused" { if (/^test_(cli|doctor|refusal)/) print; next }

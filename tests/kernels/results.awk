@@ -20,8 +20,14 @@ function add(result) {
 }
 
 function bad(what) {
-	gsub(/\n/, "\nbad      ", what)
-	bads[program] = bads[program] "bad  " name ": " what "\n"
+	gsub(/\n/, "\n    ", what)
+	bads[program] = bads[program] "\n" name ": " what
+}
+
+# Each of the lines, which a newline begins.
+function tagged(tag, lines) {
+	gsub(/\n/, "&" tag " ", lines)
+	return substr(lines, 2) "\n"
 }
 
 function forget(program, i, part) {
@@ -39,6 +45,7 @@ function forget(program, i, part) {
 			delete needed[i]
 		}
 	}
+	again = again bads[program]
 	delete bads[program]
 }
 
@@ -46,7 +53,7 @@ function begin_program(new) {
 	program = new
 	failed_here = 0
 	if (program in seen) {
-		again = again ", " program
+		again = again "\n" name ": " program " failed, and was run again:"
 		forget(program)
 	}
 	seen[program]
@@ -109,7 +116,7 @@ END {
 	if (is_complete && probes != "any" && found != probes)
 		bad("probes are " found ", not " probes)
 	for (each in bads)
-		printf "%s", bads[each]
+		printf "%s", tagged("bad ", bads[each])
 	printf "row %-10s %-16s %-9s %-18s %6d %6d %7d\n", name, release == "" ? "-" : release,
 		preempt == "" ? "-" : preempt, found == "" ? "-" : found, count["OK"], count["FAILED"],
 		count["SKIPPED"]
@@ -123,5 +130,5 @@ END {
 	if (count["SKIPPED"])
 		print "note " name ": skipped without " substr(features packages, 3)
 	if (again != "")
-		print "note " name ": failed, and run again: " substr(again, 3)
+		printf "%s", tagged("note", again)
 }

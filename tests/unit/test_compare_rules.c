@@ -110,7 +110,7 @@ static void a_rule_says_how_many_pairs_it_takes(void **state)
 /* +10 after p99 was meant as 10 %, and hardly as 10 ns. */
 static void a_bound_without_a_unit_is_of_quantities(void **state)
 {
-	static const char *const rules[] = {"p50>+10", "items p50>+10", "request p50>+10", NULL};
+	static const char *const rules[] = {"* p50>+10", "items p50>+10", "request p50>+10", NULL};
 	static struct builds builds;
 	struct build_probe probes[] = {build_plain, build_plain, build_none};
 	struct probekit_comparison *comparison;
@@ -164,6 +164,7 @@ static void rules_that_say_nothing_are_refused(void **state)
 		{"p99>+10%%", "unit"},
 		{"p99>+10min", "unit"},
 		{"p99>+1e999%", "too large"},
+		{"p99>+10", "a bound without a unit is of a quantity"},
 		{">+10%", "no measure"},
 		{"web:request >+10%", "its measure is none"},
 		{"p95>+10%", "its measure is none"},

@@ -13,7 +13,7 @@
 #define MS 1000000
 #define MAX_FRAMES 8
 
-enum { PAIRS_MAX = 8, SPANS = 100 };
+enum { PAIRS_MAX = 10, SPANS = 100 };
 
 static struct probekit_snapshot *base[PAIRS_MAX];
 static struct probekit_snapshot *head[PAIRS_MAX];
@@ -597,6 +597,21 @@ static void time_on_cpu_is_located_where_what_is_hot_is_what_differs(void **stat
 	}
 }
 
+/* What is hot in the slowest run alone may have taken nothing in the others. */
+static void time_on_cpu_is_not_located_by_one_run(void **state)
+{
+	begin(10);
+	for (size_t k = 0; k < pairs; k++) {
+		run_in(base[k], 10 * MS, "always", 0.9);
+		run_in(head[k], (k ? 20 : 21) * MS, k ? "always" : "once", 0.5);
+	}
+	ask();
+	assert_int_equal(why.cause_count, 1);
+	assert_string_equal(why.causes[0].cause->stack.frames[0].function, "once");
+	assert_false(why.causes[0].is_located);
+	end(state);
+}
+
 static void largest_differences_come_first_and_few(void **state)
 {
 	enum { FILES = 40 };
@@ -643,6 +658,7 @@ int main(void)
 		TEST(cause_is_shown_as_where_it_took_longer),
 		TEST(cause_is_shown_as_where_it_is_in_the_tail),
 		TEST(time_on_cpu_is_located_where_what_is_hot_is_what_differs),
+		TEST(time_on_cpu_is_not_located_by_one_run),
 		TEST(largest_differences_come_first_and_few),
 	};
 
