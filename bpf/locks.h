@@ -505,7 +505,7 @@ __noinline int waker_ends(const struct thread *waiter, __u64 now)
 	state = find_or_add(&locks, &key, &no_lock_state);
 	if (!state)
 		return 0;
-	if (state->waiters > 0) { /* who of them knows the holder waits on: it has let it go */
+	if (state->waiters > 0) { /* others wait on: the holder has let it go */
 		if (state->holder_tid == (__u32)id) {
 			end_hold(&key, state, now);
 			state->holder_tid = 0;

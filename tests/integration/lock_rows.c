@@ -12,7 +12,8 @@
 
 #define LOCK_BYTES sizeof(pthread_rwlock_t) /* no lock is longer */
 #define ALLOWED_NS 20000		    /* of each wait, or */
-#define ALLOWED_SHARE .01		    /* of the time */
+#define PARTED_WAITS 2
+#define ALLOWED_SHARE .01 /* of the time */
 
 /* ---- what is said ---- */
 
@@ -89,8 +90,10 @@ static void check_times(const json_t *row, const struct lock_told *truth)
 	const json_t *quantiles = json_object_get(row, "quantiles_ns");
 	double median = json_number_value(json_object_get(quantiles, "0.5"));
 	double high = json_number_value(json_object_get(quantiles, "0.99"));
+	/* one in which the thread ran for long before it waited on is two: docs/locks.md */
+	int64_t most = truth->waits + (truth->barged ? PARTED_WAITS : 0);
 
-	if (waits != truth->waits || support_integer(row, "waits") < waits)
+	if (waits < truth->waits || waits > most || support_integer(row, "waits") < waits)
 		fail_msg("%s: %lld waits over 100 us of %lld, not %ld", truth->name,
 			 (long long)waits, (long long)support_integer(row, "waits"), truth->waits);
 	if (!is_near(truth, ns, truth->ns))
@@ -168,18 +171,28 @@ static void require_function_if_any(const json_t *row, const char *function)
 			 json_dumps(holders, JSON_REAL_PRECISION(3)));
 }
 
-/* Most of the time that the machine let it do anything. */
+/* Most of the time that the machine let them do anything. (Each may be one that held it once.) */
 static void check_does(const json_t *row, const char *list, const char *what, const char *does,
 		       double least)
 {
-	const json_t *first = json_array_get(json_object_get(row, list), 0);
-	const json_t *shares = json_object_get(first, what);
-	double queued = json_number_value(json_object_get(shares, "runqueue"));
-	double share = json_number_value(json_object_get(shares, does));
+	const json_t *elements = json_object_get(row, list);
+	double whole = 0;
+	double queued = 0;
+	double doing = 0;
+	json_t *element;
+	size_t i;
 
-	if (share < least * (1 - queued))
-		fail_msg("the first of the %s is in %s for only %.2f: %s", list, does, share,
-			 json_dumps(shares, JSON_REAL_PRECISION(3) | JSON_ENCODE_ANY));
+	json_array_foreach (elements, i, element) {
+		double share = json_number_value(json_object_get(element, "share"));
+		const json_t *parts = json_object_get(element, what);
+
+		whole += share;
+		queued += share * json_number_value(json_object_get(parts, "runqueue"));
+		doing += share * json_number_value(json_object_get(parts, does));
+	}
+	if (doing < least * (whole - queued))
+		fail_msg("the %s are in %s for only %.2f of %.2f: %s", list, does, doing, whole,
+			 json_dumps(elements, JSON_REAL_PRECISION(3)));
 }
 
 /* No thread is said to have held it for certain that has not; the share of the time for which
@@ -234,7 +247,8 @@ static void check_longest(const json_t *row, const struct lock_told *truth)
 
 	for (size_t i = 0; i < truth->holder_count; i++)
 		all += truth->holders[i].long_waits;
-	if ((double)told < LOCK_ENOUGH * (double)all)
+	/* (one in twenty, of few as well) */
+	if (told < all - 1 && (double)told < LOCK_ENOUGH * (double)all)
 		fail_msg("%s: who had it longest is told for %ld waits of %ld", truth->name, told,
 			 all);
 }
