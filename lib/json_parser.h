@@ -19,7 +19,7 @@ struct json_parser {
 void *json_tree_take(struct json_tree *tree, size_t size);
 
 bool json_parser_fail(struct json_parser *p, enum json_fault_kind kind, const char *what);
-/* Of what stands at p->at, or should. */
+/* Of what stands at p->at, or should; NULL: a value. */
 bool json_parser_invalid(struct json_parser *p, const char *what);
 /* Steps over `byte`, if that is what stands there. */
 bool json_parser_take(struct json_parser *p, char byte);

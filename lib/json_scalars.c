@@ -267,7 +267,7 @@ bool json_parse_number(struct json_parser *p, struct json_value *value)
 			     __builtin_sub_overflow(number, *s - '0', &number);
 	p->at = s;
 	if (s == digits)
-		return json_parser_invalid(p, "a value should begin here");
+		return json_parser_invalid(p, NULL);
 	if (*digits == '0' && s - digits > 1)
 		return json_parser_invalid(p, "a number that begins with 0");
 	if (s < p->end && (*s == '.' || *s == 'e' || *s == 'E'))
@@ -298,5 +298,5 @@ bool json_parse_word(struct json_parser *p, struct json_value *value)
 		value->type = words[i].type;
 		return left >= length || json_parser_invalid(p, NULL);
 	}
-	return json_parser_invalid(p, "a value should begin here");
+	return json_parser_invalid(p, NULL);
 }

@@ -208,7 +208,7 @@ static bool parse_element(struct json_parser *p, bool is_unparsed, struct json_v
 	value->type = VALUE_UNPARSED;
 	value->text = begin;
 	value->size = (uint32_t)(p->at - begin);
-	return p->at > begin || json_parser_invalid(p, "a value should begin here");
+	return p->at > begin || json_parser_invalid(p, NULL);
 }
 
 /* Behind the opening bracket. */

@@ -83,7 +83,7 @@ struct json_fault {
 		FAULT_MORE,	 /* something follows the value */
 		FAULT_INVALID,
 	} kind;
-	const char *what; /* of FAULT_INVALID */
+	const char *what; /* of FAULT_INVALID; NULL: a value should begin there */
 	const char *at;	  /* in the text */
 };
 
