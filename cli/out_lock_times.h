@@ -4,7 +4,13 @@
 /* Times of locks: how long threads waited for them, and had them. */
 #include "out_parts.h"
 
-enum { OUT_LOCK_INDENT = 4 };
+enum {
+	OUT_LOCK_INDENT = 4,
+	OUT_LOCK_LABEL = 9, /* "waiting: " */
+};
+
+/* Less of a lock's waits, or of their time, has no line. */
+#define OUT_LOCK_LEAST_SHARE 0.02
 
 /* The line of all waits for it. */
 void out_lock_waits(struct text_line *line, const struct probekit_lock *lock);

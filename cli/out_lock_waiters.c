@@ -10,11 +10,8 @@
 enum {
 	MAX_COMPARED = 8,
 	MAX_SHOWN = 3,
-	LABEL = 9, /* "waiting: " */
 	SHARE = 5, /* ">99 %" */
 };
-
-#define LEAST_SHARE 0.02
 
 /* Stacks that read the same. */
 struct call_site {
@@ -30,7 +27,8 @@ static char *call_text(const struct text_style *style, const struct probekit_sta
 
 	if (!line.out)
 		return NULL;
-	out_stack(&line, OUT_LOCK_INDENT + LABEL + SHARE, "", stack, stack_library_frames(stack));
+	out_stack(&line, OUT_LOCK_INDENT + OUT_LOCK_LABEL + SHARE, "", stack,
+		  stack_library_frames(stack));
 	if (fclose(line.out) == 0)
 		return text;
 	free(text);
@@ -80,9 +78,9 @@ void out_lock_waiters(struct text_line *line, const struct probekit_lock *lock)
 		out_stack(line, OUT_LOCK_INDENT, "waiting: ", &lock->waiters[0],
 			  stack_library_frames(&lock->waiters[0]));
 	for (size_t i = 0; i < n; i++) {
-		if (n > 1 && i < MAX_SHOWN && (!i || sites[i].share >= LEAST_SHARE) &&
+		if (n > 1 && i < MAX_SHOWN && (!i || sites[i].share >= OUT_LOCK_LEAST_SHARE) &&
 		    *sites[i].text)
-			fprintf(line->out, "%*s%-*s%*s %s", OUT_LOCK_INDENT, "", LABEL,
+			fprintf(line->out, "%*s%-*s%*s %s", OUT_LOCK_INDENT, "", OUT_LOCK_LABEL,
 				i ? "" : "waiting:", SHARE, format_share(sites[i].share).text,
 				sites[i].text + strspn(sites[i].text, " "));
 		free(sites[i].text);

@@ -19,10 +19,8 @@ enum {
 	MAX_SPANS = 3,
 	MAX_INTERVAL = 10,
 	BODY = OUT_LOCK_INDENT,
-	LABEL = 9, /* "waiting: " */
 };
 
-#define LEAST_SHARE 0.02
 #define LEAST_UNOWNED 0.05
 #define LEAST_BARGED 0.01
 #define LEAST_ALONE 0.1 /* of one holder of many */
@@ -224,7 +222,7 @@ static void print_holders(struct text_line *line, const struct probekit_lock *lo
 		const struct probekit_lock_holder *holder = &lock->holders[i];
 		char label[TEXT_SIZE];
 
-		if (i && holder->share < LEAST_SHARE)
+		if (i && holder->share < OUT_LOCK_LEAST_SHARE)
 			return;
 		snprintf(label, sizeof(label), "%s%s %s:", holder->is_certain ? "" : "maybe ",
 			 is_part ? "by one of them" : held_word(lock),
@@ -259,7 +257,7 @@ static void print_did(struct text_line *line, struct probekit_activity *did, siz
 
 	if (count)
 		line_add(line, 0, INK_PLAIN, ", after");
-	line->indent = BODY + LABEL;
+	line->indent = BODY + OUT_LOCK_LABEL;
 	if (count)
 		out_activities(line, &waker);
 	line_end(line);
@@ -286,7 +284,7 @@ static void print_wakers_together(struct text_line *line, const struct probekit_
 	line->indent = BODY;
 	line_add(line, 0, INK_PLAIN, "woken by many threads");
 	print_did(line, activities, all.activity_count);
-	out_stack(line, BODY + LABEL, "in", &lock->wakers[0].stack,
+	out_stack(line, BODY + OUT_LOCK_LABEL, "in", &lock->wakers[0].stack,
 		  stack_library_frames(&lock->wakers[0].stack));
 }
 
@@ -301,7 +299,7 @@ static void print_wakers(struct text_line *line, const struct probekit_lock *loc
 	for (size_t i = 0; i < lock->waker_count && i < MAX_WAKERS; i++) {
 		const struct probekit_lock_waker *waker = &lock->wakers[i];
 
-		if (i && waker->share < LEAST_SHARE)
+		if (i && waker->share < OUT_LOCK_LEAST_SHARE)
 			return;
 		thread_text(waker->thread.comm, sizeof(waker->thread.comm), "tid",
 			    waker->thread.tid, thread);
@@ -309,7 +307,7 @@ static void print_wakers(struct text_line *line, const struct probekit_lock *loc
 		line_add(line, 0, INK_PLAIN, "woken by %s %s of the time", thread,
 			 format_share(waker->share).text);
 		print_did(line, waker->did, waker->did_count);
-		out_stack(line, BODY + LABEL, "in", &waker->stack,
+		out_stack(line, BODY + OUT_LOCK_LABEL, "in", &waker->stack,
 			  stack_library_frames(&waker->stack));
 	}
 }
