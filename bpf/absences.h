@@ -117,7 +117,7 @@ static __always_inline void suspect_holder(const struct thread *waiter, struct t
 static __always_inline void emit_wait(struct thread *thread, struct stack_slot *slot, __u64 ns)
 {
 	struct wait_identity wait = identity_of(thread);
-	struct stack_record *record = (struct stack_record *)slot->data;
+	struct stack_record *record = (struct stack_record *)&slot->room;
 
 	record->holder_tid = thread->owner_tid;
 	record->holder_pid = thread->owner_pid;

@@ -24,7 +24,7 @@ struct stack_slot {
 	__u32 is_busy;
 	__u32 padding;
 	__u64 left; /* struct thread.left_clock */
-	__u8 data[RECORD_ROOM];
+	struct record_room room;
 };
 
 struct {
@@ -75,13 +75,13 @@ static __always_inline void slot_give(struct stack_slot *slot)
 static __always_inline bool copy_stack(struct stack_slot *slot, const struct thread *thread,
 				       struct task_struct *task, __u64 left)
 {
-	struct stack_record *record = (struct stack_record *)slot->data;
+	struct stack_record *record = (struct stack_record *)&slot->room;
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
 	slot->left = left;
 	copy_registers(record, regs);
 	undo_uprobes(record, task);
-	copy_user_stack((struct record_room *)slot->data, thread, REGS_SP(regs));
+	copy_user_stack(&slot->room, thread, REGS_SP(regs));
 	record->kernel_count = 0;
 	record->pid = task->tgid;
 	record->tid = task->pid;
@@ -100,7 +100,7 @@ __noinline int copy_own_stack(struct stack_slot *slot, const struct thread *thre
 
 static __always_inline void copy_kernel_stack(struct stack_slot *slot, void *ctx)
 {
-	struct stack_record *record = (struct stack_record *)slot->data;
+	struct stack_record *record = (struct stack_record *)&slot->room;
 	long bytes = bpf_get_stack(ctx, record->kernel, sizeof(record->kernel), 0);
 
 	record->kernel_count = bytes > 0 ? bytes / sizeof(record->kernel[0]) : 0;
@@ -221,7 +221,7 @@ static __always_inline __u32 innermost_probe(const struct thread *thread)
 static __always_inline void emit(struct stack_slot *slot, __u32 role, __u32 probe,
 				 const struct wait_identity *wait, __u64 wait_ns)
 {
-	struct stack_record *record = (struct stack_record *)slot->data;
+	struct stack_record *record = (struct stack_record *)&slot->room;
 
 	record->kind = RECORD_STACK;
 	record->role = role;

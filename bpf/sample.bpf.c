@@ -25,7 +25,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* CPUs, set by user space before the load */
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, RECORD_ROOM);
+	__uint(value_size, sizeof(struct record_room));
 } sample_rooms WEAK SEC(".maps");
 
 /* The open span at `i`, if it is old enough to be taken for a slow one. One that is just being opened

@@ -93,11 +93,9 @@ static __always_inline void undo_uprobes(struct stack_record *record, struct tas
 	bpf_loop(SAMPLE_RETURNS, copy_return, &walk, 0);
 }
 
-/* What a record under construction needs. */
-#define RECORD_ROOM (sizeof(struct stack_record) + SAMPLE_BYTES_MAX + SAMPLE_PAGE_BYTES)
-
+/* For a record under construction. */
 struct record_room {
-	__u8 data[RECORD_ROOM];
+	__u8 data[sizeof(struct stack_record) + SAMPLE_BYTES_MAX + SAMPLE_PAGE_BYTES];
 };
 
 /* What does not change from page to page: what does is in the record, where the verifier does not follow it. */
