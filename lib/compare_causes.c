@@ -251,15 +251,14 @@ static double share_of(const char *function, const struct probekit_probe *const 
 
 	for (size_t i = 0; i < pairs; i++) {
 		const struct probekit_cause *place = place_of(rows[i]);
-		double share = place ? place->stack.share : 0;
 
 		if (!place)
 			continue;
 		known++;
 		if (breakdown_is_same(place->stack.frames[0].function, function))
-			sum += share;
+			sum += place->stack.share;
 		else if (is_most)
-			sum += fmin(share, 1 - share);
+			sum += fmin(place->stack.share, 1 - place->stack.share);
 	}
 	return known ? sum / (double)known : is_most;
 }
