@@ -71,6 +71,25 @@ static void start_cluster(struct cluster *cluster)
 		fail_msg("postgres: %s", cluster->server.err.text);
 }
 
+/* With pgbench's tables in it. */
+static void start_filled_cluster(struct cluster *cluster)
+{
+	struct support_child child;
+
+	start_cluster(cluster);
+	support_run(&child, NULL, BIN "pgbench", "-i", "-q", "-h", cluster->folder, "-U",
+		    "postgres", "postgres", NULL);
+	assert_int_equal(child.status, 0);
+	support_done(&child);
+}
+
+static json_t *stop_measuring(struct support_child *probekit)
+{
+	assert_int_equal(kill(probekit->pid, SIGINT), 0);
+	assert_int_equal(support_finish(probekit), 0);
+	return support_json(probekit->out.text);
+}
+
 static void end_cluster(struct cluster *cluster)
 {
 	assert_int_equal(kill(cluster->server.pid, SIGINT), 0);
@@ -107,7 +126,6 @@ static void the_queries_of_an_unmodified_postgres_are_counted(void **state)
 	const char *const words[] = {support_probekit(), "latency", SERVER, "-u", pair,
 				     "--json",		 "-v",	    NULL};
 	struct support_child probekit;
-	struct support_child child;
 	struct cluster cluster;
 	unsigned long transactions;
 	json_t *snapshot;
@@ -116,17 +134,11 @@ static void the_queries_of_an_unmodified_postgres_are_counted(void **state)
 
 	(void)state;
 	require_postgres();
-	start_cluster(&cluster);
-	support_run(&child, NULL, BIN "pgbench", "-i", "-q", "-h", cluster.folder, "-U", "postgres",
-		    "postgres", NULL);
-	assert_int_equal(child.status, 0);
-	support_done(&child);
+	start_filled_cluster(&cluster);
 	support_start(&probekit, NULL, words);
 	support_wait_measuring(&probekit);
 	transactions = run_benchmark(&cluster);
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = stop_measuring(&probekit);
 	row = support_row(snapshot, pair);
 	count = support_integer(row, "count");
 	print_message("%lu transactions, %lld queries\n", transactions, (long long)count);
@@ -154,11 +166,7 @@ static void locks_of_an_unmodified_postgres_are_told_with_who_released_them(void
 	(void)state;
 	require_postgres();
 	lock_require_true_times();
-	start_cluster(&cluster);
-	support_run(&child, NULL, BIN "pgbench", "-i", "-q", "-h", cluster.folder, "-U", "postgres",
-		    "postgres", NULL);
-	assert_int_equal(child.status, 0);
-	support_done(&child);
+	start_filled_cluster(&cluster);
 	support_start(&probekit, NULL, words);
 	support_wait_measuring(&probekit);
 	/* all want the one branch that there is */
@@ -167,9 +175,7 @@ static void locks_of_an_unmodified_postgres_are_told_with_who_released_them(void
 	if (child.status)
 		fail_msg("pgbench: %s%s", child.out.text, child.err.text);
 	support_done(&child);
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = stop_measuring(&probekit);
 	row = lock_row_with(snapshot, "kind", "semaphore");
 	assert_non_null(row);
 	assert_true(json_is_true(json_object_get(row, "is_shared")));
