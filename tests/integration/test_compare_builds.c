@@ -13,7 +13,8 @@
 
 #define SPECIAL "work:f07"
 #define CALLS "200"
-#define PAIRS "6" /* the fewest that decide */
+#define MANY_CALLS "8000" /* so many that a p99 is far from both ends of what lies beyond it */
+#define PAIRS "6"	  /* the fewest that decide */
 
 static const char *build(const char *name)
 {
@@ -44,18 +45,24 @@ static void assert_text(const json_t *object, const char *key, const char *expec
 }
 
 /* The comparison of a build with `builds`, with a rule, and its exit code. */
-static json_t *compare(struct support_child *child, const char *head, const char *mode,
-		       const char *rule, int expected)
+static json_t *compare_calls(struct support_child *child, const char *head, const char *mode,
+			     const char *rule, const char *calls, int expected)
 {
 	int status;
 
 	support_require_tracing();
 	status = support_run(child, NULL, support_probekit(), "compare", "--json", "--mode", mode,
 			     "--pairs", PAIRS, "--fail-on", rule, "--base", build("builds"),
-			     "--head", build(head), "--", CALLS, NULL);
+			     "--head", build(head), "--", calls, NULL);
 	if (status != expected)
 		fail_msg("status %d: %s", status, child->err.text);
 	return support_json(child->out.text);
+}
+
+static json_t *compare(struct support_child *child, const char *head, const char *mode,
+		       const char *rule, int expected)
+{
+	return compare_calls(child, head, mode, rule, CALLS, expected);
 }
 
 /* ---- verdicts ---- */
@@ -97,6 +104,28 @@ static void a_slower_build_fails_its_rule_sliced_too(void **state)
 {
 	(void)state;
 	check_slower("sliced");
+}
+
+/* Fifteen calls of a thousand compute ten times as long: the median knows nothing of it. */
+static void a_rare_slow_call_is_found_at_p99_with_its_cause(void **state)
+{
+	struct support_child child;
+	json_t *root =
+		compare_calls(&child, "builds_tail", "pairs", SPECIAL " p99>+50%", MANY_CALLS, 4);
+	json_t *change =
+		json_object_get(json_array_get(json_object_get(root, "rules"), 0), "change");
+	json_t *why = find(json_object_get(root, "why"), "probe", SPECIAL);
+	json_t *cause = find(json_object_get(why, "causes"), "class", "oncpu");
+
+	(void)state;
+	assert_text(change, "verdict", "regress");
+	assert_true(json_real_value(json_object_get(change, "ratio")) > 1.5);
+	assert_non_null(cause);
+	assert_true(json_number_value(json_object_get(cause, "head_ns")) >
+		    json_number_value(json_object_get(cause, "base_ns")));
+	assert_text(json_array_get(json_object_get(cause, "stack"), 0), "function", "compute");
+	json_decref(root);
+	support_done(&child);
 }
 
 static void the_other_way_round_it_passes(void **state)
@@ -408,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slower_build_fails_its_rule),
 		cmocka_unit_test(a_slower_build_fails_its_rule_sliced_too),
+		cmocka_unit_test(a_rare_slow_call_is_found_at_p99_with_its_cause),
 		cmocka_unit_test(the_other_way_round_it_passes),
 		cmocka_unit_test(a_new_lock_is_named_with_what_its_holder_does),
 		cmocka_unit_test(fewer_than_six_pairs_stay_undecided),
