@@ -29,7 +29,7 @@ run_label() {
 	what=$2
 	shift 2
 	echo "== $what tests in $where"
-	ctest --test-dir "$where" -L "$what" --no-tests=error --output-on-failure "$@" || failed=1
+	ctest --test-dir "$where" -L "$what" --no-tests=error --output-on-failure -j "$(nproc)" "$@" || failed=1
 	cp "$where/Testing/Temporary/LastTest.log" "$where/$what.log" || return 0
 	sed -n 's/^[0-9/ ]* Test: //p' "$where/$what.log" | sort | uniq -d |
 		sed 's/^/failed, and run again: /'

@@ -38,11 +38,12 @@ test_names() {
 	done
 }
 
-# Every guest runs those of what kernels do differently. Others are of one row each, by turns, of those that measure
-# with what the kernel was built for: they are of what lies above it, or many short measurements. Where probekit
-# is refused those are run that say so, and verdicts on builds are arithmetic on any kernel.
+# Every guest runs those of what kernels do differently. Others are of one row each, by turns: they are of what lies
+# above it, or many short measurements. The last row's kernel, the newest, is the slowest and has half as many of them.
+# Where probekit is refused those are run that say so, and verdicts on builds are arithmetic on any kernel.
 guest_names() {
-	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" && !$6 { printf "%s ", $1 }' "$kernels_table")
+	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" { all = all before; before = $1 " " }
+		END { print all all before }' "$kernels_table")
 	test_names | grep -v '^test_compare' | awk -v row="$1" -v rows="$rows" -v probes="$2" '
 		BEGIN { count = split(rows, names) }
 		probes == "refused" { if (/^test_(cli|doctor|refusal)/) print; next }
