@@ -86,16 +86,37 @@ int lock_name(const struct proc_maps *maps, const struct objects *objects, uint6
 	return 0;
 }
 
+/* Its version's name is among its strings, and stays in those of later ones. */
+bool lock_has_new_condvars(const struct proc_maps *maps, const struct objects *objects)
+{
+	static const char version[] = "GLIBC_2.41";
+	const struct object *object = NULL;
+	const char *strings = NULL;
+	size_t size = 0;
+
+	for (size_t i = 0; i < maps->size && !object; i++) {
+		const char *base = strrchr(maps->maps[i].path, '/');
+
+		if (base && strcmp(base, "/libc.so.6") == 0)
+			object = object_of(objects, &maps->maps[i]);
+	}
+	if (object)
+		strings = elf_file_section(object->elf, ".dynstr", &size, NULL);
+	return strings && memmem(strings, size, version, sizeof(version));
+}
+
 /* Two of a rwlock's words, and those of a condition variable, lie side by side (glibc, sysdeps/nptl/bits). Readers
- * that let writers pass wait for the rwlock's first word, which counts readers. Who signals a condition variable
- * may have to wait until all of an older group have left: for another pair, with a bit set that sleepers' words
- * do not have (glibc before 2.41). */
-uint64_t lock_object(uint64_t word, const char *kind, uint32_t value)
+ * that let writers pass wait for the rwlock's first word, which counts readers. Before glibc 2.41, which took the
+ * counts of a group's threads out of the condition variable, who signals one may have to wait until all of an older
+ * group have left: for another pair, with a bit set that sleepers' words do not have. */
+uint64_t lock_object(uint64_t word, const char *kind, uint32_t value, bool has_new_condvars)
 {
 	uint64_t pair = word & ~7ull;
 
 	if (strcmp(kind, "rwlock") == 0)
 		return value > RWLOCK_CONTENDED ? word : pair - 8;
+	if (strcmp(kind, "condvar") == 0 && has_new_condvars)
+		return pair - 32;
 	if (strcmp(kind, "condvar") == 0)
 		return pair - (value & 1 ? 16 : 40);
 	return word;

@@ -11,7 +11,11 @@
 int lock_name(const struct proc_maps *maps, const struct objects *objects, uint64_t address,
 	      char **symbol, char **place);
 
+/* Is the C library of a process with these maps, one of `objects`, glibc 2.41 or later, where a condition variable
+ * has another layout? */
+bool lock_has_new_condvars(const struct proc_maps *maps, const struct objects *objects);
+
 /* Where the lock begins, one of this kind, of which a thread waits for `word` with `value`. */
-uint64_t lock_object(uint64_t word, const char *kind, uint32_t value);
+uint64_t lock_object(uint64_t word, const char *kind, uint32_t value, bool has_new_condvars);
 
 #endif

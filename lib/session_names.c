@@ -51,6 +51,7 @@ static int name_lock(struct probekit_session *session, struct named_lock *lock)
 static int learn_kind(struct probekit_session *session, struct named_lock *lock)
 {
 	struct lock_use use = {0};
+	bool has_new_condvars;
 	uint64_t address;
 
 	lock->asked_ns = session->last_look_ns;
@@ -58,7 +59,8 @@ static int learn_kind(struct probekit_session *session, struct named_lock *lock)
 		use = evidence_lock_use(session->evidence, lock->at);
 	if (!use.kind)
 		return 0;
-	address = lock_object(lock->word, use.kind, use.value);
+	has_new_condvars = lock_has_new_condvars(maps_of(session, lock->pid), &session->objects);
+	address = lock_object(lock->word, use.kind, use.value, has_new_condvars);
 	if (lock->kind && strcmp(lock->kind, use.kind) == 0 && lock->address == address)
 		return 0;
 	lock->kind = use.kind;

@@ -2,8 +2,10 @@
 /* Names of variables at addresses of this very process. */
 #include "lock_names.h"
 
+#include <gnu/libc-version.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,15 +81,42 @@ static void all_words_of_an_object_are_of_where_it_begins(void **state)
 {
 	(void)state;
 	/* of a pthread_cond_t: its groups' sleepers, and who waits that they have left */
-	assert_int_equal(lock_object(0x1000 + 40, "condvar", 0), 0x1000);
-	assert_int_equal(lock_object(0x1000 + 44, "condvar", 0), 0x1000);
-	assert_int_equal(lock_object(0x1000 + 16, "condvar", 3), 0x1000);
-	assert_int_equal(lock_object(0x1000 + 20, "condvar", 5), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 40, "condvar", 0, false), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 44, "condvar", 0, false), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 16, "condvar", 3, false), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 20, "condvar", 5, false), 0x1000);
+	/* of one since glibc 2.41: sleepers alone, whatever the value */
+	assert_int_equal(lock_object(0x1000 + 32, "condvar", 0, true), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 36, "condvar", 5, true), 0x1000);
 	/* of a pthread_rwlock_t: readers and writers, and readers that let writers pass */
-	assert_int_equal(lock_object(0x1000 + 8, "rwlock", 2), 0x1000);
-	assert_int_equal(lock_object(0x1000 + 12, "rwlock", 1), 0x1000);
-	assert_int_equal(lock_object(0x1000, "rwlock", 24), 0x1000);
-	assert_int_equal(lock_object(0x1004, "mutex", 2), 0x1004);
+	assert_int_equal(lock_object(0x1000 + 8, "rwlock", 2, false), 0x1000);
+	assert_int_equal(lock_object(0x1000 + 12, "rwlock", 1, false), 0x1000);
+	assert_int_equal(lock_object(0x1000, "rwlock", 24, false), 0x1000);
+	assert_int_equal(lock_object(0x1004, "mutex", 2, false), 0x1004);
+}
+
+static void the_layout_is_that_of_the_C_library(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct objects objects = {0};
+	struct object *object;
+	int major;
+	int minor;
+
+	assert_int_equal(sscanf(gnu_get_libc_version(), "%d.%d", &major, &minor), 2);
+	assert_false(lock_has_new_condvars(&fixture->maps, &objects));
+	for (size_t i = 0; i < fixture->maps.size; i++) {
+		const char *path = fixture->maps.maps[i].path;
+
+		if (!strstr(path, "/libc.so.6"))
+			continue;
+		assert_int_equal(object_open(path, -1, &object, NULL), 0);
+		assert_true(objects_add(&objects, object) >= 0);
+		break;
+	}
+	assert_int_equal(objects.size, 1);
+	assert_int_equal(lock_has_new_condvars(&fixture->maps, &objects), minor >= 41);
+	objects_done(&objects);
 }
 
 static void what_is_no_variable_has_no_name(void **state)
@@ -114,6 +143,7 @@ int main(void)
 		cmocka_unit_test(variables_are_named_wherever_they_lie),
 		cmocka_unit_test(the_inside_of_a_variable_is_told_by_its_offset),
 		cmocka_unit_test(all_words_of_an_object_are_of_where_it_begins),
+		cmocka_unit_test(the_layout_is_that_of_the_C_library),
 		cmocka_unit_test(what_is_no_variable_has_no_name),
 	};
 
