@@ -38,5 +38,5 @@ int check_output(const char *path, struct probekit_error *err)
 	else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
 		ret = cannot_write(path, strerror(errno), err);
 	free(copy);
-	return ret;
+	return ret ? ret : probekit_file_check(path, err);
 }

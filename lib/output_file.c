@@ -6,11 +6,11 @@
 #include "output_file.h"
 
 #include "error.h"
+#include "output_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,11 +18,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define NAME_TRIES 16
-#define LINKS_MAX 40
 
 static int write_all(int fd, const char *text, size_t size)
 {
@@ -44,24 +42,6 @@ static int close_after(int fd, int ret)
 	if (close(fd) < 0 && !ret && errno != EINTR)
 		ret = -errno;
 	return ret;
-}
-
-/* Opens the folder of `path` and copies the name in it. */
-static int open_folder(const char *path, int *folder, char name[static NAME_MAX + 1])
-{
-	const char *slash = strrchr(path, '/');
-	const char *last = slash ? slash + 1 : path;
-	char parent[PATH_MAX] = ".";
-
-	if (*last == '\0')
-		return *path ? -EISDIR : -ENOENT;
-	if (strlen(last) > NAME_MAX || strlen(path) >= sizeof(parent))
-		return -ENAMETOOLONG;
-	if (slash)
-		snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path) + 1, path);
-	memcpy(name, last, strlen(last) + 1);
-	*folder = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return *folder < 0 ? -errno : 0;
 }
 
 /* A new file beside the one to replace. O_EXCL also refuses a symbolic link laid in its way. */
@@ -102,123 +82,91 @@ static int replace_in(int folder, const char *name, const char *text, size_t siz
 	return ret;
 }
 
-static bool is_in_proc(int folder)
-{
-	struct statfs fs;
-
-	return fstatfs(folder, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
-}
-
 /* The descriptor that a link in a /proc/PID/fd folder stands for, when it is one of our own:
  * opening the link again would start at the file's beginning, and fails for sockets. */
-static int open_descriptor(const char *path, const struct stat *st, const char *name)
+static int open_descriptor(const struct output_place *place)
 {
 	char *end;
-	long number = strtol(name, &end, 10);
+	long number = strtol(place->name, &end, 10);
+	struct stat theirs;
 	struct stat own;
 
-	if (*end == '\0' && end != name && number >= 0 && number <= INT_MAX &&
-	    fstat((int)number, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
-		return fcntl((int)number, F_DUPFD_CLOEXEC, 0);
-	return open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	int fd;
+
+	if (fstatat(place->folder, place->name, &theirs, 0))
+		return -errno;
+	if (*end == '\0' && end != place->name && number >= 0 && number <= INT_MAX &&
+	    fstat((int)number, &own) == 0 && own.st_dev == theirs.st_dev &&
+	    own.st_ino == theirs.st_ino)
+		fd = fcntl((int)number, F_DUPFD_CLOEXEC, 0);
+	else
+		fd = openat(place->folder, place->name, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 static int write_through(int fd, const char *text, size_t size)
 {
-	return fd < 0 ? -errno : close_after(fd, write_all(fd, text, size));
+	return fd < 0 ? fd : close_after(fd, write_all(fd, text, size));
 }
 
-/* One step along a symbolic link; 0 with `is_link` false when `name` is none. */
-static int follow(int *folder, char name[static NAME_MAX + 1], bool *is_link)
+static int write_at(const struct output_place *place, const char *bytes, size_t size)
 {
-	char target[PATH_MAX];
-	const char *slash;
-	const char *last;
-	ssize_t length = readlinkat(*folder, name, target, sizeof(target) - 1);
-	int next;
+	struct stat status;
 
-	*is_link = length >= 0;
-	if (length < 0)
-		return errno == EINVAL || errno == ENOENT ? 0 : -errno;
-	target[length] = '\0';
-	slash = strrchr(target, '/');
-	last = slash ? slash + 1 : target;
-	if (strlen(last) > NAME_MAX)
-		return -ENAMETOOLONG;
-	memcpy(name, last, strlen(last) + 1);
-	if (!slash)
-		return 0;
-	target[slash - target + 1] = '\0';
-	next = openat(*folder, target, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (next < 0)
-		return -errno;
-	close(*folder);
-	*folder = next;
-	return 0;
+	if (place->is_in_proc)
+		return write_through(open_descriptor(place), bytes, size);
+	if (fstatat(place->folder, place->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? replace_in(place->folder, place->name, bytes, size)
+				       : -errno;
+	if (S_ISREG(status.st_mode))
+		return replace_in(place->folder, place->name, bytes, size);
+	if (S_ISSOCK(status.st_mode) || S_ISDIR(status.st_mode))
+		return S_ISDIR(status.st_mode) ? -EISDIR : -ENXIO;
+	return write_through(output_place_open(place), bytes, size);
 }
 
-int output_file_write(const char *path, const char *text, size_t size)
+static int cannot_write(const char *path, int code, struct probekit_error *err)
 {
-	char name[NAME_MAX + 1];
-	bool is_link = true;
-	struct stat st;
-	int folder;
-	int ret = open_folder(path, &folder, name);
+	error_errno(err, code, "cannot write '%s'", path);
+	return code == -EPERM
+		       ? error_hint(err, code,
+				    "in a folder that everybody may write to, no symbolic link is "
+				    "followed, and no FIFO or device of others is written to")
+		       : code;
+}
 
-	if (ret)
-		return ret;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode)) {
-		close(folder);
-		if (S_ISDIR(st.st_mode))
-			return -EISDIR;
-		return write_through(open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC), text, size);
+static int write_file(const char *path, bool follows_last, const char *bytes, size_t size,
+		      struct probekit_error *err)
+{
+	struct output_place place;
+	int result = output_place_find(path, follows_last, &place);
+
+	if (!result) {
+		result = write_at(&place, bytes, size);
+		output_place_done(&place);
 	}
-	for (int i = 0; is_link && !ret; i++) {
-		if (is_in_proc(folder)) {
-			ret = stat(path, &st) < 0
-				      ? -errno
-				      : write_through(open_descriptor(path, &st, name), text, size);
-			close(folder);
-			return ret;
-		}
-		ret = i < LINKS_MAX ? follow(&folder, name, &is_link) : -ELOOP;
-	}
-	/* Only a socket of the file system is left that must not be replaced. */
-	if (!ret && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
-		ret = -ENXIO;
-	if (!ret)
-		ret = replace_in(folder, name, text, size);
-	close(folder);
-	return ret;
+	return result ? cannot_write(path, result, err) : 0;
 }
 
-int output_file_write_here(const char *path, const char *bytes, size_t size)
+int output_file_write_here(const char *path, const char *bytes, size_t size,
+			   struct probekit_error *err)
 {
-	char name[NAME_MAX + 1];
-	struct stat st;
-	int folder;
-	int ret = open_folder(path, &folder, name);
-
-	if (ret)
-		return ret;
-	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		ret = errno == ENOENT ? replace_in(folder, name, bytes, size) : -errno;
-	else if (S_ISREG(st.st_mode))
-		ret = replace_in(folder, name, bytes, size);
-	else if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode) || S_ISSOCK(st.st_mode))
-		ret = S_ISLNK(st.st_mode) ? -ELOOP : S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
-	else
-		ret = write_through(openat(folder, name,
-					   O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW),
-				    bytes, size);
-	close(folder);
-	return ret;
+	return write_file(path, false, bytes, size, err);
 }
 
 int probekit_file_write(const char *path, const void *data, size_t size_bytes,
 			struct probekit_error *err)
 {
-	int result = output_file_write(path, data, size_bytes);
+	return write_file(path, true, data, size_bytes, err);
+}
 
-	return result ? error_errno(err, result, "cannot write '%s'", path) : 0;
+int probekit_file_check(const char *path, struct probekit_error *err)
+{
+	struct output_place place;
+	int result = output_place_find(path, true, &place);
+
+	if (result)
+		return cannot_write(path, result, err);
+	output_place_done(&place);
+	return 0;
 }

@@ -4,11 +4,10 @@
 /* Writing a whole file, or none of it. */
 #include <stddef.h>
 
-/* Symbolic links are followed to the file that they name, which is then replaced where it is. */
-int output_file_write(const char *path, const char *bytes, size_t size)
-	__attribute__((warn_unused_result));
-/* The same, but a symbolic link in the place of the file is refused: -ELOOP. */
-int output_file_write_here(const char *path, const char *bytes, size_t size)
-	__attribute__((warn_unused_result));
+#include <probekit/probekit.h>
+
+/* As probekit_file_write(), but a symbolic link in the place of the file is refused: -ELOOP. */
+int output_file_write_here(const char *path, const char *bytes, size_t size,
+			   struct probekit_error *err) __attribute__((warn_unused_result));
 
 #endif

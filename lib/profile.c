@@ -81,9 +81,9 @@ int probekit_profile_write(const struct probekit_profile *profile,
 	if ((unsigned int)format >= sizeof(formats) / sizeof(formats[0]))
 		return error_usage(err, "there is no such format of profiles: %d", (int)format);
 	result = formats[format](profile, &bytes, &size);
-	if (!result) {
-		result = output_file_write_here(path, bytes, size);
-		free(bytes);
-	}
-	return result ? error_errno(err, result, "cannot write '%s'", path) : 0;
+	if (result)
+		return error_errno(err, result, "cannot write '%s'", path);
+	result = output_file_write_here(path, bytes, size, err);
+	free(bytes);
+	return result;
 }

@@ -96,12 +96,16 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_to_json(
 	const struct probekit_snapshot *snapshot, bool compact, char **text,
 	struct probekit_error *err);
 /* Writes the JSON to `path` so that no other process sees a part of it: a temporary file in the
- * same folder is renamed over it. Nothing is left behind on error. */
+ * same folder is renamed over it. Nothing is left behind on error. A symbolic link at `path` is
+ * followed to what it names, but none that lies in a folder that everybody may write to: -EPERM. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_snapshot_write(
 	const struct probekit_snapshot *snapshot, const char *path, struct probekit_error *err);
 /* The same of any bytes: a report that a program makes of a snapshot. */
 PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_file_write(const char *path, const void *data,
 							 size_t size_bytes,
+							 struct probekit_error *err);
+/* Before there are bytes: does `path` lead to where a file may be written? */
+PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_file_check(const char *path,
 							 struct probekit_error *err);
 /* Reads what probekit_snapshot_write() wrote; "-" is standard input. A truncated, foreign or newer
  * file gets an error that says which. */

@@ -258,6 +258,93 @@ static void a_descriptor_that_is_a_socket_is_written_to(void **state)
 	close(fds[1]);
 }
 
+/* As /tmp is. */
+static void make_shared_folder(const char *name)
+{
+	assert_int_equal(mkdir(name, 0755), 0);
+	assert_int_equal(chmod(name, 01777), 0);
+}
+
+static void assert_untouched(const char *path)
+{
+	char text[16] = {0};
+	int fd = open(path, O_RDONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, text, sizeof(text) - 1), 6);
+	assert_string_equal(text, "secret");
+	close(fd);
+}
+
+static void a_link_in_a_shared_folder_is_not_followed(void **state)
+{
+	(void)state;
+	make_shared_folder("shared");
+	assert_int_equal(mkdir("own", 0755), 0);
+	put_file("own/victim", "secret");
+	assert_int_equal(symlink("../own/victim", "shared/out"), 0);
+	assert_int_equal(symlink("../own/none", "shared/dangling"), 0);
+	assert_int_equal(symlink("../own", "shared/folder"), 0);
+	assert_int_equal(symlink("shared/out", "link"), 0);
+	write_fails("shared/out", -EPERM);
+	write_fails("link", -EPERM);
+	write_fails("shared/dangling", -EPERM);
+	write_fails("shared/folder/victim", -EPERM);
+	write_fails("shared/../shared/folder/new", -EPERM);
+	assert_int_equal(access("own/none", F_OK), -1);
+	assert_int_equal(access("own/new", F_OK), -1);
+	assert_untouched("own/victim");
+	for (int i = 0; i < 3; i++)
+		unlink((const char *[]){"shared/out", "shared/dangling", "shared/folder"}[i]);
+	unlink("own/victim");
+}
+
+static void a_file_of_another_in_a_shared_folder_is_replaced_not_written(void **state)
+{
+	struct stat before;
+	struct stat after;
+	int fd;
+
+	(void)state;
+	make_shared_folder("shared");
+	put_file("shared/out", "secret");
+	if (geteuid() == 0)
+		assert_int_equal(chown("shared/out", 65534, 65534), 0);
+	fd = open("shared/out", O_RDONLY);
+	assert_int_equal(fstat(fd, &before), 0);
+	write_ok("shared/out");
+	reads_back("shared/out");
+	assert_int_equal(stat("shared/out", &after), 0);
+	assert_int_equal(after.st_uid, geteuid());
+	assert_true(after.st_ino != before.st_ino);
+	assert_int_equal(fstat(fd, &after), 0);
+	assert_int_equal(after.st_size, 6);
+	close(fd);
+	unlink("shared/out");
+}
+
+static void a_fifo_of_another_in_a_shared_folder_is_not_written_to(void **state)
+{
+	char byte;
+	int fd;
+
+	(void)state;
+	make_shared_folder("shared");
+	assert_int_equal(mkfifo("shared/out", 0666), 0);
+	fd = open("shared/out", O_RDONLY | O_NONBLOCK);
+	assert_true(fd >= 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown("shared/out", 65534, 65534), 0);
+		write_fails("shared/out", -EPERM);
+		assert_int_equal(read(fd, &byte, 1), 0);
+		assert_int_equal(chown("shared/out", 0, 0), 0);
+	}
+	write_ok("shared/out"); /* our own */
+	assert_int_equal(read(fd, &byte, 1), 1);
+	close(fd);
+	unlink("shared/out");
+}
+
 static void what_cannot_be_written_leaves_nothing(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
@@ -339,6 +426,9 @@ int main(void)
 		IN_FOLDER(a_fifo_is_written_to),
 		IN_FOLDER(a_descriptor_is_written_to_where_it_stands),
 		IN_FOLDER(a_descriptor_that_is_a_socket_is_written_to),
+		IN_FOLDER(a_link_in_a_shared_folder_is_not_followed),
+		IN_FOLDER(a_file_of_another_in_a_shared_folder_is_replaced_not_written),
+		IN_FOLDER(a_fifo_of_another_in_a_shared_folder_is_not_written_to),
 		IN_FOLDER(what_cannot_be_written_leaves_nothing),
 		IN_FOLDER(a_full_name_can_be_written),
 		IN_FOLDER(reading_a_missing_file_names_it),
