@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "mapped_file.h"
 #include "module.h"
+#include "shared_file.h"
 
 static bool has_build_id(int fd, const struct module *module)
 {
@@ -40,23 +42,60 @@ static bool has_crc(int fd, GElf_Word wanted)
 	return got == 0 && crc == wanted;
 }
 
-static int try_file(const struct module *module, const char *root, const char *path, GElf_Word crc,
+static bool is_wanted(int fd, const struct module *module, GElf_Word crc)
+{
+	return module->build_id_size ? has_build_id(fd, module) : has_crc(fd, crc);
+}
+
+static int copy_of(int fd, struct module *module, GElf_Word crc)
+{
+	int copy = shared_file_copy(fd, module_budget(module));
+
+	if (copy < 0 || is_wanted(copy, module, crc))
+		return copy;
+	close(copy);
+	return -1;
+}
+
+/* libdwfl maps what it is given. Takes over `fd`; negative when it is not the file that is looked for. */
+static int make_safe(int fd, struct module *module, GElf_Word crc)
+{
+	struct stat status;
+	int safe = -1;
+	bool may_change;
+	bool fits;
+
+	if (fstat(fd, &status)) {
+		close(fd);
+		return -1;
+	}
+	may_change = shared_file_may_change(&status, module->pid);
+	fits = (uint64_t)status.st_size <= module_budget(module)->left_bytes;
+
+	if ((!may_change || fits) && is_wanted(fd, module, crc))
+		safe = may_change ? copy_of(fd, module, crc) : fd;
+	if (safe != fd)
+		close(fd);
+	return safe;
+}
+
+static int try_file(struct module *module, const char *root, const char *path, GElf_Word crc,
 		    char **found)
 {
 	int fd = mapped_file_open_below(root, path, 0);
 
+	if (fd >= 0)
+		fd = make_safe(fd, module, crc);
 	if (fd < 0)
 		return -1;
-	if (module->build_id_size ? has_build_id(fd, module) : has_crc(fd, crc)) {
-		*found = strdup(path);
-		if (*found)
-			return fd;
-	}
+	*found = strdup(path);
+	if (*found)
+		return fd;
 	close(fd);
 	return -1;
 }
 
-static int find_by_link(const struct module *module, const char *link, GElf_Word crc, char **found)
+static int find_by_link(struct module *module, const char *link, GElf_Word crc, char **found)
 {
 	static const char *const forms[] = {"%.*s/%s", "%.*s/.debug/%s", "/usr/lib/debug%.*s/%s"};
 	const char *slash = strrchr(module->path, '/');

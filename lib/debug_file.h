@@ -6,7 +6,8 @@
 
 /* By build id in /usr/lib/debug/.build-id, then by .gnu_debuglink beside the file, in .debug beside
  * it, and in /usr/lib/debug, first in the target's root. What is found by name must have the
- * module's build id, or the link's CRC where the module has none. Never asks the network. */
+ * module's build id, or the link's CRC where the module has none; of what a target could change a copy
+ * is given. Never asks the network. */
 int debug_file_find(Dwfl_Module *dwfl_module, void **user, const char *name, Dwarf_Addr base,
 		    const char *file_name, const char *link, GElf_Word crc, char **found);
 

@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mapped_file.h"
 
 #define JIT_BYTES_MAX (64l << 20)
+/* A target that makes its file grow all the time must not keep us reading. */
+#define MOMENT_NS 1000000u
+#define REST_FACTOR 10
 
 struct jit_function {
 	uint64_t start;
@@ -150,6 +154,27 @@ static char *read_text(int fd, size_t size_bytes, size_t *read_bytes)
 	return text;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void read_from(struct jit_map *map, int fd, size_t size_bytes)
+{
+	uint64_t start_ns = now_ns();
+	char *text = read_text(fd, size_bytes, &map->read_bytes);
+	uint64_t end_ns;
+
+	if (text && jit_map_parse(map, text, map->read_bytes))
+		map->read_bytes = 0;
+	end_ns = now_ns();
+	map->next_ns =
+		end_ns - start_ns < MOMENT_NS ? 0 : end_ns + REST_FACTOR * (end_ns - start_ns);
+}
+
 static void read_again(struct jit_map *map)
 {
 	char root[MAPPED_FILE_ROOT_BYTES];
@@ -157,7 +182,7 @@ static void read_again(struct jit_map *map)
 	struct stat status;
 	int fd;
 
-	if (!map->pid_inside)
+	if (!map->pid_inside || (map->next_ns && now_ns() < map->next_ns))
 		return;
 	snprintf(root, sizeof(root), "/proc/%d/root", map->pid);
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", map->pid_inside);
@@ -165,12 +190,8 @@ static void read_again(struct jit_map *map)
 	if (fd < 0)
 		return;
 	if (fstat(fd, &status) == 0 && status.st_uid == map->owner &&
-	    status.st_size <= JIT_BYTES_MAX && (size_t)status.st_size != map->read_bytes) {
-		char *text = read_text(fd, (size_t)status.st_size, &map->read_bytes);
-
-		if (text && jit_map_parse(map, text, map->read_bytes))
-			map->read_bytes = 0;
-	}
+	    status.st_size <= JIT_BYTES_MAX && (size_t)status.st_size != map->read_bytes)
+		read_from(map, fd, (size_t)status.st_size);
 	close(fd);
 }
 

@@ -12,26 +12,41 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-int mapped_file_open_below(const char *root, const char *path, int flags)
+/* Takes over `found`, from O_PATH. To open a device, or a FIFO that somebody waits at, does something to
+ * it: what was looked at is what is opened, and only a regular file. */
+static int open_regular(int found)
 {
-	struct open_how how = {
-		.flags = (unsigned int)(O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags),
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
 	struct stat status;
-	int directory = open(root[0] ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char link[32];
 	int result;
 	int fd;
 
-	if (directory < 0)
+	if (found < 0)
 		return -errno;
-	fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
-	result = fd < 0 ? -errno : fd;
-	close(directory);
-	if (fd >= 0 && (fstat(fd, &status) || !S_ISREG(status.st_mode))) {
-		close(fd);
+	if (fstat(found, &status) || !S_ISREG(status.st_mode)) {
+		close(found);
 		return -ENOENT;
 	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	result = fd < 0 ? -errno : fd;
+	close(found);
+	return result;
+}
+
+int mapped_file_open_below(const char *root, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned int)(O_PATH | O_CLOEXEC | flags),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int directory = open(root[0] ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int result;
+
+	if (directory < 0)
+		return -errno;
+	result = open_regular((int)syscall(SYS_openat2, directory, path, &how, sizeof(how)));
+	close(directory);
 	return result;
 }
 
@@ -50,7 +65,7 @@ static int checked(int fd, const struct proc_map *map)
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_ino == map->inode &&
+	if (fstat(fd, &status) == 0 && status.st_ino == map->inode &&
 	    (status.st_dev == makedev(map->dev_major, map->dev_minor) || has_own_devices(fd)))
 		return fd;
 	close(fd);
@@ -71,8 +86,7 @@ int mapped_file_open(pid_t pid, const struct proc_map *map, char root[MAPPED_FIL
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)map->start, (unsigned long long)map->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	fd = checked(fd < 0 ? -errno : fd, map);
+	fd = checked(open_regular(open(path, O_PATH | O_CLOEXEC)), map);
 	if (fd >= 0)
 		return fd;
 	root[0] = '\0';

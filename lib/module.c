@@ -15,11 +15,12 @@
 #include "debug_file.h"
 #include "mapped_file.h"
 #include "proc_maps.h"
+#include "shared_file.h"
 
 /* Of the 1024 descriptors that a process commonly has. */
 #define MODULES_MAX 400
-/* A file is read piece by piece, as a mapping of one that shrinks would raise SIGBUS; only where
- * copies of whole sections would hurt is it mapped. */
+/* A file is read piece by piece, as a mapping of one that shrinks would raise SIGBUS; where copies of
+ * whole sections would hurt it is mapped, but only if no target can change it. */
 #define READ_BYTES_MAX (64l << 20)
 #define SEGMENTS_MAX 1024
 
@@ -33,12 +34,21 @@ struct module_segment {
 struct module_cache {
 	struct module *first;
 	size_t size;
+	struct shared_file_budget budget;
 };
 
 int module_cache_new(struct module_cache **cache)
 {
 	*cache = calloc(1, sizeof(**cache));
-	return *cache ? 0 : -ENOMEM;
+	if (!*cache)
+		return -ENOMEM;
+	shared_file_budget_init(&(*cache)->budget);
+	return 0;
+}
+
+struct shared_file_budget *module_budget(struct module *module)
+{
+	return &module->cache->budget;
 }
 
 static void module_free(struct module *module)
@@ -118,22 +128,33 @@ static int read_segments(struct module *module)
 	return module->segment_count && module->start < module->end ? 0 : -ENOEXEC;
 }
 
+static int begin_file(struct module *module)
+{
+	Elf_Cmd how = ELF_C_READ;
+	struct stat status;
+	int result = fstat(module->fd, &status) ? -errno : 0;
+
+	if (!result && status.st_size > READ_BYTES_MAX) {
+		if (shared_file_may_change(&status, module->pid))
+			result = shared_file_claim(module_budget(module), (uint64_t)status.st_size);
+		else
+			how = ELF_C_READ_MMAP;
+	}
+	if (!result)
+		module->elf = elf_begin(module->fd, how, NULL);
+	return result;
+}
+
 static int read_elf(struct module *module)
 {
 	const void *build_id;
 	ssize_t size;
+	int result;
 
 	elf_version(EV_CURRENT);
-	if (module->fd >= 0) {
-		struct stat status;
-
-		if (fstat(module->fd, &status))
-			return -errno;
-		module->elf =
-			elf_begin(module->fd,
-				  status.st_size > READ_BYTES_MAX ? ELF_C_READ_MMAP : ELF_C_READ,
-				  NULL);
-	}
+	result = module->fd >= 0 ? begin_file(module) : 0;
+	if (result)
+		return result;
 	if (!module->elf || elf_kind(module->elf) != ELF_K_ELF)
 		return -ENOEXEC;
 	size = dwelf_elf_gnu_build_id(module->elf, &build_id);
@@ -154,7 +175,10 @@ static bool is_copy(const struct module *one, const struct module *other)
 /* Takes over `module`, filled but for its ELF part. */
 static int add_module(struct module_cache *cache, struct module *module, struct module **out)
 {
-	int result = module->path && module->debug_root ? read_elf(module) : -ENOMEM;
+	int result;
+
+	module->cache = cache;
+	result = module->path && module->debug_root ? read_elf(module) : -ENOMEM;
 
 	for (struct module *at = cache->first; at && !result; at = at->next) {
 		if (is_copy(at, module)) {
@@ -202,6 +226,7 @@ int module_open(struct module_cache *cache, pid_t pid, const struct proc_map *ma
 	module->debug_root = strdup(root);
 	module->device = device;
 	module->inode = map->inode;
+	module->pid = pid;
 	module->fd = fd;
 	return add_module(cache, module, out);
 }

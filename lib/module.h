@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct module_cache;
 struct proc_map;
 
 #define BUILD_ID_BYTES_MAX 64
@@ -36,10 +37,10 @@ struct module {
 	Dwfl_Module *symbols;
 	void *user; /* the symbolizer's; freed by `user_free` */
 	void (*user_free)(void *user);
+	struct module_cache *cache;
+	pid_t pid; /* the process that was asked about first; 0: none */
 	struct module *next;
 };
-
-struct module_cache;
 
 int module_cache_new(struct module_cache **cache) __attribute__((warn_unused_result));
 /* All modules end with it, and what was made from them (symbolizer, unwinders) must have before. */
@@ -50,7 +51,7 @@ size_t module_cache_size(const struct module_cache *cache);
 /* The file that `pid` mapped, opened when it is met first: through /proc/PID/root, by
  * /proc/PID/map_files, or, once the process is gone, by its path, and only when it is still the
  * same file. -ENOENT, -ESTALE (another file has that path now), -ENOEXEC (no ELF file), -EMFILE
- * (too many are open), -ENOMEM. */
+ * (too many are open), -EFBIG (of a size that only a file which nobody changes may have), -ENOMEM. */
 int module_open(struct module_cache *cache, pid_t pid, const struct proc_map *map,
 		struct module **module) __attribute__((warn_unused_result));
 /* A file that is open already; `fd` stays the caller's. Not found again. -ENOEXEC, -EMFILE, -ENOMEM. */
@@ -59,6 +60,9 @@ int module_from_file(struct module_cache *cache, const char *path, int fd, struc
 /* The same as module_open() for ELF bytes in memory, which are copied. Found again by `name`. */
 int module_from_memory(struct module_cache *cache, const char *name, const void *bytes, size_t size,
 		       struct module **module) __attribute__((warn_unused_result));
+
+/* What is left for copies of files that a target could change. */
+struct shared_file_budget *module_budget(struct module *module);
 
 /* Offset in the file to the address that the file's symbols have; false where no segment is. */
 bool module_address(const struct module *module, uint64_t file_offset, uint64_t *address);
