@@ -76,7 +76,7 @@ static int find_mapping(struct self *self, struct proc_maps *maps)
 			continue;
 		self->load_offset = map->start - map->offset;
 		return object_open(map->path, -1, &self->object, NULL) ||
-		       self->object->inode != map->inode;
+		       !object_is_mapped(self->object, map);
 	}
 	return -1;
 }

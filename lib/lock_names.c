@@ -42,7 +42,7 @@ static const struct proc_map *first_of(const struct proc_maps *maps, const struc
 static const struct object *object_of(const struct objects *objects, const struct proc_map *file)
 {
 	for (size_t i = 0; i < objects->size; i++)
-		if (objects->items[i]->inode == file->inode)
+		if (object_is_mapped(objects->items[i], file))
 			return objects->items[i];
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -50,7 +51,8 @@ int mapped_file_open_below(const char *root, const char *path, int flags)
 	return result;
 }
 
-/* These tell stat() another device number than /proc/PID/maps has. */
+/* ---- which file it is ---- */
+
 static bool has_own_devices(int fd)
 {
 	struct statfs system;
@@ -59,18 +61,66 @@ static bool has_own_devices(int fd)
 	       (system.f_type == BTRFS_SUPER_MAGIC || system.f_type == OVERLAYFS_SUPER_MAGIC);
 }
 
-static int checked(int fd, const struct proc_map *map)
+/* From the line of our own maps that begins at `start`. */
+static int read_identity(const void *start, dev_t *device, ino_t *inode)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned int major;
+	unsigned int minor;
+	unsigned long number;
+	char line[4352];
+	int result = -ENOENT;
+	void *at;
+
+	if (!maps)
+		return -errno;
+	while (result && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%p-%*x %*s %*x %x:%x %lu", &at, &major, &minor, &number) != 4 ||
+		    at != start)
+			continue;
+		*device = makedev(major, minor);
+		*inode = number;
+		result = 0;
+	}
+	fclose(maps);
+	return result;
+}
+
+int mapped_file_identity(int fd, dev_t *device, ino_t *inode)
 {
 	struct stat status;
+	void *start;
+	int result;
+
+	if (fstat(fd, &status))
+		return -errno;
+	*device = status.st_dev;
+	*inode = status.st_ino;
+	if (!has_own_devices(fd))
+		return 0;
+	start = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (start == MAP_FAILED)
+		return -errno;
+	result = read_identity(start, device, inode);
+	munmap(start, 1);
+	return result;
+}
+
+static int checked(int fd, const struct proc_map *map)
+{
+	dev_t device;
+	ino_t inode;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &status) == 0 && status.st_ino == map->inode &&
-	    (status.st_dev == makedev(map->dev_major, map->dev_minor) || has_own_devices(fd)))
+	if (mapped_file_identity(fd, &device, &inode) == 0 && inode == map->inode &&
+	    device == makedev(map->dev_major, map->dev_minor))
 		return fd;
 	close(fd);
 	return -ESTALE;
 }
+
+/* ---- opening ---- */
 
 int mapped_file_open(pid_t pid, const struct proc_map *map, char root[MAPPED_FILE_ROOT_BYTES])
 {

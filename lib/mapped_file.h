@@ -18,4 +18,8 @@ int mapped_file_open(pid_t pid, const struct proc_map *map, char root[MAPPED_FIL
  * negative errno. `flags` may add O_NOFOLLOW. */
 int mapped_file_open_below(const char *root, const char *path, int flags);
 
+/* Device and inode of the file as /proc/PID/maps has them, which some file systems tell stat() otherwise: overlayfs,
+ * of which the files of containers are, and btrfs. -errno. */
+int mapped_file_identity(int fd, dev_t *device, ino_t *inode) __attribute__((warn_unused_result));
+
 #endif

@@ -5,12 +5,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "mapped_file.h"
 
 static int fill(struct object *object, const char *path, int fd, struct probekit_error *err)
 {
-	struct stat status;
 	int elf_fd;
 	int result;
 
@@ -20,16 +21,15 @@ static int fill(struct object *object, const char *path, int fd, struct probekit
 	object->path = strdup(path);
 	if (!object->path)
 		return error_no_memory(err);
-	if (fstat(object->fd, &status))
-		return error_errno(err, -errno, "cannot examine '%s'", path);
-	object->device = status.st_dev;
-	object->inode = status.st_ino;
 	elf_fd = fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
 	if (elf_fd < 0)
 		return error_errno(err, -errno, "cannot open '%s'", path);
 	result = elf_file_open(path, elf_fd, &object->elf, err);
 	if (result)
 		return result;
+	result = mapped_file_identity(object->fd, &object->device, &object->inode);
+	if (result)
+		return error_errno(err, result, "cannot examine '%s'", path);
 	return sdt_sites_read(object->elf, &object->sites, err);
 }
 
@@ -62,6 +62,12 @@ void object_free(struct object *object)
 		close(object->fd);
 	free(object->path);
 	free(object);
+}
+
+bool object_is_mapped(const struct object *object, const struct proc_map *map)
+{
+	return map->inode == object->inode &&
+	       makedev(map->dev_major, map->dev_minor) == object->device;
 }
 
 static ssize_t find(const struct objects *objects, dev_t device, ino_t inode)

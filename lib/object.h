@@ -5,12 +5,13 @@
 #include <sys/types.h>
 
 #include "elf_file.h"
+#include "proc_maps.h"
 #include "sdt_note.h"
 
 struct object {
 	char *path; /* as the user knows it */
 	int fd;	    /* kept open: attaching by /proc/self/fd/N means this very file */
-	dev_t device;
+	dev_t device; /* as /proc/PID/maps has them */
 	ino_t inode;
 	bool is_program; /* what the user means by the target: a given file, or a process's executable */
 	struct elf_file *elf;
@@ -20,6 +21,9 @@ struct object {
 /* `path` names the object in messages; `fd` is taken over, or -1 to open `path`. */
 int object_open(const char *path, int fd, struct object **object, struct probekit_error *err);
 void object_free(struct object *object);
+
+/* Is the map of this file? */
+bool object_is_mapped(const struct object *object, const struct proc_map *map);
 
 /* Set of objects, each file once. */
 struct objects {

@@ -151,35 +151,6 @@ void process_thread_name(pid_t pid, pid_t tid, char name[static 16])
 	name[length > 0 ? length - 1 : 0] = '\0';
 }
 
-static int checked(int fd, ino_t inode)
-{
-	struct stat status;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &status) == 0 && status.st_ino == inode && S_ISREG(status.st_mode))
-		return fd;
-	close(fd);
-	return -ESTALE;
-}
-
-/* The mapped file itself: by name inside the process's root, else, where that name is another file
- * by now, by the map, which asks for more privilege. */
-static int open_mapped(pid_t pid, const struct proc_map *map)
-{
-	char path[96];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	fd = checked(mapped_file_open_below(path, map->path, 0), map->inode);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)map->start, (unsigned long long)map->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return checked(fd < 0 ? -errno : fd, map->inode);
-}
-
 static int add_executable(pid_t pid, struct objects *objects, struct probekit_error *err)
 {
 	char link[64];
@@ -221,15 +192,15 @@ static int add_mapped(pid_t pid, const struct proc_maps *maps, struct objects *o
 		      size_t *skipped, struct probekit_error *err)
 {
 	for (size_t i = 0; i < maps->size; i++) {
+		char root[MAPPED_FILE_ROOT_BYTES];
 		struct object *object;
 		int fd;
 
-		/* Where a file system tells stat() another device, it is opened again, which is only slow. */
 		if (!is_code_file(&maps->maps[i]) ||
 		    objects_have(objects, makedev(maps->maps[i].dev_major, maps->maps[i].dev_minor),
 				 maps->maps[i].inode))
 			continue;
-		fd = open_mapped(pid, &maps->maps[i]);
+		fd = mapped_file_open(pid, &maps->maps[i], root);
 		if (fd < 0 || object_open(maps->maps[i].path, fd, &object, NULL)) {
 			++*skipped;
 			continue;
@@ -265,7 +236,7 @@ int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
 		return result;
 	*is_mapped = false;
 	for (size_t i = 0; i < maps.size && !*is_mapped; i++)
-		*is_mapped = maps.maps[i].is_executable && maps.maps[i].inode == object->inode;
+		*is_mapped = maps.maps[i].is_executable && object_is_mapped(object, &maps.maps[i]);
 	proc_maps_done(&maps);
 	return 0;
 }

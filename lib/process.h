@@ -19,7 +19,7 @@ int process_read_maps(pid_t pid, struct proc_maps *maps, struct probekit_error *
 int process_objects(pid_t pid, struct objects *objects, size_t *skipped,
 		    struct probekit_error *err);
 
-/* Does the process map the object as code? By inode, as file systems disagree on device numbers. */
+/* Does the process map the object as code? */
 int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
 		 struct probekit_error *err);
 

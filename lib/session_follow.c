@@ -81,12 +81,11 @@ static bool has_sites(const struct plan *plan, uint32_t object)
 static bool maps_sites(const struct probekit_session *session, const struct proc_maps *maps)
 {
 	for (uint32_t o = 0; o < session->objects.size; o++) {
-		ino_t inode = session->objects.items[o]->inode;
-
 		if (!has_sites(&session->plan, o))
 			continue;
 		for (size_t i = 0; i < maps->size; i++)
-			if (maps->maps[i].is_executable && maps->maps[i].inode == inode)
+			if (maps->maps[i].is_executable &&
+			    object_is_mapped(session->objects.items[o], &maps->maps[i]))
 				return true;
 	}
 	return false;
