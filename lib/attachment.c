@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
+
 /* Sites of one program in one object, as arrays for the kernel. */
 struct group {
 	size_t count;
@@ -180,6 +182,15 @@ static bool is_asked(const struct request *request, const struct plan_probe *pro
 	       (probe->kind == PROBEKIT_KIND_FUNCTION) == (request->batch != 0);
 }
 
+bool attachment_leaves_out(const struct attachment *attachment, uint32_t object, pid_t pid)
+{
+	const struct objects *objects = attachment->objects;
+	bool is_mapped;
+
+	return pid && objects_have_copy(objects, object) &&
+	       process_maps(pid, objects->items[object], &is_mapped, NULL) == 0 && !is_mapped;
+}
+
 static int attach_object(struct attachment *attachment, uint32_t object, enum program program,
 			 const struct request *request, struct group *group,
 			 struct probekit_error *err)
@@ -205,6 +216,8 @@ static int attach_object(struct attachment *attachment, uint32_t object, enum pr
 	for (size_t i = 0; i < rounds && group->count; i++) {
 		pid_t pid = attachment->pid_count ? attachment->pids[i] : 0;
 
+		if (attachment_leaves_out(attachment, object, pid))
+			continue;
 		result = attach_group(attachment, file, program, group, pid, request->links);
 		if (result == -ESRCH && ++ended < rounds)
 			continue; /* the others can still be measured */

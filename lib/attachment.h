@@ -34,6 +34,10 @@ struct attachment {
 int attachment_add(struct attachment *attachment, uint32_t from_site, uint32_t batch, bool is_late,
 		   struct attach_links *links, struct probekit_error *err);
 
+/* Is the process left out, as it does not map this one of several copies of a file? Containers of one image have
+ * each a file of its own, by device, where the kernel has one: it would be attached to once for each. */
+bool attachment_leaves_out(const struct attachment *attachment, uint32_t object, pid_t pid);
+
 /* Attaches `program` to one site with this cookie; for calibration. */
 int attachment_add_site(struct attachment *attachment, const struct object *object,
 			const struct placement *placement, uint64_t semaphore_offset,

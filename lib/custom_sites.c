@@ -330,6 +330,8 @@ static int attach_batch(const struct custom *custom, struct attachment *attachme
 			.is_return = batch->is_return,
 		};
 
+		if (attachment_leaves_out(attachment, batch->object, sites.pid))
+			continue;
 		result = attach_program(batch->program->fd, attachment->use_multi, &sites,
 					batch->links);
 		if (result == -ESRCH && ++ended < rounds)

@@ -5,10 +5,21 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "mapped_file.h"
+
+static int identify(struct object *object)
+{
+	struct stat status;
+
+	if (fstat(object->fd, &status))
+		return -errno;
+	object->size_bytes = status.st_size;
+	return mapped_file_identity(object->fd, &object->device, &object->inode);
+}
 
 static int fill(struct object *object, const char *path, int fd, struct probekit_error *err)
 {
@@ -27,7 +38,7 @@ static int fill(struct object *object, const char *path, int fd, struct probekit
 	result = elf_file_open(path, elf_fd, &object->elf, err);
 	if (result)
 		return result;
-	result = mapped_file_identity(object->fd, &object->device, &object->inode);
+	result = identify(object);
 	if (result)
 		return error_errno(err, result, "cannot examine '%s'", path);
 	return sdt_sites_read(object->elf, &object->sites, err);
@@ -81,6 +92,23 @@ static ssize_t find(const struct objects *objects, dev_t device, ino_t inode)
 bool objects_have(const struct objects *objects, dev_t device, ino_t inode)
 {
 	return find(objects, device, inode) >= 0;
+}
+
+static bool is_copy(const struct object *one, const struct object *other)
+{
+	const char *id = elf_file_build_id(one->elf);
+	const char *other_id = elf_file_build_id(other->elf);
+
+	return one->size_bytes == other->size_bytes &&
+	       (id && other_id ? strcmp(id, other_id) == 0 : id == other_id);
+}
+
+bool objects_have_copy(const struct objects *objects, size_t index)
+{
+	for (size_t i = 0; i < objects->size; i++)
+		if (i != index && is_copy(objects->items[i], objects->items[index]))
+			return true;
+	return false;
 }
 
 ssize_t objects_add(struct objects *objects, struct object *object)

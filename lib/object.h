@@ -13,6 +13,7 @@ struct object {
 	int fd;	    /* kept open: attaching by /proc/self/fd/N means this very file */
 	dev_t device; /* as /proc/PID/maps has them */
 	ino_t inode;
+	off_t size_bytes;
 	bool is_program; /* what the user means by the target: a given file, or a process's executable */
 	struct elf_file *elf;
 	struct sdt_sites sites;
@@ -31,6 +32,8 @@ struct objects {
 	size_t size;
 };
 bool objects_have(const struct objects *objects, dev_t device, ino_t inode);
+/* Is there another of the same content, as far as is known? */
+bool objects_have_copy(const struct objects *objects, size_t index);
 /* Takes `object` over; frees it where the file is there already, and on error. The index, or
  * -ENOMEM. */
 ssize_t objects_add(struct objects *objects, struct object *object);
