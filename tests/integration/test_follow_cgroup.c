@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Processes that are found while measuring: those of a cgroup. */
+#include "container.h"
 #include "follow.h"
 
 #include <errno.h>
@@ -279,6 +280,50 @@ static void only_the_given_file_is_measured_in_a_cgroup(void **state)
 	remove_cgroup(&cgroup);
 }
 
+/* They come one after the other; to the kernel their program is one file, and to each it is one of its own. */
+static void containers_of_one_image_are_measured_in_their_cgroup(void **state)
+{
+	const char *programs = build_path("tests/programs");
+	char *folder = support_new_folder();
+	char *app = support_join(folder, "contained");
+	struct support_child apps[2];
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct cgroup cgroup;
+
+	(void)state;
+	container_require();
+	make_cgroup(NULL, &cgroup);
+	session = measure_start(&(struct measure){.cgroup = cgroup.folder});
+	for (size_t i = 0; i < 2; i++) {
+		const struct container container = {
+			.files = CONTAINER_OVERLAY,
+			.source = programs,
+			.folder = folder,
+			.cgroup = cgroup.folder,
+		};
+
+		container_start(&apps[i], &container, (const char *const[]){app, "50", NULL});
+		measure_await_processes(session, i + 1);
+		measure_await_row(session, "contained:request");
+	}
+	for (size_t i = 0; i < 2; i++) {
+		support_write(&apps[i], "go\n");
+		assert_true(support_wait_text(&apps[i], &apps[i].out, "did 50\n"));
+	}
+	snapshot = measure_stop(session);
+	assert_row(snapshot, "contained:request", .count = 100);
+	probekit_snapshot_free(snapshot);
+	for (size_t i = 0; i < 2; i++) {
+		support_close_input(&apps[i]);
+		assert_int_equal(support_finish(&apps[i]), 0);
+		support_done(&apps[i]);
+	}
+	remove_cgroup(&cgroup);
+	support_remove_folder(folder);
+	free(app);
+}
+
 /* ---- what is refused ---- */
 
 static void check_refusal(const char *const arguments[], int status, const char *words)
@@ -320,6 +365,7 @@ int main(void)
 			use_no_breakdown, follow_with_any),
 		BOTH_WAYS(an_empty_cgroup_is_waited_for),
 		BOTH_WAYS(only_the_given_file_is_measured_in_a_cgroup),
+		BOTH_WAYS(containers_of_one_image_are_measured_in_their_cgroup),
 		cmocka_unit_test(a_cgroup_that_is_none_is_refused),
 		cmocka_unit_test(a_cgroup_stands_alone_or_with_a_file),
 	};
