@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shield.h"
+
 #define MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
 #define PERF_RETURN \
 	1 /* in an event's config: /sys/bus/event_source/devices/uprobe/format/retprobe */
@@ -53,6 +55,11 @@ static int link_create(void *attributes, size_t size)
 	return fd < 0 ? -errno : fd;
 }
 
+static int create_multi(void *attributes)
+{
+	return link_create(attributes, sizeof(struct link_create_multi));
+}
+
 int attach_multi(int program_fd, const struct attach_sites *sites, int *fd)
 {
 	struct link_create_multi attributes = {
@@ -66,7 +73,7 @@ int attach_multi(int program_fd, const struct attach_sites *sites, int *fd)
 		.multi_flags = sites->is_return ? MULTI_RETURN : 0,
 		.pid = (uint32_t)sites->pid,
 	};
-	int result = link_create(&attributes, sizeof(attributes));
+	int result = shield_run(create_multi, &attributes);
 
 	if (result < 0)
 		return result;
@@ -87,8 +94,7 @@ int attach_perf_type(void)
 	return type;
 }
 
-static int attach_one(int program_fd, int type, const struct attach_sites *sites, size_t i,
-		      struct attach_links *links)
+static int attach_one(int program_fd, int type, const struct attach_sites *sites, size_t i, int *fd)
 {
 	struct perf_event_attr event = {
 		.size = sizeof(event),
@@ -104,7 +110,6 @@ static int attach_one(int program_fd, int type, const struct attach_sites *sites
 		.bpf_cookie = sites->cookies[i],
 	};
 	int event_fd;
-	int link_fd;
 	int result;
 
 	if (sites->semaphore_offsets[i] >> 32)
@@ -114,35 +119,70 @@ static int attach_one(int program_fd, int type, const struct attach_sites *sites
 	if (event_fd < 0)
 		return -errno;
 	attributes.target_fd = (uint32_t)event_fd;
-	link_fd = link_create(&attributes, sizeof(attributes));
-	result = link_fd < 0 ? link_fd : attach_links_add(links, link_fd);
-	if (result) {
-		if (link_fd >= 0)
-			close(link_fd);
-		close(event_fd);
-		return result;
-	}
+	result = link_create(&attributes, sizeof(attributes));
+	if (result >= 0)
+		*fd = result;
 	/* The link holds the event; ours goes only after the link, as detaching needs no event. */
 	close(event_fd);
+	return result < 0 ? result : 0;
+}
+
+struct perf_request {
+	int program_fd;
+	int type;
+	const struct attach_sites *sites;
+	struct attach_links *links; /* with room for all */
+};
+
+/* On error those made before stay. */
+static int attach_each(void *arg)
+{
+	const struct perf_request *request = arg;
+	struct attach_links *links = request->links;
+	int result = 0;
+
+	for (size_t i = 0; i < request->sites->count && !result; i++) {
+		result = attach_one(request->program_fd, request->type, request->sites, i,
+				    &links->fds[links->size]);
+		links->size += !result;
+	}
+	return result;
+}
+
+static int reserve(struct attach_links *links, size_t count)
+{
+	size_t capacity = links->capacity ? links->capacity : 16;
+	int *fds;
+
+	if (links->size + count <= links->capacity)
+		return 0;
+	while (capacity < links->size + count)
+		capacity *= 2;
+	fds = reallocarray(links->fds, capacity, sizeof(*fds));
+	if (!fds)
+		return -ENOMEM;
+	links->fds = fds;
+	links->capacity = capacity;
 	return 0;
 }
 
 int attach_perf(int program_fd, const struct attach_sites *sites, struct attach_links *links)
 {
+	struct perf_request request = {
+		.program_fd = program_fd,
+		.type = attach_perf_type(),
+		.sites = sites,
+		.links = links,
+	};
 	size_t before = links->size;
-	int type = attach_perf_type();
+	int result = request.type < 0 ? request.type : reserve(links, sites->count);
 
-	if (type < 0)
-		return type;
-	for (size_t i = 0; i < sites->count; i++) {
-		int result = attach_one(program_fd, type, sites, i, links);
-
-		if (result) {
-			attach_links_close(links, before);
-			return result;
-		}
-	}
-	return 0;
+	if (result)
+		return result;
+	result = shield_run(attach_each, &request);
+	if (result)
+		attach_links_close(links, before);
+	return result;
 }
 
 int attach_program(int program_fd, bool use_multi, const struct attach_sites *sites,
@@ -153,28 +193,21 @@ int attach_program(int program_fd, bool use_multi, const struct attach_sites *si
 
 	if (!use_multi)
 		return attach_perf(program_fd, sites, links);
-	result = attach_multi(program_fd, sites, &fd);
-	if (result)
-		return result;
-	result = attach_links_add(links, fd);
-	if (result)
-		close(fd);
+	result = reserve(links, 1);
+	if (!result)
+		result = attach_multi(program_fd, sites, &fd);
+	if (!result)
+		links->fds[links->size++] = fd;
 	return result;
 }
 
 int attach_links_add(struct attach_links *links, int fd)
 {
-	if (links->size == links->capacity) {
-		size_t capacity = links->capacity ? links->capacity * 2 : 16;
-		int *fds = realloc(links->fds, capacity * sizeof(*fds));
+	int result = reserve(links, 1);
 
-		if (!fds)
-			return -ENOMEM;
-		links->fds = fds;
-		links->capacity = capacity;
-	}
-	links->fds[links->size++] = fd;
-	return 0;
+	if (!result)
+		links->fds[links->size++] = fd;
+	return result;
 }
 
 /* ---- detaching ---- */
@@ -190,12 +223,18 @@ struct closer {
 	bool is_started;
 };
 
-static void *close_all(void *arg)
+static int close_each(void *arg)
 {
 	const struct closer *closer = arg;
 
 	for (size_t i = 0; i < closer->size; i++)
 		close(closer->fds[i]);
+	return 0;
+}
+
+static void *close_all(void *arg)
+{
+	shield_run(close_each, arg);
 	return NULL;
 }
 
