@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "output_place.h"
+#include "shield.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,23 +64,39 @@ static int create_temporary(int folder, char name[static NAME_MAX + 1], int *fd)
 	return -EEXIST;
 }
 
-static int replace_in(int folder, const char *name, const char *text, size_t size)
+struct replacement {
+	int folder;
+	const char *name;
+	const char *text;
+	size_t size;
+};
+
+static int replace(void *arg)
 {
+	const struct replacement *new = arg;
 	char temporary[NAME_MAX + 1];
 	int fd = -1;
-	int ret = create_temporary(folder, temporary, &fd);
+	int ret = create_temporary(new->folder, temporary, &fd);
 
 	if (ret)
 		return ret;
-	ret = write_all(fd, text, size);
+	ret = write_all(fd, new->text, new->size);
 	if (!ret && fsync(fd) < 0)
 		ret = -errno;
 	ret = close_after(fd, ret);
-	if (!ret && renameat(folder, temporary, folder, name) < 0)
+	if (!ret && renameat(new->folder, temporary, new->folder, new->name) < 0)
 		ret = -errno;
 	if (ret)
-		unlinkat(folder, temporary, 0);
+		unlinkat(new->folder, temporary, 0);
 	return ret;
+}
+
+/* Nobody would remove the temporary file if we were killed meanwhile. */
+static int replace_in(int folder, const char *name, const char *text, size_t size)
+{
+	struct replacement new = {folder, name, text, size};
+
+	return shield_run(replace, &new);
 }
 
 /* The descriptor that a link in a /proc/PID/fd folder stands for, when it is one of our own:
@@ -90,7 +107,6 @@ static int open_descriptor(const struct output_place *place)
 	long number = strtol(place->name, &end, 10);
 	struct stat theirs;
 	struct stat own;
-
 	int fd;
 
 	if (fstatat(place->folder, place->name, &theirs, 0))
