@@ -134,8 +134,7 @@ struct support_image support_read_image(pid_t pid, const char *path)
 	assert_true(look.has_code);
 	image.changed_bytes = look.changed_bytes;
 	probes = find_probes(file);
-	assert_true(probes.size_bytes > 0);
-	semaphores = malloc(probes.size_bytes);
+	semaphores = malloc(probes.size_bytes + 1);
 	assert_non_null(semaphores);
 	assert_int_equal(pread(look.memory, semaphores, probes.size_bytes,
 			       (off_t)(look.base + probes.address - first_load_address(file))),

@@ -77,6 +77,24 @@ void support_become_user(const unsigned int *capabilities, size_t count)
 			_exit(124);
 }
 
+void support_become_other(unsigned int user)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, NULL) || setresgid(user, user, user) ||
+	    setresuid(user, user, user) || syscall(SYS_capget, &header, data))
+		_exit(124);
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].inheritable = data[i].permitted;
+	if (syscall(SYS_capset, &header, data))
+		_exit(124);
+	for (unsigned int i = 0; i < 64; i++)
+		if (data[i / 32].permitted & 1u << i % 32 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0))
+			_exit(124);
+}
+
 static void become_tracer(void *arg)
 {
 	static const unsigned int capabilities[] = {CAP_BPF, CAP_PERFMON};

@@ -25,6 +25,9 @@ void support_require_capable_kernel(void);
 /* In the child: becomes an ordinary user with these capabilities and no other. */
 void support_become_user(const unsigned int *capabilities, size_t count);
 
+/* In the child: becomes this user and keeps every capability, as root by another name. */
+void support_become_other(unsigned int user);
+
 /* An ordinary user with CAP_BPF and CAP_PERFMON; with nothing. */
 extern const struct support_how support_tracer;
 extern const struct support_how support_nobody;
