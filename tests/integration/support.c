@@ -97,22 +97,36 @@ static void take(struct support_output *stream)
 	stream->text[stream->size_bytes] = '\0';
 }
 
-/* Reads what has come; waits for more until `deadline_ms`. */
-static void pump(struct support_child *child, int64_t deadline_ms)
+/* Reads what has come. False: that was nothing, for so long. */
+static bool take_within(struct support_child *child, int timeout_ms)
 {
 	struct support_output *const streams[] = {&child->out, &child->err};
 	struct pollfd fds[] = {
 		{.fd = child->out.fd, .events = POLLIN},
 		{.fd = child->err.fd, .events = POLLIN},
 	};
-	int64_t left = deadline_ms - now_ms();
 
-	if (left <= 0 || poll(fds, 2, (int)left) == 0)
-		fail_msg("program %d hangs; it wrote: %s%s", (int)child->pid, child->out.text,
-			 child->err.text);
+	if (poll(fds, 2, timeout_ms) == 0)
+		return false;
 	for (int i = 0; i < 2; i++)
 		if (fds[i].fd >= 0 && fds[i].revents)
 			take(streams[i]);
+	return true;
+}
+
+void support_take_output(struct support_child *child)
+{
+	take_within(child, 0);
+}
+
+/* Reads what has come; waits for more until `deadline_ms`. */
+static void pump(struct support_child *child, int64_t deadline_ms)
+{
+	int64_t left = deadline_ms - now_ms();
+
+	if (left <= 0 || !take_within(child, (int)left))
+		fail_msg("program %d hangs; it wrote: %s%s", (int)child->pid, child->out.text,
+			 child->err.text);
 }
 
 bool support_wait_text(struct support_child *child, struct support_output *stream, const char *text)
@@ -210,6 +224,11 @@ const char *support_probekit(void)
 const char *support_program(const char *name)
 {
 	return in_build("tests/programs/", name);
+}
+
+const char *support_example(const char *name)
+{
+	return in_build("examples/", name);
 }
 
 const char *support_find_tool(const char *paths)

@@ -49,6 +49,8 @@ void support_close_input(struct support_child *child);
 /* False when it ended, or closed that stream, without saying so. */
 bool support_wait_text(struct support_child *child, struct support_output *stream,
 		       const char *text);
+/* Reads what has come, and does not wait: a child whose pipe is full stands still. */
+void support_take_output(struct support_child *child);
 /* Reads both streams to their ends and reaps; the status. */
 int support_finish(struct support_child *child);
 /* Kills what still runs. */
@@ -61,6 +63,7 @@ int support_run(struct support_child *child, const struct support_how *how, cons
 /* In the build folder; the texts live until the process ends. */
 const char *support_probekit(void);
 const char *support_program(const char *name);
+const char *support_example(const char *name);
 /* The first of the colon-separated paths that can be executed, or NULL. */
 const char *support_find_tool(const char *paths);
 
@@ -103,6 +106,16 @@ struct support_image support_read_image(pid_t pid, const char *path);
 /* Waits until the semaphores' sum is at least (at most) `sum`. */
 void support_wait_semaphores(pid_t pid, const char *path, unsigned long sum);
 void support_wait_untraced(pid_t pid, const char *path);
+
+/* What a process takes. */
+struct support_usage {
+	uint64_t resident_kib;
+	uint64_t peak_kib; /* the most that was ever resident */
+	uint64_t own_kib;  /* resident, each shared page divided by those who share it */
+	uint64_t bpf_kib;  /* of the kernel, for its BPF maps and programs */
+	uint64_t files;	   /* open descriptors */
+};
+struct support_usage support_read_usage(pid_t pid);
 
 /* Returns when `probekit latency -v` measures: semaphores are up a little earlier. */
 void support_wait_measuring(struct support_child *probekit);

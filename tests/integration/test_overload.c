@@ -3,65 +3,20 @@
  * Many threads, many spans, one lock: every span is counted, and memory stays within bounds, that of
  * the kernel too. PROBEKIT_OVERLOAD_SECONDS is how long, 3 unless it is set.
  */
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "support.h"
 
 #define RESIDENT_KIB_MAX (200 * 1024)
-#define MAPS_BYTES_MAX (256ull << 20)
+#define BPF_KIB_MAX (256 * 1024)
 
 static const char *seconds(void)
 {
 	const char *text = getenv("PROBEKIT_OVERLOAD_SECONDS");
 
 	return text ? text : "3";
-}
-
-/* The number that stands behind `name` in a file of /proc. */
-static uint64_t number_in(const char *path, const char *name)
-{
-	char line[256];
-	uint64_t number = 0;
-	FILE *file = fopen(path, "re");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, name, strlen(name)) == 0)
-			number = strtoull(line + strlen(name), NULL, 10);
-	if (file)
-		fclose(file);
-	return number;
-}
-
-static uint64_t resident_kib_of(pid_t pid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	return number_in(path, "VmHWM:");
-}
-
-/* What the kernel says that the process's BPF maps and programs take. */
-static uint64_t bpf_bytes_of(pid_t pid)
-{
-	char folder[64];
-	char path[384];
-	uint64_t bytes = 0;
-	struct dirent *entry;
-	DIR *dir;
-
-	snprintf(folder, sizeof(folder), "/proc/%d/fdinfo", (int)pid);
-	dir = opendir(folder);
-	assert_non_null(dir);
-	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		bytes += number_in(path, "memlock:");
-	}
-	closedir(dir);
-	return bytes;
 }
 
 static void start_attached(struct support_child *probekit, pid_t pid)
@@ -107,8 +62,7 @@ static void no_span_is_lost_and_memory_is_bounded(void **state)
 	const char *const words[] = {support_program("crowd"), "run", seconds(), "wait", NULL};
 	struct support_child program;
 	struct support_child probekit;
-	uint64_t resident_kib;
-	uint64_t bpf_bytes;
+	struct support_usage usage;
 	json_t *snapshot;
 
 	(void)state;
@@ -118,14 +72,14 @@ static void no_span_is_lost_and_memory_is_bounded(void **state)
 	start_attached(&probekit, program.pid);
 	support_write(&program, "go\n");
 	assert_true(support_wait_text(&program, &program.out, "done\n"));
-	bpf_bytes = bpf_bytes_of(probekit.pid);
-	resident_kib = resident_kib_of(probekit.pid);
+	usage = support_read_usage(probekit.pid);
 	assert_int_equal(kill(probekit.pid, SIGINT), 0);
 	assert_int_equal(support_finish(&probekit), 0);
 	print_message("  probekit: %llu MiB resident, BPF %llu MiB\n",
-		      (unsigned long long)resident_kib >> 10, (unsigned long long)bpf_bytes >> 20);
-	assert_in_range(resident_kib, 1, RESIDENT_KIB_MAX);
-	assert_in_range(bpf_bytes, 1, MAPS_BYTES_MAX);
+		      (unsigned long long)usage.peak_kib >> 10,
+		      (unsigned long long)usage.bpf_kib >> 10);
+	assert_in_range(usage.peak_kib, 1, RESIDENT_KIB_MAX);
+	assert_in_range(usage.bpf_kib, 1, BPF_KIB_MAX);
 	snapshot = support_json(probekit.out.text);
 	check_row(support_row(snapshot, "crowd:span"), program.out.text);
 	json_decref(snapshot);
