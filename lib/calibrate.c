@@ -286,5 +286,6 @@ void calibrate(struct attachment *attachment, const struct features *features, b
 			calibrate_calls(attachment, &self, calibration);
 	}
 	engine_pause(attachment->engine);
+	engine_forget_caller(attachment->engine);
 	object_free(self.object);
 }

@@ -102,6 +102,8 @@ int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *
 /* Calls `visit` for each process that began its first span, began, or executed another file, as the last call
  * above was told. */
 void engine_take_programs(struct engine *engine, void (*visit)(pid_t pid, void *arg), void *arg);
+/* Nothing is known of the calling thread, and its process is not followed, as before its first span. */
+void engine_forget_caller(struct engine *engine);
 /* Follows all threads of a process from now on, before its first span. */
 void engine_adopt(struct engine *engine, const pid_t *pids, size_t count);
 /* Calls `visit` for each record since the last call (struct stack_record, struct span_record), up to a number

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns which processes the kernel follows: their executions and children are told, engine_poll_events(). */
 #include <bpf/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "engine_state.h"
 
@@ -70,6 +72,22 @@ size_t engine_followed(const struct engine *engine, enum follow_state state, pid
 			pids[count++] = (pid_t)pid;
 	}
 	return count;
+}
+
+void engine_forget_caller(struct engine *engine)
+{
+	const struct probekit_bpf *bpf = engine->bpf;
+	uint32_t pid = (uint32_t)getpid();
+	uint64_t spare = (uint64_t)pid << 32 | (uint32_t)gettid();
+	int pidfd =
+		(int)syscall(SYS_pidfd_open, gettid(), 0); /* of a process's first thread alone */
+
+	bpf_map_delete_elem(bpf_map__fd(bpf->maps.processes), &pid);
+	bpf_map_delete_elem(bpf_map__fd(bpf->maps.spare_threads), &spare);
+	if (pidfd < 0)
+		return;
+	bpf_map_delete_elem(bpf_map__fd(bpf->maps.threads), &pidfd);
+	close(pidfd);
 }
 
 static uint64_t skipped_runs(const struct bpf_program *program)
