@@ -9,17 +9,6 @@
 
 /* ---- clocks ---- */
 
-void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
-/* The same task, no more to be trusted by the verifier: for each pointer that is read out of one that is,
- * it looks through all types of the kernel by name (btf_nested_type_is_trusted()), more than once. */
-static __always_inline struct task_struct *plain(struct task_struct *task)
-{
-	return has_task_from_pid
-		       ? bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct))
-		       : task;
-}
-
 /* The clock of the run queue that the task is on, or was last. */
 static __always_inline __u64 clock_of(struct task_struct *task)
 {

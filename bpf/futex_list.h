@@ -75,7 +75,7 @@ static __always_inline void find_held_since(struct futex_record *record,
 		record->held_since_ns = state->since + thread->clock_lag;
 }
 
-SEC("?iter.s/task")
+SEC("?probekit.iter.s")
 int list_futexes(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;

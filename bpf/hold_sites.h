@@ -165,7 +165,7 @@ static __always_inline void pause_hold(struct open_hold *hold, struct task_struc
 	hold->begin_ns = bpf_ktime_get_ns();
 }
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int hold_site(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();

@@ -27,6 +27,7 @@ WEAK const volatile __u8 syscall_kinds[MAX_SYSCALLS]; /* enum syscall_kind */
 
 WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: none */
 WEAK const volatile bool has_task_from_pid;
+WEAK const volatile __u32 task_type; /* the kernel's id of struct task_struct */
 WEAK const volatile __u16 futex_syscall; /* its number */
 WEAK const volatile __u32 page_bytes;
 WEAK const volatile __u32 lose_switches; /* for tests: one switch in so many, by chance; 0: none */
@@ -183,6 +184,22 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } probe_rows WEAK SEC(".maps"); /* a probe's first row, where the cookie has no room for it */
+
+/* ---- tasks ---- */
+
+/* All since Linux 6.2; the library puts in what they are called by. */
+static struct task_struct *(*bpf_task_from_pid)(__s32 pid) = (void *)KERNEL_TASK_FROM_PID;
+static void (*bpf_task_release)(struct task_struct *task) = (void *)KERNEL_TASK_RELEASE;
+static void *(*bpf_rdonly_cast)(const void *object, __u32 id) = (void *)KERNEL_RDONLY_CAST;
+
+/* The same task, no more to be trusted by the verifier: for each pointer that is read out of one that is,
+ * it looks through all types of the kernel by name (btf_nested_type_is_trusted()), more than once. */
+static __always_inline struct task_struct *plain(struct task_struct *task)
+{
+	return has_task_from_pid ? bpf_rdonly_cast(task, task_type) : task;
+}
+
+/* ---- what the programs share ---- */
 
 static __always_inline void keep_own_stack(void *ctx)
 {

@@ -30,7 +30,7 @@ static long list_one(__u32 i, struct listing *listing)
 	return 0;
 }
 
-SEC("?iter/task")
+SEC("?probekit.iter")
 int list_open(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
@@ -116,7 +116,7 @@ static __always_inline void copy_open_kernel(struct stack_record *record, struct
 }
 
 /* The stacks of threads that have a span open, or may hold what one waits for, or are part of a profile. */
-SEC("?iter.s/task")
+SEC("?probekit.iter.s")
 int list_stacks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;

@@ -47,7 +47,7 @@ static __always_inline void tell_absence(struct profile_record *record, const st
 }
 
 /* What the threads of the profile are at. */
-SEC("?iter/task")
+SEC("?probekit.iter")
 int list_profiled(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;

@@ -157,7 +157,7 @@ static __always_inline bool holds_watched(const struct thread *thread)
 	return state && state->waiters > 0 && state->holder_tid == (__u32)id;
 }
 
-SEC("?tp_btf/hrtimer_expire_entry")
+SEC("?probekit.tp/hrtimer_expire_entry")
 int on_sample(void *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();

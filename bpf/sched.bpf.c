@@ -191,7 +191,7 @@ static __always_inline void leave_unseen(struct thread *thread, struct task_stru
 
 static __always_inline bool was_stopped(struct task_struct *task)
 {
-	return task->signal->flags & STOP_IS_NEWS;
+	return plain(task)->signal->flags & STOP_IS_NEWS;
 }
 
 /* The thread comes and was not seen to leave. When it did is told by when it had come, and how long it has
@@ -301,7 +301,7 @@ static __always_inline bool is_lost(struct task_struct *next)
 	return !thread || thread->left_clock;
 }
 
-SEC("?tp_btf/sched_switch")
+SEC("?probekit.tp/sched_switch")
 int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int state)
 {
@@ -321,7 +321,7 @@ int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task
 /* ---- page faults ---- */
 
 /* What is faulted is known here alone. */
-SEC("?tp_btf/page_fault_user")
+SEC("?probekit.tp/page_fault_user")
 int BPF_PROG(on_fault, unsigned long address)
 {
 	struct thread *thread;
@@ -465,7 +465,7 @@ static __always_inline void wake_futex(void *ctx, struct thread *thread, struct 
 		waker_ends(thread, thread->left_clock + waited_ns(thread));
 }
 
-SEC("?tp_btf/sched_waking")
+SEC("?probekit.tp/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {
 	struct task_struct *waker;

@@ -58,6 +58,13 @@ static inline __attribute__((always_inline)) __u64 cookie_make(__u32 probe, __u3
 	return probe | (__u64)operand << COOKIE_OPERAND_SHIFT | (__u64)flags << COOKIE_FLAG_SHIFT;
 }
 
+/* ---- functions of the kernel ---- */
+
+/* In place of their ids, which are the running kernel's (lib/engine_load.c). */
+#define KERNEL_TASK_FROM_PID 0x70000001
+#define KERNEL_TASK_RELEASE 0x70000002
+#define KERNEL_RDONLY_CAST 0x70000003
+
 /* ---- where time goes ---- */
 
 /* In the order of the snapshot's members. Time that no other class takes is on-CPU. */

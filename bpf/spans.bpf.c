@@ -62,14 +62,14 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 	return 0;
 }
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int span_begin(struct pt_regs *ctx)
 {
 	keep_own_stack(ctx);
 	return begin(ctx, bpf_get_attach_cookie(ctx), FRAME_SCOPED);
 }
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int span_end(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -98,7 +98,7 @@ int span_end(struct pt_regs *ctx)
 
 /* ---- functions: from the entry to the return ---- */
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int function_entry(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
@@ -142,7 +142,7 @@ static __always_inline bool is_stray(__u32 probe)
 }
 
 /* Behind the return, or at an instruction that leaves the function. */
-SEC("?uprobe")
+SEC("?probekit.probe")
 int function_return(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -221,7 +221,7 @@ static __always_inline void end_named(struct pt_regs *ctx, __u64 cookie, __u8 ki
 
 /* One program for all of them, as each takes the verifier milliseconds. Of a lock the wait is one span, and
  * the hold the next probe's. */
-SEC("?uprobe")
+SEC("?probekit.probe")
 int named_site(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -242,7 +242,7 @@ int named_site(struct pt_regs *ctx)
 
 /* ---- spans across threads, joined by id ---- */
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int async_begin(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
@@ -302,7 +302,7 @@ static __noinline int record_async(const struct async_key *key, struct async_spa
 	return 0;
 }
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int async_end(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -330,7 +330,7 @@ int async_end(struct pt_regs *ctx)
 
 /* ---- quantities ---- */
 
-SEC("?uprobe")
+SEC("?probekit.probe")
 int value(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
@@ -376,7 +376,7 @@ static __always_inline void drop_followed(__u32 pid)
 	bpf_map_delete_elem(&followed, &pid);
 }
 
-SEC("tp_btf/sched_process_exit")
+SEC("probekit.tp/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct thread *thread = thread_current(false);
@@ -405,7 +405,7 @@ static __always_inline void tell_program(const struct thread *thread, __u32 pid)
 
 /* A thread of a process that had a span may hold what the others wait for. Children are part of a
  * profile of whole processes. */
-SEC("?tp_btf/task_newtask")
+SEC("?probekit.tp/task_newtask")
 int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
 {
 	if ((clone_flags & CLONE_THREAD || follows_whole()) && thread_current(false))
@@ -426,7 +426,7 @@ static __always_inline bool is_task_lost(void)
 
 /* A child that borrows its parent's memory would count the parent's threads twice if it was attached to:
  * it is told when it executes a file. */
-SEC("?tp_btf/task_newtask")
+SEC("?probekit.tp/task_newtask")
 int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
 {
 	__u32 state = clone_flags & CLONE_VM ? FOLLOW_BORROWING : FOLLOW_NEW;
@@ -444,7 +444,7 @@ int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
 }
 
 /* Run when processes had their first span. */
-SEC("?iter/task")
+SEC("?probekit.iter")
 int adopt(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
@@ -480,7 +480,7 @@ static __always_inline bool tell_exec(__u32 pid)
 	return true;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("probekit.tp/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 {
 	struct thread *thread;
@@ -509,7 +509,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 /* ---- tests of the kernel ---- */
 
 /* Does an attach point fire? Also the empty program that costs are compared with. */
-SEC("?uprobe")
+SEC("?probekit.probe")
 int count_hit(struct pt_regs *ctx)
 {
 	__sync_fetch_and_add(&hits, 1);

@@ -19,11 +19,13 @@
 static __always_inline struct file *open_file(struct task_struct *task, __u64 fd)
 {
 	struct file *file = NULL;
+	struct files_struct *files;
 	struct fdtable *table;
 
-	if (!task->files)
+	files = plain(task)->files;
+	if (!files)
 		return NULL;
-	table = task->files->fdt;
+	table = files->fdt;
 	if (!table || fd >= table->max_fds)
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);

@@ -7,9 +7,6 @@
  */
 #include "maps.h"
 
-/* Since Linux 6.2. */
-struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
-void bpf_task_release(struct task_struct *task) __ksym __weak;
 
 static const struct thread empty_thread;
 
@@ -49,7 +46,8 @@ static __always_inline struct thread *thread_of(struct task_struct *task)
 /* A task without any storage is told without the helper, which costs several times the load. */
 static __always_inline struct thread *thread_if_any(struct task_struct *task)
 {
-	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage && !has_spare_threads)
+	if (bpf_core_field_exists(task->bpf_storage) && !plain(task)->bpf_storage &&
+	    !has_spare_threads)
 		return NULL;
 	return thread_of(task);
 }

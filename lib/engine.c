@@ -216,32 +216,33 @@ static int attach_hooks(struct engine *engine)
 {
 	struct probekit_bpf *bpf = engine->bpf;
 
-	bpf->links.on_exit = bpf_program__attach(bpf->progs.on_exit);
+	bpf->links.on_exit = bpf_program__attach_raw_tracepoint(bpf->progs.on_exit, NULL);
 	if (!bpf->links.on_exit)
 		return -errno;
-	bpf->links.on_exec = bpf_program__attach(bpf->progs.on_exec);
+	bpf->links.on_exec = bpf_program__attach_raw_tracepoint(bpf->progs.on_exec, NULL);
 	if (!bpf->links.on_exec)
 		return -errno;
 	if (bpf->rodata->follows_children) {
-		bpf->links.on_child = bpf_program__attach(bpf->progs.on_child);
+		bpf->links.on_child = bpf_program__attach_raw_tracepoint(bpf->progs.on_child, NULL);
 		if (!bpf->links.on_child)
 			return -errno;
 	}
 	if (!bpf->rodata->has_breakdown)
 		return 0;
 	stock_up(bpf);
-	bpf->links.on_switch = bpf_program__attach(bpf->progs.on_switch);
+	bpf->links.on_switch = bpf_program__attach_raw_tracepoint(bpf->progs.on_switch, NULL);
 	if (!bpf->links.on_switch)
 		return -errno;
-	bpf->links.on_waking = bpf_program__attach(bpf->progs.on_waking);
+	bpf->links.on_waking = bpf_program__attach_raw_tracepoint(bpf->progs.on_waking, NULL);
 	if (!bpf->links.on_waking)
 		return -errno;
 	/* Without it what runs on-CPU is not told, and all else is. */
 	if (bpf->rodata->sample_period_ns)
-		bpf->links.on_sample = bpf_program__attach(bpf->progs.on_sample);
+		bpf->links.on_sample =
+			bpf_program__attach_raw_tracepoint(bpf->progs.on_sample, NULL);
 	if (bpf_program__autoload(bpf->progs.on_fault))
-		bpf->links.on_fault = bpf_program__attach(bpf->progs.on_fault);
-	bpf->links.on_thread = bpf_program__attach(bpf->progs.on_thread);
+		bpf->links.on_fault = bpf_program__attach_raw_tracepoint(bpf->progs.on_fault, NULL);
+	bpf->links.on_thread = bpf_program__attach_raw_tracepoint(bpf->progs.on_thread, NULL);
 	return bpf->links.on_thread ? 0 : -errno;
 }
 
@@ -250,11 +251,11 @@ static int load(struct engine *engine, const struct engine_options *options,
 {
 	int result;
 
-	engine->bpf = probekit_bpf__open();
-	if (!engine->bpf)
-		return error_errno(err, -errno, "cannot open the BPF object");
+	result = engine_open_object(engine);
+	if (result)
+		return error_errno(err, result, "cannot open the BPF object");
 	configure(engine, options);
-	result = probekit_bpf__load(engine->bpf);
+	result = engine_load_object(engine, options->types);
 	if (result == -EPERM || result == -EACCES)
 		return error_unavailable(err, result,
 					 "the kernel refuses to load the BPF programs: %s",

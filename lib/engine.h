@@ -31,9 +31,11 @@ enum program {
 	PROGRAM_COUNT,
 };
 
+struct kernel_types;
 struct engine;
 
 struct engine_options {
+	const struct kernel_types *types; /* the kernel's; NULL: they are read */
 	bool use_multi; /* programs are loaded for uprobe_multi links, else for perf events */
 	/* Programs that will not be attached: the kernel takes milliseconds to verify each. */
 	bool leaves_out[PROGRAM_COUNT];

@@ -10,6 +10,7 @@
 
 struct engine {
 	struct probekit_bpf *bpf;
+	int types_fd; /* of an excerpt of the kernel's types, while the object is loaded */
 	uint32_t shards;
 	int32_t scale;
 	size_t row_bytes;
@@ -35,6 +36,10 @@ struct engine {
 	void *visit_arg;
 	uint32_t samples_left; /* until the poll ends */
 };
+
+/* -errno. The first is undone by the second. */
+int engine_open_object(struct engine *engine);
+int engine_load_object(struct engine *engine, const struct kernel_types *types);
 
 /* Before the load. */
 void engine_configure_profile(struct engine *engine, const struct engine_options *options);

@@ -298,7 +298,7 @@ bool features_is_disabled(enum feature feature)
 	return is_listed(getenv("PROBEKIT_DISABLE_FEATURES"), table[feature].name);
 }
 
-void features_detect(struct features *features)
+void features_detect(struct features *features, struct kernel_types **types)
 {
 	libbpf_print_fn_t print = quiet_begin();
 	struct trial trial;
@@ -308,6 +308,10 @@ void features_detect(struct features *features)
 	for (int i = 0; i < FEATURE_START_COUNT; i++)
 		features->has[i] =
 			!features_is_disabled((enum feature)i) && table[i].try(&trial) >= 0;
+	if (types) {
+		*types = trial.types;
+		trial.types = NULL;
+	}
 	trial_done(&trial);
 	libbpf_set_print(print);
 }

@@ -66,9 +66,9 @@ bool features_is_disabled(enum feature feature);
  * "nop10", "breakdown", "fork_check") are taken as missing, so that fallbacks can be tested and
  * measured where the kernel needs none. FEATURE_NOP5 and _NOP10 say only whether they may be tried. Without
  * "fork_check" an optimised site is used even where it kills forked children: for benchmarks of
- * targets that do not fork.
+ * targets that do not fork. `types` gets the kernel's types, if they were read, else NULL; it may be NULL.
  */
-void features_detect(struct features *features);
+void features_detect(struct features *features, struct kernel_types **types);
 
 /* 0 when a measurement is possible at all, else the first missing feature or privilege as an error
  * of kind UNAVAILABLE. */

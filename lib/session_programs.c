@@ -26,7 +26,7 @@ int probekit_session_attach_type(const struct probekit_session *session, struct 
 	bool use_multi;
 	int result;
 
-	features_detect(&features);
+	features_detect(&features, NULL);
 	result = features_require(&features, err);
 	if (!result)
 		result = features_choose_attach(&features, session_is_by_pid(session), &use_multi,

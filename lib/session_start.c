@@ -8,6 +8,7 @@
 
 #include "../bpf/bucket.h"
 #include "evidence.h"
+#include "kernel_types.h"
 #include "process.h"
 #include "session.h"
 
@@ -223,11 +224,13 @@ static uint32_t number_in(const char *variable)
 	return text ? (uint32_t)strtoul(text, NULL, 10) : 0;
 }
 
-static struct engine_options options_of(const struct probekit_session *session)
+static struct engine_options options_of(const struct probekit_session *session,
+					const struct kernel_types *types)
 {
 	const struct plan *plan = &session->plan;
 
 	return (struct engine_options){
+		.types = types,
 		.key_limit = session->options.max_keys,
 		.filter_key = session->options.key_only,
 		.only_key = session->options.key,
@@ -248,11 +251,12 @@ static struct engine_options options_of(const struct probekit_session *session)
 	};
 }
 
-static int load(struct probekit_session *session, struct probekit_error *err)
+static int load(struct probekit_session *session, const struct kernel_types *types,
+		struct probekit_error *err)
 {
 	struct plan *plan = &session->plan;
 	bool may_grow = session_may_grow(session);
-	struct engine_options options = options_of(session);
+	struct engine_options options = options_of(session, types);
 	int result;
 
 	plan->max_probes = plan->probe_count + (may_grow ? SPARE_PROBES : 0);
@@ -384,6 +388,7 @@ static int require_no_scheduler(const struct probekit_session_options *options,
 
 static int start(struct probekit_session *session, struct probekit_error *err)
 {
+	struct kernel_types *types = NULL;
 	int result;
 
 	if (session->options.only_programs && !session->custom.program_count)
@@ -394,7 +399,7 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 	if (!result)
 		result = make_plan(session, err);
 	if (!result) {
-		features_detect(&session->features);
+		features_detect(&session->features, &types);
 		if (session->options.only_programs)
 			session->features.has[FEATURE_BREAKDOWN] = false;
 		if (is_real_time_kernel()) {
@@ -410,7 +415,8 @@ static int start(struct probekit_session *session, struct probekit_error *err)
 	if (!result && session->command.argv)
 		result = command_start(&session->command, &session->options, err);
 	if (!result)
-		result = load(session, err);
+		result = load(session, types, err);
+	kernel_types_free(types);
 	if (!result && session->command.argv)
 		result = session_watch(session, session->command.pid, err);
 	if (!result)

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "kernel_types.h"
 
-#define BTF_PATH "/sys/kernel/btf/vmlinux"
 /* BPF_TRACE_UPROBE_SESSION (Linux 6.13, commit d920179b3d48), which older headers lack. */
 #define ATTACH_TYPE_UPROBE_SESSION 57
 
@@ -36,7 +36,7 @@ void trial_init(struct trial *trial)
 
 void trial_done(struct trial *trial)
 {
-	btf__free(trial->types);
+	kernel_types_free(trial->types);
 	trial->types = NULL;
 }
 
@@ -267,18 +267,17 @@ static int load_types(struct trial *trial)
 {
 	if (trial->types)
 		return 0;
-	trial->types = btf__load_vmlinux_btf();
-	return trial->types ? 0 : -errno;
+	return kernel_types_new(&trial->types);
 }
 
 int trial_btf(struct trial *trial)
 {
 	struct stat status;
 
-	if (access(BTF_PATH, R_OK))
+	if (access(KERNEL_TYPES_PATH, R_OK))
 		return errno == ENOENT ? TRIAL_ABSENT : -errno;
-	if (stat(BTF_PATH, &status) == 0)
-		snprintf(trial->found, sizeof(trial->found), BTF_PATH ", %lld KiB",
+	if (stat(KERNEL_TYPES_PATH, &status) == 0)
+		snprintf(trial->found, sizeof(trial->found), KERNEL_TYPES_PATH ", %lld KiB",
 			 (long long)status.st_size / 1024);
 	return 0;
 }
@@ -287,15 +286,15 @@ bool trial_knows_uprobe_multi(struct trial *trial)
 {
 	const struct btf_enum *value;
 	const struct btf_type *type;
-	int id;
+	uint32_t id;
 
 	if (load_types(trial))
 		return false;
-	id = btf__find_by_name_kind(trial->types, "bpf_attach_type", BTF_KIND_ENUM);
-	type = id > 0 ? btf__type_by_id(trial->types, (uint32_t)id) : NULL;
+	id = kernel_types_find(trial->types, "bpf_attach_type", BTF_KIND_ENUM);
+	type = id ? btf__type_by_id(trial->types->btf, id) : NULL;
 	value = type ? btf_enum(type) : NULL;
 	for (uint16_t i = 0; type && i < btf_vlen(type); i++, value++)
-		if (strcmp(btf__name_by_offset(trial->types, value->name_off),
+		if (strcmp(btf__name_by_offset(trial->types->btf, value->name_off),
 			   "BPF_TRACE_UPROBE_MULTI") == 0)
 			return true;
 	return false;
@@ -306,10 +305,7 @@ static int find_id(struct trial *trial, const char *name, uint32_t kind)
 {
 	int result = load_types(trial);
 
-	if (result)
-		return result;
-	result = btf__find_by_name_kind(trial->types, name, kind);
-	return result == -ENOENT ? 0 : result;
+	return result ? result : (int)kernel_types_find(trial->types, name, kind);
 }
 
 /* A program that may run at sched_switch, as a file descriptor. */
@@ -404,7 +400,7 @@ static int find_member(struct trial *trial, const char *type, const char *member
 
 	if (id < 0)
 		return id;
-	if (id == 0 || !has_member(trial->types, id, member))
+	if (id == 0 || !has_member(trial->types->btf, id, member))
 		return TRIAL_ABSENT;
 	snprintf(trial->found, sizeof(trial->found), "%s.%s", type, member);
 	return 0;

@@ -7,11 +7,11 @@
  */
 #include <stdbool.h>
 
-struct btf;
+struct kernel_types;
 
 struct trial {
-	struct btf *types; /* the kernel's BTF, read by the first trial that needs it */
-	char found[160];   /* what was seen, where that says more than yes or no; else "" */
+	struct kernel_types *types; /* read by the first trial that needs them */
+	char found[160]; /* what was seen, where that says more than yes or no; else "" */
 };
 
 void trial_init(struct trial *trial);

@@ -108,7 +108,7 @@ int bench_empty_start(struct bench_run *run, struct bench_empty *empty, const ch
 	int result;
 
 	*empty = (struct bench_empty){0};
-	features_detect(&features);
+	features_detect(&features, NULL);
 	result = features_choose_attach(&features, true, &options.use_multi, &err);
 	if (!result)
 		result = object_open(path, -1, &empty->object, &err);

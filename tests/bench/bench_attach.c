@@ -150,7 +150,7 @@ static int measure_raw(struct bench_run *run, const struct bench_side *side, dou
 	struct object *object;
 	int result = 0;
 
-	features_detect(&features);
+	features_detect(&features, NULL);
 	if (side->variant && !features.has[FEATURE_UPROBE_MULTI_PID])
 		return bench_missing(run, "the kernel has no uprobe_multi links for one process");
 	if (object_open(target_path(), -1, &object, &err))
