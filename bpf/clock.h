@@ -204,15 +204,19 @@ static __always_inline struct futex_place told_place(const struct thread *thread
 	return place;
 }
 
+/* `is_often`: it is worth the verifier's time to look at the likely place first. */
 static __always_inline void add_total(struct thread *thread, __u32 time_class, __u32 syscall,
-				      struct futex_place place, __u64 ns)
+				      struct futex_place place, __u64 ns, bool is_often)
 {
 	struct total *total;
 	__u32 at;
 
 	if (!ns)
 		return;
-	at = find_total(thread, time_class, syscall, true);
+	if (is_often)
+		at = find_total(thread, time_class, syscall, true);
+	else
+		at = search_total(thread, time_class, syscall, true);
 	barrier_var(at);
 	total = &thread->totals[at & (MAX_TOTALS - 1)];
 	total->ns += ns;
@@ -232,7 +236,8 @@ struct over {
 	__u32 thief; /* process that had its CPU; 0: not known */
 };
 
-static __always_inline void note_waits(struct thread *thread, const struct over *over, __u64 ns)
+static __always_inline void note_waits(struct thread *thread, const struct over *over, __u64 ns,
+				       bool is_often)
 {
 	struct wait wait = {
 		.arrival = thread->off.ns[OFF_ARRIVALS],
@@ -248,8 +253,12 @@ static __always_inline void note_waits(struct thread *thread, const struct over 
 	else if (wait.time_class == CLASS_IPC)
 		wait.pid = thread->waker_pid;
 	/* Of what has no system call nothing is known beyond its class, unless it is a file's fault. */
-	if (wait.syscall != NO_SYSCALL || wait.address)
-		note_wait(thread, &wait);
+	if (wait.syscall != NO_SYSCALL || wait.address) {
+		if (is_often)
+			note_wait(thread, &wait);
+		else if (ns)
+			note_other_wait(thread, &wait);
+	}
 	wait.ns = over->queued_ns;
 	wait.address = 0;
 	wait.syscall = NO_SYSCALL;
@@ -259,7 +268,8 @@ static __always_inline void note_waits(struct thread *thread, const struct over 
 		note_other_wait(thread, &wait);
 }
 
-static __always_inline void clock_add(struct thread *thread, struct over *over)
+/* `is_often`: as in add_total(). */
+static __always_inline void clock_add(struct thread *thread, struct over *over, bool is_often)
 {
 	__u64 absent_ns = over->arrived - thread->left_clock;
 	struct futex_place thief = {0};
@@ -275,12 +285,12 @@ static __always_inline void clock_add(struct thread *thread, struct over *over)
 		thread->off.ns[queue_class] += over->queued_ns;
 	if (off_class < CLASS_COUNT)
 		thread->off.ns[off_class] += ns;
-	add_total(thread, off_class, thread->off_syscall, told_place(thread), ns);
+	add_total(thread, off_class, thread->off_syscall, told_place(thread), ns, is_often);
 	if (queue_class == CLASS_RUNQUEUE)
 		thief.address = over->thief;
-	add_total(thread, queue_class, NO_SYSCALL, thief, over->queued_ns);
+	add_total(thread, queue_class, NO_SYSCALL, thief, over->queued_ns, is_often);
 	if (thread->depth)
-		note_waits(thread, over, ns);
+		note_waits(thread, over, ns, is_often);
 	if (profile_scope && is_profiled(thread)) {
 		profile_add(over->pid, off_class, thread->off_syscall, ns);
 		profile_add(over->pid, queue_class, NO_SYSCALL, over->queued_ns);
@@ -327,7 +337,7 @@ WEAK __noinline int clock_repair(struct thread *thread, __u64 arrived, __u64 run
 		return 0;
 	over.queued_ns = run_delay - thread->run_delay;
 	owe_futex(thread, arrived, over.queued_ns);
-	clock_add(thread, &over);
+	clock_add(thread, &over, false);
 	thread->run_ns = 0;
 	count_repair(thread);
 	return 0;

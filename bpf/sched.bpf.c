@@ -253,7 +253,7 @@ __noinline int arrive(struct thread *thread, __u64 clock, __u64 queued_ns, __u32
 		count_futex(thread, tid, clock - thread->left_clock, queued_ns);
 	}
 	name_waits(thread, tid, over.thief, clock);
-	clock_add(thread, &over);
+	clock_add(thread, &over, true);
 	if (thread->owner_tid) {
 		lock_woken(thread, (__u64)pid << 32 | tid, clock, over.queued_ns);
 		readers_see(thread, (__u64)pid << 32 | tid, clock);
