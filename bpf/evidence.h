@@ -196,12 +196,15 @@ static __always_inline bool may_copy(const struct thread *thread, __u64 now)
 /* ---- what leaves the kernel ---- */
 
 /* The waits worth a sample: a quarter of what makes a span slow, of the outermost or the innermost
- * that is open. */
-static __always_inline __u64 long_wait_ns(const struct thread *thread)
+ * that is open. A function of its own, so that the verifier walks it once. */
+__noinline __u64 long_wait_ns(const struct thread *thread)
 {
-	__u32 top = thread->depth - 1;
 	__u64 inner, outer;
+	__u32 top;
 
+	if (!thread)
+		return LONG_WAIT_NS;
+	top = thread->depth - 1;
 	if (top >= MAX_DEPTH || counts_futexes)
 		return LONG_WAIT_NS;
 	inner = slow_from(thread->frames[top].probe);

@@ -34,11 +34,11 @@ struct stack {
 static long note_stack(struct task_struct *task, struct vm_area_struct *vma, void *arg)
 {
 	struct stack *stack = arg;
-	bool is_first = BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid);
+	bool is_first = task->pid == task->tgid;
 	__u64 mark = is_first ? BPF_CORE_READ(task, mm, start_stack) : THREAD_POINTER(task);
 
-	stack->start = BPF_CORE_READ(vma, vm_start);
-	stack->end = BPF_CORE_READ(vma, vm_end);
+	stack->start = vma->vm_start;
+	stack->end = vma->vm_end;
 	if (mark < stack->start || mark >= stack->end)
 		return 0;
 	if (is_first) {

@@ -43,10 +43,10 @@ static long find_space(struct task_struct *task, struct vm_area_struct *vma,
 {
 	__u64 inode;
 
-	if (!(BPF_CORE_READ(vma, vm_flags) & VM_MAYSHARE))
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return 0;
 	inode = (__u64)BPF_CORE_READ(vma, vm_file, f_inode);
-	place->address += BPF_CORE_READ(vma, vm_pgoff) * page_bytes - BPF_CORE_READ(vma, vm_start);
+	place->address += vma->vm_pgoff * page_bytes - vma->vm_start;
 	place->address |= SHARED_ADDRESS;
 	place->space = SHARED_MEMORY | (__u32)(inode * 0x9e3779b97f4a7c15ull >> 33);
 	return 0;

@@ -16,7 +16,7 @@
 
 #define WARM_UP 8
 #define ROUNDS 5
-#define SPANS_PER_ROUND 300
+#define SPANS_PER_ROUND 100
 #define INT3 0xcc
 
 /* Two spans, one at the fast point and one at the plain, as detaching takes the kernel 30 to 100 ms: nothing
