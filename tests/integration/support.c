@@ -326,3 +326,14 @@ const char *support_require_tracing(void)
 	}
 	return attach;
 }
+
+void support_start_measuring(struct support_child *probekit, pid_t pid)
+{
+	char text[16];
+	const char *const words[] = {
+		support_probekit(), "latency", "-v", "--json", "-p", text, NULL};
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	support_start(probekit, NULL, words);
+	support_wait_measuring(probekit);
+}

@@ -114,11 +114,14 @@ struct support_usage {
 	uint64_t own_kib;  /* resident, each shared page divided by those who share it */
 	uint64_t bpf_kib;  /* of the kernel, for its BPF maps and programs */
 	uint64_t files;	   /* open descriptors */
+	uint64_t verified; /* instructions of its BPF programs that the verifier walked; 0 before Linux 5.16 */
 };
 struct support_usage support_read_usage(pid_t pid);
 
 /* Returns when `probekit latency -v` measures: semaphores are up a little earlier. */
 void support_wait_measuring(struct support_child *probekit);
+/* Starts it on a process. */
+void support_start_measuring(struct support_child *probekit, pid_t pid);
 /* probekit latency on a process: returns when it measures, whoever else does so. */
 void support_start_intervals(struct support_child *probekit, pid_t pid, const char *glob);
 /* Interrupts it; the snapshot of the whole. */

@@ -50,6 +50,7 @@ struct support_usage support_read_usage(pid_t pid)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
 		usage.bpf_kib += number_in(path, "memlock:") / 1024;
+		usage.verified += number_in(path, "verified_insns:");
 		usage.files++;
 	}
 	closedir(dir);

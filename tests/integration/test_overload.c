@@ -19,17 +19,6 @@ static const char *seconds(void)
 	return text ? text : "3";
 }
 
-static void start_attached(struct support_child *probekit, pid_t pid)
-{
-	char text[16];
-	const char *const words[] = {
-		support_probekit(), "latency", "-v", "--json", "-p", text, NULL};
-
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	support_start(probekit, NULL, words);
-	support_wait_measuring(probekit);
-}
-
 static int64_t sum_of(const json_t *times)
 {
 	const char *name;
@@ -69,7 +58,7 @@ static void no_span_is_lost_and_memory_is_bounded(void **state)
 	support_require_tracing();
 	support_start(&program, NULL, words);
 	assert_true(support_wait_text(&program, &program.out, "ready\n"));
-	start_attached(&probekit, program.pid);
+	support_start_measuring(&probekit, program.pid);
 	support_write(&program, "go\n");
 	assert_true(support_wait_text(&program, &program.out, "done\n"));
 	usage = support_read_usage(probekit.pid);
