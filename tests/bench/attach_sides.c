@@ -38,11 +38,13 @@ static bool is_attached_at(const struct bench_session *session, enum point point
 #define CALIBRATIONS 5
 
 int bench_session_start(struct bench_run *run, struct bench_session *session, pid_t pid,
-			const char *span, enum point point)
+			const char *span, enum point point, bool has_breakdown)
 {
-	const char *disabled = point == POINT_NOP ? "nop5,nop10" : "fork_check";
+	const char *places = point == POINT_NOP ? "nop5,nop10" : "fork_check";
 	struct probekit_error err;
+	char disabled[64];
 
+	snprintf(disabled, sizeof(disabled), "%s%s", places, has_breakdown ? "" : ",breakdown");
 	for (int i = 0; i < CALIBRATIONS; i++) {
 		int result;
 

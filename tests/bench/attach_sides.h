@@ -18,9 +18,10 @@ struct bench_session {
 };
 
 /* Measures this span of the process, attached at this instruction: POINT_NOP5 even where forked
- * children would not survive it. bench_missing() where the kernel does not optimise it. */
+ * children would not survive it. Without breakdown there is the histogram alone. bench_missing() where the
+ * kernel does not optimise the instruction. */
 int bench_session_start(struct bench_run *run, struct bench_session *session, pid_t pid,
-			const char *span, enum point point);
+			const char *span, enum point point, bool has_breakdown);
 int bench_session_end(struct bench_run *run, struct bench_session *session);
 
 struct bench_empty {

@@ -53,7 +53,7 @@ static int measure_probekit(struct bench_run *run, const struct bench_side *side
 	int result;
 
 	if (bench_session_start(run, &session, state->spans.pid, "bench:span",
-				side->variant ? POINT_NOP5 : POINT_NOP))
+				side->variant ? POINT_NOP5 : POINT_NOP, true))
 		return -1;
 	result = bench_child_ask(run, &state->spans, &total, "%ld", SPANS);
 	if (bench_session_end(run, &session) || result)

@@ -105,7 +105,7 @@ static int run_programs(struct bench_run *run, double *ns)
 	if (statistics < 0)
 		return bench_missing(run, "the kernel counts no program run times: %s",
 				     strerror(errno));
-	result = bench_session_start(run, &session, state->kinds.pid, "bench:*", POINT_NOP);
+	result = bench_session_start(run, &session, state->kinds.pid, "bench:*", POINT_NOP, true);
 	if (!result) {
 		result = attach_empty(run, &session);
 		if (!result)

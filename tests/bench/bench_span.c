@@ -54,14 +54,15 @@ static int measure_untraced(struct bench_run *run, const struct bench_side *side
 
 /* The session is the library's own, as the command uses it; `variant` is whether the fast site is
  * used, which the target allows by not forking. */
-static int measure_probekit(struct bench_run *run, const struct bench_side *side, double *values)
+static int measure_session(struct bench_run *run, const struct bench_side *side, bool has_breakdown,
+			   double *values)
 {
 	const struct bench_child *target = bench_state(run);
 	struct bench_session session;
 	int result;
 
 	if (bench_session_start(run, &session, target->pid, "bench:span",
-				side->variant ? POINT_NOP5 : POINT_NOP))
+				side->variant ? POINT_NOP5 : POINT_NOP, has_breakdown))
 		return -1;
 	result = time_traced(run, values);
 	if (bench_session_end(run, &session) || result)
@@ -70,6 +71,16 @@ static int measure_probekit(struct bench_run *run, const struct bench_side *side
 		return bench_fail(run, "probekit counted %lu of %ld spans",
 				  (unsigned long)session.count, SPANS + SPANS / 10);
 	return 0;
+}
+
+static int measure_probekit(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	return measure_session(run, side, true, values);
+}
+
+static int measure_histogram(struct bench_run *run, const struct bench_side *side, double *values)
+{
+	return measure_session(run, side, false, values);
 }
 
 static int measure_empty(struct bench_run *run, const struct bench_side *side, double *values)
@@ -123,6 +134,8 @@ static const struct bench_side sides[] = {
 	{"untraced", measure_untraced, 0, NULL},
 	{"empty program, plain nop", measure_empty, 0, NULL},
 	{"empty program, fast site", measure_empty, 1, NULL},
+	{"histogram alone, plain nop", measure_histogram, 0, NULL},
+	{"histogram alone, fast site", measure_histogram, 1, NULL},
 	{"probekit, plain nop", measure_probekit, 0, NULL},
 	{"probekit, fast site", measure_probekit, 1, NULL},
 	{"bpftrace histogram", measure_bpftrace, 0, NULL},
@@ -131,6 +144,8 @@ static const struct bench_side sides[] = {
 
 static const struct bench_ratio ratios[] = {
 	{"probekit, fast site", "empty program, fast site", "untraced", NULL, 1.25, false},
+	{"probekit, fast site", "histogram alone, fast site", "untraced", NULL, 1.35, false},
+	{"probekit, plain nop", "histogram alone, plain nop", "untraced", NULL, 1.35, false},
 	{"probekit, fast site", "bpftrace histogram", "untraced", NULL, 0.5, false},
 	{"probekit, plain nop", "empty program, plain nop", "untraced", NULL, 0, false},
 	{"probekit, plain nop", "bpftrace histogram", "untraced", NULL, 0, false},
