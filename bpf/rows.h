@@ -290,6 +290,14 @@ static long find_least(__u32 i, struct ranking *ranking)
 	return 0;
 }
 
+/* May `ns` be one of the slowest spans of the probe? Few are, which calls nothing. */
+static __always_inline bool is_among_slowest(__u32 probe, __u64 ns)
+{
+	const struct slowness *slow = bpf_map_lookup_elem(&slowness, &probe);
+
+	return slow && ns > slow->least_kept;
+}
+
 /* Takes a place among the slowest spans of the probe, if `ns` is worth one. */
 __noinline int take_place(__u32 probe, __u64 ns)
 {
@@ -297,7 +305,7 @@ __noinline int take_place(__u32 probe, __u64 ns)
 	struct ranking ranking = {.slow = slow};
 	__u32 at;
 
-	if (!slow || ns <= slow->least_kept)
+	if (!slow)
 		return 0;
 	bpf_loop(SLOWEST, find_least, &ranking, 0);
 	at = ranking.at;
@@ -365,7 +373,7 @@ static __always_inline void record_span(__u32 row, __u32 probe, struct thread *t
 	relate_to_parent(thread, at, probe, ns);
 	if (is_off)
 		charge_waits(thread, before->ns[OFF_ARRIVALS], probe, band, is_slow(ns));
-	if (has_breakdown && take_place(probe, ns))
+	if (has_breakdown && is_among_slowest(probe, ns) && take_place(probe, ns))
 		emit_span(frame, probe, now, ns, is_off ? &off : NULL);
 }
 
