@@ -15,6 +15,29 @@ static __always_inline __u64 clock_of(struct task_struct *task)
 	return plain(task)->se.cfs_rq->rq->clock;
 }
 
+static __u64 registers_at; /* from a task's kernel stack on; the same for all; 0: not known yet */
+
+static __noinline int find_registers(struct task_struct *task)
+{
+	long regs = bpf_task_pt_regs(task);
+	__u64 at = 0;
+
+	bpf_probe_read_kernel(&at, sizeof(at), &regs); /* read back it is a number */
+	registers_at = at - (__u64)task->stack;
+	return 0;
+}
+
+/* What the task had in its registers when it entered the kernel. The helper that tells takes as long as all that is
+ * read of them. */
+static __always_inline struct pt_regs *registers_of(struct task_struct *task)
+{
+	if (!has_task_from_pid)
+		return (struct pt_regs *)bpf_task_pt_regs(task);
+	if (!registers_at)
+		find_registers(task);
+	return bpf_rdonly_cast(task->stack + registers_at, registers_type);
+}
+
 /* Since Linux 6.18 a throttled task is parked when it would return to user space, and says so
  * itself; before, its queue is throttled as a whole. */
 static __always_inline bool is_throttled(struct task_struct *task)
@@ -123,15 +146,28 @@ static __always_inline void emit_wait(struct thread *thread, struct stack_slot *
 	}
 }
 
+/* What is long may change, with the span that is open too: it is asked for again when twice as much was waited. */
+static __always_inline __u64 next_question(__u64 ns, __u64 long_ns)
+{
+	return long_ns < 2 * ns ? long_ns : 2 * ns;
+}
+
 /* A wait of `ns` is over, and with the last ones it may have been long. */
 __noinline int tell_wait(struct thread *thread, __u32 tid, __u64 ns)
 {
 	struct stack_slot *slot;
+	__u64 long_ns;
 	bool is_told;
 	__u64 *hot;
 
-	if (!thread || thread->sampled_ns < long_wait_ns(thread))
+	if (!thread)
 		return 0;
+	long_ns = long_wait_ns(thread);
+	if (thread->sampled_ns < long_ns) {
+		thread->ask_from_ns = next_question(thread->sampled_ns, long_ns);
+		return 0;
+	}
+	thread->ask_from_ns = long_ns < LONG_WAIT_NS ? long_ns : LONG_WAIT_NS;
 	check_held(thread, &thread->watched[0],
 		   tid); /* the lock may have gone to another meanwhile */
 	check_held(thread, &thread->watched[1], tid);
@@ -159,7 +195,7 @@ static __always_inline void judge_wait(struct thread *thread, __u32 tid, __u64 n
 	if (!is_of_interest(thread))
 		return;
 	thread->sampled_ns += ns;
-	if (thread->sampled_ns >= LEAST_TOLD_NS)
+	if (thread->sampled_ns >= LEAST_TOLD_NS && thread->sampled_ns >= thread->ask_from_ns)
 		tell_wait(thread, tid, ns);
 }
 

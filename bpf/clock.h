@@ -82,19 +82,19 @@ WEAK __noinline int note_other_wait(struct thread *thread, const struct wait *wa
 	return 0;
 }
 
-/* The same. Most are for what the last was for. */
-static __always_inline void note_wait(struct thread *thread, const struct wait *wait)
+/* Most are for what the last was for: then the thread's present wait is added without a copy of it. */
+static __always_inline bool extend_newest(struct thread *thread, __u32 pid, __u64 ns)
 {
 	__u32 newest = (thread->wait_count - 1) & (MAX_WAITS - 1);
 	struct wait *known = &thread->waits[newest];
 
-	if (!wait->ns)
-		return;
-	if (thread->wait_count && known->arrival > innermost_arrival(thread) &&
-	    is_same_cause(known, wait))
-		extend_wait(known, wait);
-	else
-		note_other_wait(thread, wait);
+	if (!thread->wait_count || known->time_class != thread->off_class ||
+	    known->syscall != thread->off_syscall || known->address != thread->off_address ||
+	    known->pid != pid || known->arrival <= innermost_arrival(thread))
+		return false;
+	known->ns += ns;
+	known->count++;
+	return true;
 }
 
 /* ---- totals ---- */
@@ -239,33 +239,29 @@ struct over {
 static __always_inline void note_waits(struct thread *thread, const struct over *over, __u64 ns,
 				       bool is_often)
 {
-	struct wait wait = {
-		.arrival = thread->off.ns[OFF_ARRIVALS],
-		.ns = ns,
-		.address = thread->off_address,
-		.count = 1,
-		.syscall = thread->off_syscall,
-		.time_class = thread->off_class,
-	};
+	struct wait wait = {.arrival = thread->off.ns[OFF_ARRIVALS], .ns = ns, .count = 1};
+	__u32 thief = thread->queue_class == CLASS_THROTTLED ? over->pid : over->thief;
 
 	if (waits_for_futex(thread))
 		wait.pid = thread->futex_space;
-	else if (wait.time_class == CLASS_IPC)
+	else if (thread->off_class == CLASS_IPC)
 		wait.pid = thread->waker_pid;
 	/* Of what has no system call nothing is known beyond its class, unless it is a file's fault. */
-	if (wait.syscall != NO_SYSCALL || wait.address) {
-		if (is_often)
-			note_wait(thread, &wait);
-		else if (ns)
-			note_other_wait(thread, &wait);
+	if (ns && (thread->off_syscall != NO_SYSCALL || thread->off_address) &&
+	    !(is_often && extend_newest(thread, wait.pid, ns))) {
+		wait.address = thread->off_address;
+		wait.syscall = thread->off_syscall;
+		wait.time_class = thread->off_class;
+		note_other_wait(thread, &wait);
 	}
+	if (!thief || !over->queued_ns)
+		return;
 	wait.ns = over->queued_ns;
 	wait.address = 0;
 	wait.syscall = NO_SYSCALL;
 	wait.time_class = thread->queue_class;
-	wait.pid = wait.time_class == CLASS_THROTTLED ? over->pid : over->thief;
-	if (wait.pid && wait.ns)
-		note_other_wait(thread, &wait);
+	wait.pid = thief;
+	note_other_wait(thread, &wait);
 }
 
 /* `is_often`: as in add_total(). */

@@ -272,14 +272,12 @@ static __always_inline void name_before(struct thread *thread, __u32 tid, __u32 
 	name_total(thread, &thread->watched[1], tid, at, now);
 }
 
-/* The thread that is back at `now` may hold a lock. Of what it waited for until now there is one name for each of its
- * totals, and process `thief` had its CPU. A function of its own, for its stack. */
+/* The thread that is back at `now`, and is watched, may hold a lock. Of what it waited for until now there is one name
+ * for each of its totals, and process `thief` had its CPU. A function of its own, for its stack. */
 static __noinline int name_waits(struct thread *thread, __u32 tid, __u32 thief, __u64 now)
 {
 	struct futex_place place = {.address = thief};
 
-	if (!thread->watched[0].address && !thread->watched[1].address)
-		return 0;
 	if (thread->queue_class == CLASS_RUNQUEUE)
 		name_before(thread, tid, CLASS_RUNQUEUE, NO_SYSCALL, place, now);
 	place = told_place(thread);

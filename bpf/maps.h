@@ -27,8 +27,9 @@ WEAK const volatile __u8 syscall_kinds[MAX_SYSCALLS]; /* enum syscall_kind */
 
 WEAK const volatile __u64 slow_over_ns; /* spans over it are counted apart; 0: none */
 WEAK const volatile bool has_task_from_pid;
-WEAK const volatile __u32 task_type; /* the kernel's id of struct task_struct */
-WEAK const volatile __u16 futex_syscall; /* its number */
+WEAK const volatile __u32 task_type;	  /* the kernel's id of struct task_struct */
+WEAK const volatile __u32 registers_type; /* and of struct pt_regs */
+WEAK const volatile __u16 futex_syscall;  /* its number */
 WEAK const volatile __u32 page_bytes;
 WEAK const volatile __u32 lose_switches; /* for tests: one switch in so many, by chance; 0: none */
 WEAK const volatile bool follows_children;

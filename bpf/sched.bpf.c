@@ -91,15 +91,12 @@ static __always_inline void see_futex(struct thread *thread, struct task_struct 
 		note_futex(thread, task, regs);
 }
 
-static __always_inline void leave(void *ctx, struct task_struct *task, bool is_preempted,
-				  __u32 state)
+static __always_inline void leave(void *ctx, struct thread *thread, struct task_struct *task,
+				  bool is_preempted, __u32 state, __u64 clock)
 {
-	struct thread *thread = thread_if_any(task);
 	struct pt_regs *regs;
 	bool was_unseen;
 
-	if (!thread)
-		return;
 	if (!thread->is_own_tid_noted)
 		note_own_tid(thread, task);
 	was_unseen = thread->is_unseen;
@@ -117,8 +114,8 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 	thread->owner_tid = 0;
 	thread->run_delay = task->sched_info.run_delay;
 	thread->queue_class = is_throttled(task) ? CLASS_THROTTLED : CLASS_RUNQUEUE;
-	thread->left_clock = clock_of(task);
-	see_lag(thread, thread->left_clock);
+	thread->left_clock = clock;
+	see_lag(thread, clock);
 	if (profile_scope)
 		profile_ran(thread, task, was_unseen);
 	/* A task that is preempted while it prepares to sleep is still runnable. */
@@ -129,8 +126,8 @@ static __always_inline void leave(void *ctx, struct task_struct *task, bool is_p
 		return;
 	}
 	thread->waker_pid = 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	classify(thread, plain(task), regs, state, 0);
+	regs = registers_of(task);
+	classify(thread, task, regs, state, 0);
 	see_futex(thread, task, regs);
 	if (counts_futexes)
 		check_again(thread, task->se.sum_exec_runtime);
@@ -252,31 +249,29 @@ __noinline int arrive(struct thread *thread, __u64 clock, __u64 queued_ns, __u32
 		thread->futex_begin = thread->left_clock;
 		count_futex(thread, tid, clock - thread->left_clock, queued_ns);
 	}
-	name_waits(thread, tid, over.thief, clock);
+	if (thread->watched[0].address || thread->watched[1].address)
+		name_waits(thread, tid, over.thief, clock);
 	clock_add(thread, &over, true);
 	if (thread->owner_tid) {
 		lock_woken(thread, (__u64)pid << 32 | tid, clock, over.queued_ns);
 		readers_see(thread, (__u64)pid << 32 | tid, clock);
 	}
 	thread->owner_tid = 0;
-	thread->futex_waker = 0;
+	if (counts_futexes)
+		thread->futex_waker = 0;
 	return 0;
 }
 
 /* The run queue's clock was brought up to date for this very switch, and costs less than the other.
  * How long the task has been runnable is what the kernel counted while it was away, and the wait that
  * ends here, which the kernel counts after this tracepoint. */
-static __always_inline void come_back(struct task_struct *task)
+static __always_inline void come_back(struct thread *thread, struct task_struct *task, __u64 clock)
 {
-	struct thread *thread = thread_if_any(task);
-	__u64 clock, queued_ns;
+	__u64 queued_ns;
 	bool is_away;
 
-	if (!thread)
-		return;
 	if (follows_whole() && !thread->left_clock && thread->is_unseen)
 		leave_unseen(thread, task);
-	clock = clock_of(task);
 	is_away = thread->left_clock || leave_late(thread, task, clock);
 	queued_ns = queued_since(task, thread->run_delay, clock);
 	thread->run_delay += queued_ns;
@@ -305,13 +300,21 @@ SEC("?probekit.tp/sched_switch")
 int BPF_PROG(on_switch, bool is_preempted, struct task_struct *prev, struct task_struct *next,
 	     unsigned int state)
 {
+	struct thread *thread;
+	__u64 clock = 0;
 	__u32 zero = 0;
 	struct runs *runs;
 
 	if (!is_recording || is_lost(next))
 		return 0;
-	leave(ctx, prev, is_preempted, state);
-	come_back(next);
+	thread = thread_if_any(prev);
+	if (thread) {
+		clock = clock_of(next); /* both are on this run queue */
+		leave(ctx, thread, prev, is_preempted, state, clock);
+	}
+	thread = thread_if_any(next);
+	if (thread)
+		come_back(thread, next, clock ? clock : clock_of(next));
 	runs = bpf_map_lookup_elem(&cpu_runs, &zero);
 	if (runs && !is_same_run(runs, next->tgid))
 		note_run(runs, clock_of(next), next->tgid);
@@ -476,14 +479,15 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	thread = thread_if_any(task);
 	if (!thread)
 		return 0;
+	if (!counts_futexes &&
+	    (!thread->left_clock || !thread->depth ||
+	     (thread->off_class != CLASS_LOCK && thread->off_class != CLASS_IPC)))
+		return 0;
 	waker = bpf_get_current_task_btf();
 	if (counts_futexes) {
 		wake_futex(ctx, thread, task, waker);
 		return 0;
 	}
-	if (!thread->left_clock || !thread->depth ||
-	    (thread->off_class != CLASS_LOCK && thread->off_class != CLASS_IPC))
-		return 0;
 	if (thread->off_class == CLASS_IPC)
 		note_waker(ctx, thread, waker);
 	if (thread->owner_tid == (__u32)waker->pid && waker->flags & PF_EXITING &&

@@ -210,18 +210,22 @@ struct thread {
 	__u64 kernel_owner; /* of the kernel's lock that it last waited for: pid << 32 | tid; 0 */
 	__u16 call_number;
 	__u8 call_class;
-	__u8 moved;	     /* frames that are in their place, while holes are taken out */
-	__u32 futex_space;   /* off_address is in, where it is a futex's: struct futex_place */
-	__u32 owner_tid;     /* of the lock it waits for, as the lock's word says; 0 */
-	__u32 owner_pid;     /* whose thread that is */
-	__u32 waker_pid;     /* who ended the wait, by another thread's hand; 0: not known */
-	__u32 named_pid;     /* the last of them whose name was noted */
-	__u64 fault_address; /* of its last page fault in a span */
+	__u8 moved;	       /* frames that are in their place, while holes are taken out */
+	__u32 futex_space;     /* off_address is in, where it is a futex's: struct futex_place */
+	__u32 owner_tid;       /* of the lock it waits for, as the lock's word says; 0 */
+	__u32 owner_pid;       /* whose thread that is */
+	__u32 waker_pid;       /* who ended the wait, by another thread's hand; 0: not known */
+	__u32 named_pid;       /* the last of them whose name was noted */
+	__u64 fault_address;   /* of its last page fault in a span */
+	__u64 sampled_ns;      /* waited since the last sample, */
+	__u64 ask_from_ns;     /* and from where on it is asked whether that is long */
+	__u8 is_own_tid_noted; /* namespaces.h */
+	__u8 is_unplaced;      /* where the futex is that it waits for is not known yet */
+	__u8 padding[6];
 	struct futex_place watched[2]; /* locks that it holds and others wait for; by others' hands */
 	__u64 shared_at; /* address of the futex that it last waited for as one that may be shared, */
 	__u64 shared_since;		 /* by the run queue's clock, */
 	struct futex_place shared_place; /* and where that is */
-	__u64 sampled_ns;		 /* waited since the last sample */
 	/* Of futexes, where every wait for one is counted (futexes.h). */
 	__u64 futex_address; /* of the last wait that was counted, */
 	__u32 futex_last_space;
@@ -247,9 +251,7 @@ struct thread {
 	__u64 missed_address; /* of waits of this kind, and in the run queue */
 	__u16 missed_syscall;
 	__u8 missed_class;
-	__u8 is_own_tid_noted; /* namespaces.h */
-	__u8 is_unplaced;      /* where the futex is that it waits for is not known yet */
-	__u8 missed_padding[3];
+	__u8 missed_padding[5];
 	struct total totals[MAX_TOTALS];
 	struct off_time off;
 	struct wait waits[MAX_WAITS];

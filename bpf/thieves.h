@@ -22,7 +22,7 @@ struct suspect {
 
 struct runs {
 	__u32 count;
-	__u32 padding;
+	__u32 pid; /* of the last */
 	struct run runs[MAX_RUNS];
 	struct suspect suspects[MAX_SUSPECTS]; /* while a thief is looked for */
 };
@@ -37,7 +37,7 @@ struct {
 /* Runs of one process that follow each other are one. */
 static __always_inline bool is_same_run(const struct runs *runs, __u32 pid)
 {
-	return runs->runs[(runs->count - 1) & (MAX_RUNS - 1)].pid == pid;
+	return runs->pid == pid;
 }
 
 static __always_inline void note_run(struct runs *runs, __u64 clock, __u32 pid)
@@ -46,6 +46,7 @@ static __always_inline void note_run(struct runs *runs, __u64 clock, __u32 pid)
 
 	run->since = clock;
 	run->pid = pid;
+	runs->pid = pid;
 	runs->count++;
 }
 

@@ -264,6 +264,7 @@ static int load_by(struct engine *engine, const struct kernel_types *types)
 	if (result)
 		return result;
 	engine->bpf->rodata->task_type = kernel_types_find(types, "task_struct", BTF_KIND_STRUCT);
+	engine->bpf->rodata->registers_type = kernel_types_find(types, "pt_regs", BTF_KIND_STRUCT);
 	loading = &now;
 	result = finish_jobs(probekit_bpf__load(engine->bpf));
 	loading = NULL;
