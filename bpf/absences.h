@@ -112,7 +112,7 @@ static __always_inline void suspect_wait(void *ctx, struct thread *thread, struc
 }
 
 /* A thread blocks on a lock whose holder is off its CPU already: its stack is in the same memory. */
-static __always_inline void suspect_holder(const struct thread *waiter, struct thread *thread,
+static __always_inline void suspect_holder(struct thread *waiter, struct thread *thread,
 					   struct task_struct *holder)
 {
 	struct stack_slot *slot;

@@ -13,6 +13,8 @@
 #define STACK_SLOTS 128		/* a power of two */
 #define COPY_SPACING_NS 1000000 /* on a CPU; each takes 3 us */
 #define COPY_BURST_NS 50000000	/* in a profile */
+#define OFTEN_WAITS 16		/* of a thread since its last copy: then there is one in 8 ms */
+#define OFTEN_SPACING_NS 8000000
 #define HOT_FOR_NS 10000000000ull
 #define HOT_KINDS 256	   /* a power of two */
 #define LONG_WAIT_NS 20000 /* until it is known what is slow, and of holders without a span */
@@ -145,14 +147,25 @@ static __always_inline __u64 *hot_kind(const struct thread *thread)
 	return bpf_map_lookup_elem(&hot_kinds, &index);
 }
 
+/* Has the thread waited so often since its stack was copied, and that lately, that another copy would tell the same?
+ * Of a profile each sample counts. */
+static __always_inline bool waits_often(const struct thread *thread, __u64 now)
+{
+	return !profile_scope && now - thread->copied_clock < OFTEN_SPACING_NS &&
+	       thread->off.ns[OFF_ARRIVALS] - thread->copied_arrivals > OFTEN_WAITS;
+}
+
 /* Where it stands when a stack was last copied, for waits such as the thread's; NULL: so lately that
  * none may be at `now`. To be set when one is. */
 static __always_inline __u64 *copy_allowance(const struct thread *thread, __u64 now)
 {
 	__u32 zero = 0;
-	struct copying *last = bpf_map_lookup_elem(&copying, &zero);
+	struct copying *last;
 	__u64 *hot;
 
+	if (waits_often(thread, now))
+		return NULL;
+	last = bpf_map_lookup_elem(&copying, &zero);
 	if (!last)
 		return NULL;
 	if (!profile_scope && now - last->last_ns >= COPY_SPACING_NS)
@@ -181,16 +194,19 @@ static __always_inline bool may_copy_profiled(__u64 now)
 }
 
 /* May a wait such as the thread's, which begins at `now`, have its stack copied? */
-static __always_inline bool may_copy(const struct thread *thread, __u64 now)
+static __always_inline bool may_copy(struct thread *thread, __u64 now)
 {
 	__u64 *last;
 
 	if (profile_scope && may_copy_profiled(now))
 		return true;
 	last = copy_allowance(thread, now);
-	if (last)
-		*last = now;
-	return last != NULL;
+	if (!last)
+		return false;
+	*last = now;
+	thread->copied_clock = now;
+	thread->copied_arrivals = thread->off.ns[OFF_ARRIVALS];
+	return true;
 }
 
 /* ---- what leaves the kernel ---- */

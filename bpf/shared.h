@@ -219,6 +219,8 @@ struct thread {
 	__u64 fault_address;   /* of its last page fault in a span */
 	__u64 sampled_ns;      /* waited since the last sample, */
 	__u64 ask_from_ns;     /* and from where on it is asked whether that is long */
+	__u64 copied_clock;    /* when it last left its CPU with its stack copied, */
+	__u64 copied_arrivals; /* and off.ns[OFF_ARRIVALS] then */
 	__u8 is_own_tid_noted; /* namespaces.h */
 	__u8 is_unplaced;      /* where the futex is that it waits for is not known yet */
 	__u8 padding[6];
