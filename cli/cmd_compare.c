@@ -14,6 +14,7 @@
 #include "format.h"
 #include "measure.h"
 #include "output_check.h"
+#include "rights.h"
 #include "runs.h"
 #include "verdict.h"
 
@@ -364,6 +365,8 @@ static struct run_request request_of(const struct options *options, char **argv)
 		.max_overhead = options->is_forced ? -1 : options->max_overhead,
 		.has_children = options->has_children,
 		.is_verbose = options->verdict.is_verbose,
+		.outputs = verdict_rights(&options->verdict) | rights_to_write(options->save_base) |
+			   rights_to_write(options->save_head),
 		.timeout_ns = options->timeout_ns ? options->timeout_ns : 600000000000u,
 	};
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "rights.h"
 #include "verdict.h"
 
 struct options {
@@ -87,6 +88,7 @@ static int run(void *values, const struct opt_operands *operands)
 		usage_error(&err, "diff: two files are compared, base's and head's");
 		return report_error(&err);
 	}
+	rights_keep(rights_to_read | verdict_rights(&options->verdict));
 	if (verdict_prepare(&options->verdict, &rules, &err))
 		return report_error(&err);
 	if (load(operands->target, &base, &err) || load(operands->second, &head, &err))

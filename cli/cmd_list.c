@@ -6,6 +6,7 @@
 
 #include "format.h"
 #include "out_list.h"
+#include "rights.h"
 
 struct options {
 	struct opt_pids pids;
@@ -77,6 +78,7 @@ static int run(void *values, const struct opt_operands *operands)
 		usage_error(&err, "list: give one binary or library, or one -p PID");
 		return report_error(&err);
 	}
+	rights_keep(rights_to_look);
 	if (!target) {
 		snprintf(pid, sizeof(pid), "pid %d", (int)options->pids.items[0]);
 		target = pid;

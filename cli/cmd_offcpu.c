@@ -9,6 +9,7 @@
 #include "measure.h"
 #include "out_profile.h"
 #include "output_check.h"
+#include "rights.h"
 
 struct options {
 	struct opt_pids pids;
@@ -166,6 +167,9 @@ static int measure(struct probekit_session *session, struct options *options,
 	measure_catch_signals();
 	if (probekit_session_start(session, &err))
 		return report_error(&err);
+	rights_keep(probekit_session_capabilities(session, true) |
+		    rights_to_write(options->folded) | rights_to_write(options->pprof) |
+		    rights_to_write(options->svg));
 	if (operands->target && !probekit_session_process_count(session))
 		fputs("probekit: no process runs it yet: waiting for one\n", stderr);
 	if (measure_run(&measure, &err) < 0)

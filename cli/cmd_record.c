@@ -10,6 +10,7 @@
 #include "out_record.h"
 #include "output_check.h"
 #include "report.h"
+#include "rights.h"
 #include "runs.h"
 
 enum { MAX_RUNS = 1000 };
@@ -110,7 +111,7 @@ static void show_progress(const struct recording *recording)
 }
 
 /* -EINTR where Ctrl-C ended it; the runs until then are there. */
-static int run_all(const struct run_request *request, struct recording *recording,
+static int run_all(struct run_request *request, struct recording *recording,
 		   struct probekit_error *err)
 {
 	int ret = 0;
@@ -119,6 +120,7 @@ static int run_all(const struct run_request *request, struct recording *recordin
 		struct run_result result;
 
 		show_progress(recording);
+		request->is_last = recording->count + 1 == recording->wanted;
 		ret = run_once(request, &result, err);
 		if (!ret)
 			recording->runs[recording->count++] = result.snapshot;
@@ -163,7 +165,7 @@ static int give_out(struct recording *recording, const char *path)
 static int record_runs(const struct options *options, char *const argv[])
 {
 	const struct report_options *report = &options->report;
-	const struct run_request request = {
+	struct run_request request = {
 		.argv = argv,
 		.spans = &report->spans,
 		.pairs = &report->pairs,
@@ -172,6 +174,7 @@ static int record_runs(const struct options *options, char *const argv[])
 		.has_children = report->whom.has_children,
 		.is_verbose = report->is_verbose,
 		.timeout_ns = options->timeout_ns,
+		.outputs = rights_to_write(report->output),
 	};
 	struct recording recording = {
 		.wanted = options->runs.is_given ? (size_t)options->runs.value : 1,

@@ -193,8 +193,10 @@ static int perform(struct duet *duet, const struct run_request *const requests[S
 		ret = prepare(duet, &duet->sides[i], requests[i], err);
 	if (!ret && measure_is_interrupted())
 		ret = interrupted(err);
-	if (!ret)
+	if (!ret) {
+		run_give_up_rights(&duet->sides[0].run);
 		ret = release(duet, __builtin_parityll(seed), seed, err);
+	}
 	if (!ret) {
 		set_deadline(duet);
 		ret = run_both(duet, err);

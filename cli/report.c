@@ -7,6 +7,7 @@
 
 #include "format.h"
 #include "output_check.h"
+#include "rights.h"
 
 /* ---- output ---- */
 
@@ -169,6 +170,8 @@ static int measure(struct probekit_session *session, const struct report *report
 	measure_catch_signals();
 	if (probekit_session_start(session, &err))
 		return report_error(&err);
+	rights_keep(probekit_session_capabilities(session, true) |
+		    rights_to_write(options->output));
 	measure_say_waiting(session, &options->whom, operands);
 	if (measure_run(&measure, &err) < 0)
 		code = report_error(&err);
@@ -213,6 +216,7 @@ int report_stored(const struct report *report)
 	struct probekit_error err;
 	int code;
 
+	rights_keep(rights_to_read);
 	if (probekit_snapshot_read(from, &snapshot, &err))
 		return report_error(&err);
 	if (report->needs_locks && !probekit_snapshot_info(snapshot)->has_locks) {

@@ -16,6 +16,7 @@
 #include "format.h"
 #include "group.h"
 #include "measure.h"
+#include "rights.h"
 #include "watchdog.h"
 
 enum { LAST_TEXT = 160 };
@@ -174,6 +175,18 @@ int run_open(struct run *run, const struct run_request *request, bool is_by_turn
 	return ret;
 }
 
+void run_give_up_rights(const struct run *run)
+{
+	const struct run_request *request = run->request;
+	uint64_t needed = probekit_session_capabilities(run->session, request->is_last) |
+			  request->outputs | rights_to_write_in(output_folder());
+
+	if (request->is_last)
+		rights_keep(needed);
+	else
+		rights_keep_for_now(needed);
+}
+
 /* What the command came to, where that is not success. */
 static int check_status(struct run *run, int status, bool has_timed_out, struct probekit_error *err)
 {
@@ -268,6 +281,8 @@ static int run_through(struct run *run, struct watchdog *watchdog, struct run_re
 	int ret = start_guarded(run, watchdog, err);
 
 	watch.leader = probekit_session_command_pid(run->session);
+	if (!ret)
+		run_give_up_rights(run);
 	if (!ret)
 		ret = measure_run(&measure, err);
 	result->has_left_group = watch.has_left_group;

@@ -18,6 +18,8 @@ struct run_request {
 	double max_overhead;
 	bool has_children;
 	bool is_verbose;
+	uint64_t outputs;    /* capabilities that are needed to write what comes of the runs */
+	bool is_last;	     /* no other run follows */
 	uint64_t timeout_ns; /* 0: none; a run that lasts longer is ended, and an error */
 };
 
@@ -49,6 +51,8 @@ struct run {
  * is in no span. On error nothing is left; else run_close() is due. */
 int run_open(struct run *run, const struct run_request *request, bool is_by_turns,
 	     struct probekit_error *err);
+/* Once all is started that runs at a time: gives up what neither these runs nor those after them need. */
+void run_give_up_rights(const struct run *run);
 /* What the stopped session has measured, or the error that the command's status is. `has_timed_out`: it was
  * ended as it took too long. */
 int run_finish(struct run *run, bool has_timed_out, struct run_result *result,

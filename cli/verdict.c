@@ -13,6 +13,7 @@
 #include "format.h"
 #include "out_compare.h"
 #include "output_check.h"
+#include "rights.h"
 
 #define RULES_FILE ".probekit-ci"
 #define RULES_BYTES_MAX 65536
@@ -166,6 +167,12 @@ int verdict_prepare(const struct verdict_options *options, struct verdict_rules 
 	if (result)
 		verdict_rules_free(rules);
 	return result;
+}
+
+uint64_t verdict_rights(const struct verdict_options *options)
+{
+	return rights_to_write(options->output) | rights_to_write(options->junit) |
+	       rights_to_write(options->markdown);
 }
 
 void verdict_rules_free(struct verdict_rules *rules)

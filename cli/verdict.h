@@ -108,6 +108,8 @@ struct verdict_rules {
 /* Reads the rules, and checks them and the outputs, before anything is measured. */
 int verdict_prepare(const struct verdict_options *options, struct verdict_rules *rules,
 		    struct probekit_error *err);
+/* The capabilities that writing the outputs takes. */
+uint64_t verdict_rights(const struct verdict_options *options);
 void verdict_rules_free(struct verdict_rules *rules);
 int verdict_compare(const struct verdict_options *options, const struct verdict_rules *rules,
 		    const struct verdict_subject *subject, struct probekit_comparison **comparison,

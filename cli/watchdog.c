@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "opts.h"
+#include "rights.h"
 
 enum {
 	MAX_GROUPS = 2,
@@ -70,6 +71,7 @@ static void watch(int fd)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "probekit-guard");
 	keep_only(fd);
+	rights_keep(rights_to_end);
 	while (read(fd, &group, sizeof(group)) == sizeof(group))
 		if (count < MAX_GROUPS)
 			groups[count++] = group;

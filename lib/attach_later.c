@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "attach_later.h"
 
-static void *run(void *arg)
-{
-	struct attach_later *later = arg;
+#include "privilege.h"
 
+static void run(struct attach_later *later)
+{
 	attach_links_close(&later->closing, 0);
 	atomic_store(&later->is_done, true);
+}
+
+/* It may still be at it when its process gives up what it does not need: capabilities are a thread's. */
+static void *run_thread(void *arg)
+{
+	privilege_drop_thread();
+	run(arg);
 	return NULL;
 }
 
@@ -25,7 +32,7 @@ void attach_later_run(struct attach_later *later)
 	later->closing = later->waiting;
 	later->waiting = (struct attach_links){0};
 	atomic_store(&later->is_done, false);
-	later->is_started = pthread_create(&later->thread, NULL, run, later) == 0;
+	later->is_started = pthread_create(&later->thread, NULL, run_thread, later) == 0;
 	if (!later->is_started)
 		run(later);
 }

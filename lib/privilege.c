@@ -115,6 +115,14 @@ void privilege_read(struct privilege *privilege)
 			privilege->bounding |= BIT(i);
 }
 
+void privilege_drop_thread(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[2] = {0};
+
+	syscall(SYS_capset, &header, none);
+}
+
 bool privilege_allows(const struct privilege *privilege, int capability)
 {
 	uint64_t bits = BIT(capability);

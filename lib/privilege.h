@@ -23,6 +23,9 @@ void privilege_list(uint64_t capabilities, char *text, size_t size);
 /* "cap_bpf,cap_perfmon", as setcap(8) takes it. */
 void privilege_list_for_setcap(uint64_t capabilities, char *text, size_t size);
 
+/* For a thread of the library's own: gives up every capability, as none is needed to close files. */
+void privilege_drop_thread(void);
+
 /* Is the process's namespace of this kind ("pid", "user") another than the first one of the machine?
  * -errno when it cannot be told. */
 int privilege_has_own_namespace(const char *kind);

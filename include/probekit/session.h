@@ -157,6 +157,14 @@ PROBEKIT_API PROBEKIT_MUST_CHECK int probekit_session_stop(struct probekit_sessi
 /* Processes that ran the target when the session started; 0 for a path that nothing runs yet. */
 PROBEKIT_API size_t probekit_session_process_count(const struct probekit_session *session);
 
+/* Which capabilities a started session may still use, bit CAP_X of <linux/capability.h> each, as far as this
+ * process has them: to read what its targets map and those files, also of processes that come; to read the
+ * kernel's symbols; to end a command of another user; to attach perf events where uprobe_multi is missing.
+ * Everything else has been used up, unless other sessions are to be started (`is_last` is false). The library
+ * gives nothing up: who wants that calls capset(2), in a process without other threads that have more. */
+PROBEKIT_API uint64_t probekit_session_capabilities(const struct probekit_session *session,
+						    bool is_last);
+
 #ifdef __cplusplus
 }
 #endif
