@@ -136,13 +136,13 @@ void rights_keep(uint64_t needed)
 	int result = read_sets(&sets);
 
 	narrow_bounding_set(needed);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !result)
-		result = -errno;
 	sets.permitted &= needed;
 	sets.effective &= needed;
 	sets.inheritable = 0; /* and with it the ambient ones */
 	if (!result)
 		result = write_sets(&sets);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !result)
+		result = -errno;
 	tell(result);
 }
 

@@ -3,6 +3,7 @@
 #define PROBEKIT_ATTACH_LATER_H
 /* Detaching by a thread: it takes the kernel's grace periods, in which the caller has more to do. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "attach.h"
@@ -12,6 +13,7 @@ struct attach_later {
 	struct attach_links closing; /* the thread's */
 	pthread_t thread;
 	bool is_started;
+	sem_t has_begun; /* it has given up its capabilities */
 	atomic_bool is_done;
 };
 
