@@ -370,7 +370,7 @@ static void end_perf(struct support_child *perf)
 
 static void trace_by_many(void)
 {
-	uint64_t count = size_of(200000, 20000);
+	uint64_t count = size_of(50000, 10000);
 	char *untraced = run_untraced("spans", count, 1);
 	struct support_child probekits[PROBEKITS];
 	struct support_child bpftrace, perf;
