@@ -33,7 +33,7 @@ static __always_inline struct own_tid own_tid_of(struct task_struct *task)
 
 	if (!level)
 		return own;
-	number = (struct upid *)((char *)pid + bpf_core_field_offset(pid->numbers)) + level;
+	number = number_at(pid, level);
 	own.space = (__u64)BPF_CORE_READ(number, ns);
 	own.tid = BPF_CORE_READ(number, nr);
 	return own;

@@ -535,6 +535,15 @@ struct profile_record {
 };
 _Static_assert(sizeof(struct profile_record) == 40, "no padding");
 
+/* ---- numbers of another PID namespace than the first ---- */
+
+/* Of a thread, as probekit's own namespace has it. */
+struct own_number {
+	__u32 pid;
+	__u32 tid;
+};
+#define MAX_OWN_NUMBERS 32768
+
 /* ---- messages ---- */
 
 /* One open frame, as the task iterator writes it, and what its thread waits for. */

@@ -436,10 +436,26 @@ int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
 	if (clone_flags & CLONE_THREAD || !bpf_map_lookup_elem(&followed, &parent) ||
 	    is_task_lost())
 		return 0;
+	if (has_own_numbers)
+		note_numbers(task);
 	if ((int)bpf_map_update_elem(&followed, &child, &state, BPF_ANY))
 		__sync_fetch_and_add(&missed_children, 1);
 	else if (state == FOLLOW_NEW)
 		tell(EVENT_CHILD, child);
+	return 0;
+}
+
+/* Run when processes have come that were not noted. */
+SEC("?iter/task")
+int list_numbers(struct bpf_iter__task *ctx)
+{
+	struct pid *own = BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid);
+	struct task_struct *task = ctx->task;
+
+	own_level = BPF_CORE_READ(own, level);
+	own_space = (__u64)BPF_CORE_READ(number_at(own, own_level), ns);
+	if (task)
+		note_numbers(task);
 	return 0;
 }
 

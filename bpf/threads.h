@@ -6,6 +6,7 @@
  * its other threads adopted: they may hold what its spans wait for.
  */
 #include "maps.h"
+#include "own_numbers.h"
 
 
 static const struct thread empty_thread;
@@ -21,6 +22,8 @@ static __always_inline struct thread *thread_create(struct task_struct *task)
 	struct thread *thread = NULL;
 	__u64 key = spare_key(task);
 
+	if (has_own_numbers)
+		note_numbers(task);
 	if (has_task_from_pid)
 		thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (thread)

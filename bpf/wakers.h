@@ -26,6 +26,8 @@ static __always_inline void note_name(__u32 pid, struct task_struct *task)
 
 	if (bpf_map_lookup_elem(&process_names, &pid))
 		return;
+	if (has_own_numbers)
+		note_numbers(task);
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm),
 				  BPF_CORE_READ(task, group_leader, comm));
 	bpf_map_update_elem(&process_names, &pid, &name, BPF_ANY);

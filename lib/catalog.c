@@ -216,9 +216,10 @@ int probekit_catalog_open_pid(pid_t pid, struct probekit_catalog **out, struct p
 {
 	struct probekit_catalog *catalog = calloc(1, sizeof(*catalog));
 	size_t skipped;
-	int result = catalog ? process_objects(pid, &catalog->objects, &skipped, err)
-			     : error_no_memory(err);
+	int result = catalog ? process_check_proc(err) : error_no_memory(err);
 
+	if (!result)
+		result = process_objects(pid, &catalog->objects, &skipped, err);
 	return finish(catalog, result, out, err);
 }
 

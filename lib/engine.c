@@ -130,6 +130,7 @@ static void configure(struct engine *engine, const struct engine_options *option
 	bpf_program__set_autoload(bpf->progs.list_profiled, options->profile_scope != PROFILE_NONE);
 	bpf_program__set_autoload(bpf->progs.list_futexes, options->counts_futexes);
 	bpf_program__set_autoload(bpf->progs.on_sample, bpf->rodata->sample_period_ns > 0);
+	engine_configure_numbers(engine);
 }
 
 static int map_memory(struct bpf_map *map, size_t entry_bytes, void **memory, size_t *bytes)
@@ -147,25 +148,28 @@ static int map_memory(struct bpf_map *map, size_t entry_bytes, void **memory, si
 static int on_event(void *context, void *data, size_t size)
 {
 	struct engine *engine = context;
-	const struct event *event = data;
+	struct event event;
 
-	if (size < sizeof(*event))
+	if (size < sizeof(event))
 		return 0;
-	if (event->kind == EVENT_PROCESS)
+	memcpy(&event, data, sizeof(event));
+	engine_own_process(engine, &event.pid);
+	if (event.kind == EVENT_PROCESS)
 		engine->has_new_process = true;
-	else if (event->kind != EVENT_PROGRAM)
+	else if (event.kind != EVENT_PROGRAM)
 		engine->follow_events++;
-	if (event->kind == EVENT_EXEC)
-		engine->executed((pid_t)event->pid, engine->executed_arg);
+	if (event.kind == EVENT_EXEC)
+		engine->executed((pid_t)event.pid, engine->executed_arg);
 	else
-		engine_note_program(engine, (pid_t)event->pid);
+		engine_note_program(engine, (pid_t)event.pid);
 	return 0;
 }
 
 static int on_sample(void *context, void *data, size_t size)
 {
 	struct engine *engine = context;
-	int result = engine->visit_sample(data, size, engine->visit_arg);
+	int result = engine->visit_sample(engine_own_record(engine, data, size), size,
+					  engine->visit_arg);
 
 	return result || --engine->samples_left ? result : -ECANCELED;
 }
@@ -269,6 +273,7 @@ static int load(struct engine *engine, const struct engine_options *options,
 	result = map_aggregates(engine);
 	if (result)
 		return error_errno(err, result, "cannot map the BPF maps");
+	engine_note_numbers(engine);
 	result = attach_hooks(engine);
 	if (result)
 		return error_unavailable(
@@ -308,6 +313,7 @@ void engine_free(struct engine *engine)
 	ring_buffer__free(engine->events);
 	ring_buffer__free(engine->samples);
 	free(engine->programs);
+	free(engine->record);
 	if (engine->slowness)
 		munmap(engine->slowness, engine->slowness_bytes);
 	if (engine->row_memory)
@@ -359,13 +365,6 @@ void engine_pause(struct engine *engine)
 	__atomic_store_n(&engine->bpf->bss->is_recording, false, __ATOMIC_SEQ_CST);
 }
 
-/* It is run for what it does. */
-static ssize_t take_nothing(const uint8_t *bytes, size_t size, void *arg)
-{
-	(void)bytes, (void)arg;
-	return (ssize_t)size;
-}
-
 int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *arg), void *arg)
 {
 	libbpf_print_fn_t print = quiet_begin();
@@ -376,7 +375,7 @@ int engine_poll_events(struct engine *engine, void (*executed)(pid_t pid, void *
 	engine->executed_arg = arg;
 	ring_buffer__consume(engine->events);
 	if (engine->has_new_process)
-		engine_iterate(engine->bpf->progs.adopt, take_nothing, NULL);
+		engine_iterate(engine->bpf->progs.adopt, NULL, NULL);
 	libbpf_set_print(print);
 	return engine->follow_events;
 }
@@ -390,9 +389,10 @@ void engine_adopt(struct engine *engine, const pid_t *pids, size_t count)
 	if (!engine->bpf->rodata->has_breakdown)
 		return;
 	for (size_t i = 0; i < count; i++)
-		bpf_map_update_elem(map, &(uint32_t){(uint32_t)pids[i]}, &one, BPF_ANY);
+		bpf_map_update_elem(map, &(uint32_t){engine_kernel_pid(engine, pids[i])}, &one,
+				    BPF_ANY);
 	print = quiet_begin();
-	engine_iterate(engine->bpf->progs.adopt, take_nothing, NULL);
+	engine_iterate(engine->bpf->progs.adopt, NULL, NULL);
 	libbpf_set_print(print);
 }
 

@@ -3,7 +3,8 @@
 #define PROBEKIT_ENGINE_H
 /*
  * The loaded BPF object: programs to attach, and the aggregates as user space reads them. Knows
- * probes, sites and rows by number only.
+ * probes, sites and rows by number only. Processes and threads have the numbers of our own PID namespace, and 0 where
+ * they are not in it.
  */
 #include <sys/types.h>
 

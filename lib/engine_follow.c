@@ -13,7 +13,7 @@ static int followed(const struct engine *engine)
 
 static void set_state(struct engine *engine, pid_t pid, enum follow_state state, uint64_t flags)
 {
-	uint32_t key = (uint32_t)pid;
+	uint32_t key = engine_kernel_pid(engine, pid);
 	uint32_t value = state;
 
 	bpf_map_update_elem(followed(engine), &key, &value, flags);
@@ -32,7 +32,7 @@ void engine_note_known(struct engine *engine, pid_t pid)
 
 void engine_unfollow(struct engine *engine, pid_t pid)
 {
-	uint32_t key = (uint32_t)pid;
+	uint32_t key = engine_kernel_pid(engine, pid);
 
 	bpf_map_delete_elem(followed(engine), &key);
 }
@@ -49,7 +49,7 @@ void engine_note_executed(struct engine *engine, pid_t pid)
 
 bool engine_is_followed(const struct engine *engine, pid_t pid)
 {
-	uint32_t key = (uint32_t)pid;
+	uint32_t key = engine_kernel_pid(engine, pid);
 	uint32_t state;
 
 	return bpf_map_lookup_elem(followed(engine), &key, &state) == 0;
@@ -65,11 +65,17 @@ size_t engine_followed(const struct engine *engine, enum follow_state state, pid
 
 	/* Where the last one has been deleted meanwhile, the kernel begins anew. */
 	for (int i = 0; i < MAX_FOLLOWED && count < capacity; i++) {
+		uint32_t own;
+
 		if (bpf_map_get_next_key(followed(engine), at, &pid))
 			break;
 		at = &pid;
-		if (bpf_map_lookup_elem(followed(engine), &pid, &found) == 0 && found == state)
-			pids[count++] = (pid_t)pid;
+		if (bpf_map_lookup_elem(followed(engine), &pid, &found) || found != state)
+			continue;
+		own = pid;
+		engine_own_process(engine, &own);
+		if (own)
+			pids[count++] = (pid_t)own;
 	}
 	return count;
 }
@@ -115,5 +121,6 @@ uint64_t engine_missed_children(const struct engine *engine)
 
 void engine_hush(struct engine *engine, pid_t pid)
 {
-	__atomic_store_n(&engine->bpf->bss->hushed_pid, (uint32_t)pid, __ATOMIC_RELEASE);
+	__atomic_store_n(&engine->bpf->bss->hushed_pid, pid ? engine_kernel_pid(engine, pid) : 0,
+			 __ATOMIC_RELEASE);
 }

@@ -51,7 +51,7 @@ int engine_begin_futexes(struct engine *engine)
 	return result;
 }
 
-static int visit_rows(int map,
+static int visit_rows(const struct engine *engine, const struct bpf_map *rows,
 		      int (*visit)(const struct futex_key *key, const struct futex_row *row,
 				   void *arg),
 		      void *arg)
@@ -61,9 +61,13 @@ static int visit_rows(int map,
 	bool has_begun = false;
 	int result = 0;
 
-	while (!result && engine_next_element(map, &has_begun, &key, &row))
+	while (!result && engine_next_element(bpf_map__fd(rows), &has_begun, &key, &row)) {
+		struct futex_key own = key; /* the next is found by the kernel's */
+
+		engine_own_space(engine, &own.space);
 		if (row.ns)
-			result = visit(&key, &row, arg);
+			result = visit(&own, &row, arg);
+	}
 	return result;
 }
 
@@ -72,15 +76,17 @@ int engine_visit_futexes(const struct engine *engine,
 				      void *arg),
 			 void *arg)
 {
-	return visit_rows(bpf_map__fd(engine->bpf->maps.futex_rows), visit, arg);
+	return visit_rows(engine, engine->bpf->maps.futex_rows, visit, arg);
 }
 
 /* A CPU that has looked the row up right before may still add a wait to it, or to what takes its room. */
 int engine_take_futex(struct engine *engine, const struct futex_key *key, struct futex_row *row)
 {
 	int map = bpf_map__fd(engine->bpf->maps.futex_rows);
+	struct futex_key kernel = *key;
 
-	return bpf_map_lookup_and_delete_elem(map, key, row) ? -errno : 0;
+	engine_kernel_space(engine, &kernel.space);
+	return bpf_map_lookup_and_delete_elem(map, &kernel, row) ? -errno : 0;
 }
 
 int engine_visit_holds(const struct engine *engine,
@@ -88,7 +94,7 @@ int engine_visit_holds(const struct engine *engine,
 				    void *arg),
 		       void *arg)
 {
-	return visit_rows(bpf_map__fd(engine->bpf->maps.hold_rows), visit, arg);
+	return visit_rows(engine, engine->bpf->maps.hold_rows, visit, arg);
 }
 
 int engine_visit_futex_spans(const struct engine *engine,
@@ -101,12 +107,17 @@ int engine_visit_futex_spans(const struct engine *engine,
 	bool has_begun = false;
 	int result = 0;
 
-	while (!result && engine_next_element(map, &has_begun, &key, &ns))
-		result = visit(&key, ns, arg);
+	while (!result && engine_next_element(map, &has_begun, &key, &ns)) {
+		struct futex_span_key own = key;
+
+		engine_own_space(engine, &own.futex.space);
+		result = visit(&own, ns, arg);
+	}
 	return result;
 }
 
 struct holder_visit {
+	const struct engine *engine;
 	int (*visit)(const struct futex_holder_key *key, uint64_t waits, void *arg);
 	void *arg;
 };
@@ -114,9 +125,12 @@ struct holder_visit {
 static int visit_holder(const void *key, const void *value, void *arg)
 {
 	const struct holder_visit *visit = arg;
+	struct futex_holder_key own = *(const struct futex_holder_key *)key;
 	const uint64_t *waits = value;
 
-	return (int64_t)*waits > 0 ? visit->visit(key, *waits, visit->arg) : 0;
+	engine_own_space(visit->engine, &own.space);
+	engine_own_thread(visit->engine, &own.pid, &own.tid);
+	return (int64_t)*waits > 0 ? visit->visit(&own, *waits, visit->arg) : 0;
 }
 
 int engine_visit_futex_holders(const struct engine *engine,
@@ -124,7 +138,7 @@ int engine_visit_futex_holders(const struct engine *engine,
 					    void *arg),
 			       void *arg)
 {
-	struct holder_visit each = {visit, arg};
+	struct holder_visit each = {engine, visit, arg};
 
 	return engine_visit_elements(bpf_map__fd(engine->bpf->maps.futex_holders),
 				     sizeof(struct futex_holder_key), sizeof(uint64_t),
@@ -134,6 +148,7 @@ int engine_visit_futex_holders(const struct engine *engine,
 _Static_assert(sizeof(struct futex_record) <= ENGINE_RECORD_BYTES, "fits");
 
 struct wait_visit {
+	const struct engine *engine;
 	int (*visit)(const struct futex_record *record, void *arg);
 	void *arg;
 };
@@ -141,14 +156,16 @@ struct wait_visit {
 static int visit_wait(const void *record, void *arg)
 {
 	const struct wait_visit *wait = arg;
+	struct futex_record own = *(const struct futex_record *)record;
 
-	return wait->visit(record, wait->arg);
+	engine_own_futex(wait->engine, &own);
+	return wait->visit(&own, wait->arg);
 }
 
 int engine_visit_futex_waits(struct engine *engine,
 			     int (*visit)(const struct futex_record *record, void *arg), void *arg)
 {
-	struct wait_visit wait = {.visit = visit, .arg = arg};
+	struct wait_visit wait = {.engine = engine, .visit = visit, .arg = arg};
 	libbpf_print_fn_t print = quiet_begin();
 	int result = engine_iterate_records(engine->bpf->progs.list_futexes,
 					    sizeof(struct futex_record), visit_wait, &wait);

@@ -53,9 +53,12 @@ int engine_visit_profile_times(const struct engine *engine,
 	int result = 0;
 
 	while (!result && bpf_map_get_next_key(map, previous, &key) == 0) {
+		struct profile_key own = key; /* the next is found by the kernel's */
+
 		previous = &key;
+		engine_own_process(engine, &own.pid);
 		if (bpf_map_lookup_elem(map, &key, &ns) == 0 && ns)
-			result = visit(&key, ns, arg);
+			result = visit(&own, ns, arg);
 	}
 	return result;
 }
@@ -85,7 +88,7 @@ void engine_take_programs(struct engine *engine, void (*visit)(pid_t pid, void *
 
 bool engine_has_adopted(const struct engine *engine, pid_t pid)
 {
-	uint32_t key = (uint32_t)pid;
+	uint32_t key = engine_kernel_pid(engine, pid);
 	uint32_t value;
 
 	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.processes), &key, &value) == 0;
@@ -94,6 +97,7 @@ bool engine_has_adopted(const struct engine *engine, pid_t pid)
 _Static_assert(sizeof(struct profile_record) <= ENGINE_RECORD_BYTES, "fits");
 
 struct profiled_visit {
+	const struct engine *engine;
 	int (*visit)(const struct profile_record *record, void *arg);
 	void *arg;
 };
@@ -101,14 +105,16 @@ struct profiled_visit {
 static int visit_profiled(const void *record, void *arg)
 {
 	const struct profiled_visit *profiled = arg;
+	struct profile_record own = *(const struct profile_record *)record;
 
-	return profiled->visit(record, profiled->arg);
+	engine_own_thread(profiled->engine, &own.pid, &own.tid);
+	return profiled->visit(&own, profiled->arg);
 }
 
 int engine_visit_profiled(struct engine *engine,
 			  int (*visit)(const struct profile_record *record, void *arg), void *arg)
 {
-	struct profiled_visit profiled = {.visit = visit, .arg = arg};
+	struct profiled_visit profiled = {.engine = engine, .visit = visit, .arg = arg};
 	libbpf_print_fn_t print = quiet_begin();
 	int result =
 		engine_iterate_records(engine->bpf->progs.list_profiled,

@@ -137,12 +137,17 @@ int engine_visit_causes(const struct engine *engine,
 	bool has_begun = false;
 	int result = 0;
 
-	while (!result && engine_next_element(map, &has_begun, &key, &cause))
-		result = visit(&key, &cause, arg);
+	while (!result && engine_next_element(map, &has_begun, &key, &cause)) {
+		struct cause_key own = key; /* the next is found by the kernel's */
+
+		engine_own_cause(engine, &own);
+		result = visit(&own, &cause, arg);
+	}
 	return result;
 }
 
 struct holding_visit {
+	const struct engine *engine;
 	int (*visit)(const struct holding_key *key, const struct holding *holding, void *arg);
 	void *arg;
 };
@@ -150,8 +155,10 @@ struct holding_visit {
 static int visit_holding(const void *key, const void *holding, void *arg)
 {
 	const struct holding_visit *visit = arg;
+	struct holding_key own = *(const struct holding_key *)key;
 
-	return visit->visit(key, holding, visit->arg);
+	engine_own_holding(visit->engine, &own);
+	return visit->visit(&own, holding, visit->arg);
 }
 
 int engine_visit_holdings(const struct engine *engine,
@@ -159,7 +166,7 @@ int engine_visit_holdings(const struct engine *engine,
 				       void *arg),
 			  void *arg)
 {
-	struct holding_visit each = {visit, arg};
+	struct holding_visit each = {engine, visit, arg};
 
 	return engine_visit_elements(bpf_map__fd(engine->bpf->maps.holdings),
 				     sizeof(struct holding_key), sizeof(struct holding),
@@ -174,12 +181,18 @@ bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *t
 bool engine_find_shared(const struct engine *engine, const struct futex_place *place,
 			struct futex_place *seen)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.shared_words), place, seen) == 0;
+	if (bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.shared_words), place, seen))
+		return false;
+	engine_own_place(engine, seen);
+	return true;
 }
 
 bool engine_find_process(const struct engine *engine, uint32_t pid, struct process_name *name)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(engine->bpf->maps.process_names), &pid, name) == 0;
+	int map = bpf_map__fd(engine->bpf->maps.process_names);
+	uint32_t key = engine_kernel_pid(engine, (pid_t)pid);
+
+	return bpf_map_lookup_elem(map, &key, name) == 0;
 }
 
 int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i)
@@ -192,7 +205,7 @@ int64_t engine_key(const struct engine *engine, uint32_t probe, uint32_t i)
 #define ITERATOR_BYTES 65536 /* that it writes at once, at most */
 
 int engine_iterate(const struct bpf_program *program,
-		   ssize_t (*take)(const uint8_t *bytes, size_t size, void *arg), void *arg)
+		   ssize_t (*take)(uint8_t *bytes, size_t size, void *arg), void *arg)
 {
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	uint8_t *bytes = malloc(2 * ITERATOR_BYTES);
@@ -212,7 +225,7 @@ int engine_iterate(const struct bpf_program *program,
 			break;
 		}
 		have += (size_t)got;
-		result = take(bytes, have, arg);
+		result = take ? take(bytes, have, arg) : (ssize_t)have;
 		if (result >= 0) {
 			have -= (size_t)result;
 			memmove(bytes, bytes + result, have);
@@ -233,7 +246,7 @@ struct record_visit {
 	void *arg;
 };
 
-static ssize_t take_records(const uint8_t *bytes, size_t size, void *arg)
+static ssize_t take_records(uint8_t *bytes, size_t size, void *arg)
 {
 	const struct record_visit *visit = arg;
 	_Alignas(uint64_t) uint8_t record[ENGINE_RECORD_BYTES];
@@ -259,6 +272,7 @@ int engine_iterate_records(const struct bpf_program *program, size_t record_byte
 }
 
 struct open_visit {
+	const struct engine *engine;
 	int (*visit)(const struct open_record *record, void *arg);
 	void *arg;
 };
@@ -266,16 +280,19 @@ struct open_visit {
 static int visit_open(const void *record, void *arg)
 {
 	const struct open_visit *open = arg;
+	struct open_record own = *(const struct open_record *)record;
 
-	return open->visit(record, open->arg);
+	engine_own_open(open->engine, &own);
+	return open->visit(&own, open->arg);
 }
 
 struct stack_visit {
+	const struct engine *engine;
 	int (*visit)(const void *record, size_t size_bytes, void *arg);
 	void *arg;
 };
 
-static ssize_t take_stacks(const uint8_t *bytes, size_t size, void *arg)
+static ssize_t take_stacks(uint8_t *bytes, size_t size, void *arg)
 {
 	const struct stack_visit *visit = arg;
 	size_t used = 0;
@@ -291,6 +308,8 @@ static ssize_t take_stacks(const uint8_t *bytes, size_t size, void *arg)
 			return -EINVAL;
 		if (whole > size - used)
 			break;
+		engine_own_stack(visit->engine, &header);
+		memcpy(bytes + used, &header, sizeof(header));
 		result = visit->visit(bytes + used, whole, visit->arg);
 		if (result)
 			return result;
@@ -303,7 +322,7 @@ int engine_visit_open_stacks(struct engine *engine,
 			     int (*visit)(const void *record, size_t size_bytes, void *arg),
 			     void *arg)
 {
-	struct stack_visit stack_visit = {.visit = visit, .arg = arg};
+	struct stack_visit stack_visit = {.engine = engine, .visit = visit, .arg = arg};
 	libbpf_print_fn_t print = quiet_begin();
 	int result = engine_iterate(engine->bpf->progs.list_stacks, take_stacks, &stack_visit);
 
@@ -327,6 +346,7 @@ static int visit_async(struct engine *engine,
 		record.begin_ns = span.begin_ns;
 		record.pid = span.pid;
 		record.tid = span.tid;
+		engine_own_open(engine, &record);
 		memcpy(record.comm, span.comm, sizeof(record.comm));
 		result = visit(&record, arg);
 	}
@@ -338,7 +358,7 @@ int engine_visit_open(struct engine *engine,
 		      struct probekit_error *err)
 {
 	libbpf_print_fn_t print = quiet_begin();
-	struct open_visit open_visit = {.visit = visit, .arg = arg};
+	struct open_visit open_visit = {.engine = engine, .visit = visit, .arg = arg};
 	int result = engine_iterate_records(engine->bpf->progs.list_open,
 					    sizeof(struct open_record), visit_open, &open_visit);
 

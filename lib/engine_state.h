@@ -35,6 +35,7 @@ struct engine {
 	int (*visit_sample)(const void *record, size_t size_bytes, void *arg); /* while polled */
 	void *visit_arg;
 	uint32_t samples_left; /* until the poll ends */
+	void *record;	       /* a copy, where numbers in it change */
 };
 
 /* -errno. The first is undone by the second. */
@@ -44,6 +45,27 @@ int engine_load_object(struct engine *engine, const struct kernel_types *types);
 /* Before the load. */
 void engine_configure_profile(struct engine *engine, const struct engine_options *options);
 void engine_configure_futexes(struct engine *engine, const struct engine_options *options);
+void engine_configure_numbers(struct engine *engine);
+
+/* Notes those of all processes that are there: what has come since is noted as it is followed. */
+void engine_note_numbers(const struct engine *engine);
+/* From the numbers of our own PID namespace to the kernel's, and back; 0 is not known. A space may be memory that is
+ * shared, which has a number of its own. */
+uint32_t engine_kernel_pid(const struct engine *engine, pid_t pid);
+void engine_kernel_space(const struct engine *engine, uint32_t *space);
+void engine_own_process(const struct engine *engine, uint32_t *pid);
+void engine_own_thread(const struct engine *engine, uint32_t *pid, uint32_t *tid);
+void engine_own_space(const struct engine *engine, uint32_t *space);
+void engine_own_place(const struct engine *engine, struct futex_place *place);
+/* All that are in a record. */
+void engine_own_cause(const struct engine *engine, struct cause_key *key);
+void engine_own_holding(const struct engine *engine, struct holding_key *key);
+void engine_own_open(const struct engine *engine, struct open_record *record);
+void engine_own_stack(const struct engine *engine, struct stack_record *record);
+/* The sample, or a copy of it that lives until the next call. */
+const void *engine_own_record(struct engine *engine, const void *record, size_t size_bytes);
+void engine_own_futex(const struct engine *engine, struct futex_record *record);
+
 /* The next element of a hash that is there; false behind the last. */
 bool engine_next_element(int map, bool *has_begun, void *key, void *value);
 /* Calls `visit` for each element of a hash, until it returns other than 0, which is returned. -errno. */
@@ -53,9 +75,9 @@ int engine_visit_elements(int map, size_t key_bytes, size_t value_bytes,
 void engine_note_program(struct engine *engine, pid_t pid);
 
 /* Calls `take` for all that an iterator over tasks writes: it returns how many bytes it could use, the
- * rest comes again with what follows, or a negative errno. */
+ * rest comes again with what follows, or a negative errno. NULL: it is run for what it does. */
 int engine_iterate(const struct bpf_program *program,
-		   ssize_t (*take)(const uint8_t *bytes, size_t size, void *arg), void *arg);
+		   ssize_t (*take)(uint8_t *bytes, size_t size, void *arg), void *arg);
 
 /* The same for records of one size, up to ENGINE_RECORD_BYTES: calls `visit` for each, until it returns other
  * than 0, which is returned. */

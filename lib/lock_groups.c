@@ -196,5 +196,5 @@ bool lock_is_foreign(const struct probekit_session *session, uint32_t pid)
 	for (size_t i = 0; i < session->pid_count; i++)
 		if ((uint32_t)session->pids[i] == pid)
 			return false;
-	return pid == (uint32_t)getpid() && process_has_kernel_pids();
+	return pid == (uint32_t)getpid();
 }

@@ -133,6 +133,19 @@ bool process_has_kernel_pids(void)
 	return strcmp(name, "pid:[4026531836]") == 0;
 }
 
+int process_check_proc(struct probekit_error *err)
+{
+	char number[16];
+	ssize_t length = readlink("/proc/self", number, sizeof(number) - 1);
+
+	number[length > 0 ? length : 0] = '\0';
+	if (atoi(number) == getpid())
+		return 0;
+	error_unavailable(err, -ENOTSUP,
+			  "/proc is not mounted, or not that of probekit's own PID namespace");
+	return error_hint(err, -ENOTSUP, "mount it there, as 'unshare --mount-proc' does");
+}
+
 void process_thread_name(pid_t pid, pid_t tid, char name[static 16])
 {
 	ssize_t length = 0;
@@ -140,8 +153,6 @@ void process_thread_name(pid_t pid, pid_t tid, char name[static 16])
 	int fd;
 
 	name[0] = '\0';
-	if (!process_has_kernel_pids())
-		return;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)pid, (int)tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -26,7 +26,11 @@ int process_maps(pid_t pid, const struct object *object, bool *is_mapped,
 /* Are the PIDs in /proc the kernel's own? In another PID namespace than the first they are not. */
 bool process_has_kernel_pids(void);
 
-/* The name of a thread by the kernel's own numbers; "" where it has ended or cannot be told. */
+/* In a PID namespace, /proc may be another's: then its numbers are not those that the kernel takes from us, and
+ * nothing can be told. -ENOTSUP. */
+int process_check_proc(struct probekit_error *err);
+
+/* The name of a thread; "" where it has ended or cannot be told. */
 void process_thread_name(pid_t pid, pid_t tid, char name[static 16]);
 
 /* Calls `visit` for each process that maps the object as code now, as far as we may see. */

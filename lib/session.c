@@ -55,6 +55,7 @@ int probekit_session_new(const struct probekit_session_options *options,
 			 struct probekit_session **out, struct probekit_error *err)
 {
 	struct probekit_session *session;
+	int result;
 
 	if (options && options->size > sizeof(*options))
 		return error_usage(err, "the session options are of a newer library");
@@ -65,6 +66,9 @@ int probekit_session_new(const struct probekit_session_options *options,
 	if (options && options->max_keys > KEY_SLOTS)
 		return error_usage(err, "at most %d keys can be kept apart, not %u", KEY_SLOTS,
 				   options->max_keys);
+	result = process_check_proc(err);
+	if (result)
+		return result;
 	session = calloc(1, sizeof(*session));
 	if (!session)
 		return error_no_memory(err);

@@ -20,8 +20,6 @@
 /* The command's process may be kept until the session is freed, though it has ended. */
 static bool has_gone(const struct probekit_session *session, pid_t pid)
 {
-	if (!process_has_kernel_pids())
-		return false;
 	if (pid == session->command.pid && session->command.status >= 0)
 		return true;
 	return kill(pid, 0) && errno == ESRCH;

@@ -270,8 +270,8 @@ static int load(struct probekit_session *session, const struct kernel_types *typ
 					&options.use_multi, err);
 	if (!result && !options.use_multi)
 		result = check_perf_sites(session, err);
-	options.has_strays = !options.use_multi && session_is_by_pid(session) &&
-			     session_follows(session) && process_has_kernel_pids();
+	options.has_strays =
+		!options.use_multi && session_is_by_pid(session) && session_follows(session);
 	if (!result)
 		result = custom_check(&session->custom, options.use_multi, err);
 	if (result)

@@ -116,9 +116,8 @@ static void add_container(struct probekit_support *support)
 		support_cost(row, "capabilities do not count: nothing can be measured");
 		support_advice(row, "run probekit outside the user namespace (rootless container)");
 	} else {
-		support_cost(row, "threads are shown by the host's numbers; processes outside "
-				  "cannot be given by PID; a program that a command executes is "
-				  "noticed late");
+		support_cost(row, "processes outside of it cannot be given by PID, and are told "
+				  "without their numbers and names");
 		support_advice(row,
 			       "run probekit on the host, or start the container with --pid=host");
 	}

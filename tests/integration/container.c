@@ -183,7 +183,7 @@ void container_start(struct support_child *child, const struct container *contai
 	if (support_wait_text(child, &child->out, "ready"))
 		return;
 	if (support_finish(child) == 123) {
-		print_message("skipped: needs overlayfs\n");
+		print_message("skipped: needs overlayfs: this kernel has it not\n");
 		skip();
 	}
 	fail_msg("%s", child->err.text);

@@ -444,6 +444,29 @@ static void another_file_of_the_same_number_is_not_the_target(void **state)
 	place_done(&another);
 }
 
+/* ---- what is refused ---- */
+
+/* What has a number there is another process. */
+static void another_namespaces_proc_is_refused(void **state)
+{
+	const char *const commands[][4] = {{"latency", "-p", "1", NULL}, {"list", "-p", "1", NULL}};
+
+	(void)state;
+	container_require();
+	for (size_t i = 0; i < 2; i++) {
+		const char *const words[] = {support_probekit(), commands[i][0], commands[i][1],
+					     commands[i][2], NULL};
+		struct support_child probekit;
+
+		container_divide_pids(true);
+		support_start(&probekit, NULL, words);
+		container_divide_pids(false);
+		assert_int_equal(support_finish(&probekit), 3);
+		assert_non_null(strstr(probekit.err.text, "/proc is not mounted, or not that of"));
+		support_done(&probekit);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +480,7 @@ int main(void)
 		cmocka_unit_test(one_file_in_two_containers_is_kept_apart),
 		cmocka_unit_test(two_containers_of_one_image_are_kept_apart),
 		cmocka_unit_test(another_file_of_the_same_number_is_not_the_target),
+		cmocka_unit_test(another_namespaces_proc_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("containers", tests, NULL, NULL);
