@@ -50,6 +50,8 @@ WEAK __u64 hits;	     /* of count_hit */
 WEAK bool has_spare_threads; /* some thread's state is in spare_threads */
 WEAK __u64 slow_spans;	     /* over slow_over_ns */
 WEAK __u64 renewed_ns;	     /* the latest of all counters' */
+WEAK __u32 thefts;	     /* causes that name who had the CPU */
+WEAK __u32 hold_thefts;	     /* holdings that do */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -231,6 +233,16 @@ static __always_inline void *find_or_add(void *map, const void *key, const void 
 		return found;
 	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
 	return bpf_map_lookup_elem(map, key);
+}
+
+/* Processes come and go without end, and may not take the room of what else is waited for: who had the CPU is
+ * not told where many are told already. */
+static __always_inline bool are_thefts_enough(__u32 *count, __u32 limit)
+{
+	if (*(volatile __u32 *)count >= limit)
+		return true;
+	__sync_fetch_and_add(count, 1);
+	return false;
 }
 
 #define COUNT(probe, member)                                                                  \

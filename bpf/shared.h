@@ -368,6 +368,7 @@ struct cause {
 	__u64 spans;
 };
 #define MAX_CAUSES 16384
+#define MAX_THEFTS (MAX_CAUSES / 4) /* of them, that name who had the CPU */
 
 /* ---- evidence: what leaves the kernel one by one, at a limited rate ---- */
 
