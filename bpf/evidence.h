@@ -82,7 +82,7 @@ static __always_inline bool copy_stack(struct stack_slot *slot, const struct thr
 
 	slot->left = left;
 	copy_registers(record, regs);
-	undo_uprobes(record, task);
+	undo_own_uprobes(record, task);
 	copy_user_stack(&slot->room, thread, REGS_SP(regs));
 	record->kernel_count = 0;
 	record->pid = task->tgid;

@@ -55,15 +55,9 @@ static __always_inline const struct frame *sampled_frame(const struct thread *th
 }
 
 /* Is it time for a sample of this CPU? Ticks are not quite even. */
-static __always_inline bool is_due(__u64 now)
+static __always_inline bool is_due(const __u64 *last, __u64 now)
 {
-	__u32 zero = 0;
-	__u64 *last = bpf_map_lookup_elem(&last_samples, &zero);
-
-	if (!last || now - *last < sample_period_ns - sample_period_ns / 4)
-		return false;
-	*last = now;
-	return true;
+	return now - *last >= sample_period_ns - sample_period_ns / 4;
 }
 
 /* A frame, or what the thread holds while others wait for it. */
@@ -117,7 +111,8 @@ struct purposes {
 	bool is_profile;
 };
 
-static __always_inline void sample(void *ctx, const struct thread *thread,
+/* False: not at this moment, which is the kernel's in a probe and not the program's. */
+static __always_inline bool sample(void *ctx, const struct thread *thread,
 				   const struct purposes *purposes, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -129,20 +124,22 @@ static __always_inline void sample(void *ctx, const struct thread *thread,
 
 	if (!room) {
 		COUNT(probe, samples_dropped);
-		return;
+		return true;
 	}
+	copy_registers(record, regs);
+	if (!undo_own_uprobes(record, task))
+		return false;
 	describe(record, thread, purposes->frame, now);
 	copy_kernel_stack(record, regs, ctx);
-	copy_registers(record, regs);
-	undo_uprobes(record, task);
 	copy_user_stack(room, thread, REGS_SP(regs));
 	if (purposes->is_evidence && send_record(record))
 		COUNT(probe, samples_dropped);
 	if (!purposes->is_profile)
-		return;
+		return true;
 	describe_profiled(record);
 	if (send_record(record))
 		COUNT(0, samples_dropped);
+	return true;
 }
 
 static __always_inline bool holds_watched(const struct thread *thread)
@@ -163,17 +160,21 @@ int on_sample(void *ctx)
 	__u64 now = bpf_ktime_get_ns();
 	struct purposes purposes;
 	struct thread *thread;
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&last_samples, &zero);
 
-	if (!is_recording || !is_due(now))
+	if (!is_recording || !last || !is_due(last, now))
 		return 0;
 	thread = thread_of(bpf_get_current_task_btf());
-	if (!thread)
-		return 0;
-	purposes.frame = sampled_frame(thread, now);
-	purposes.is_evidence = purposes.frame || holds_watched(thread);
-	purposes.is_profile = profiles_oncpu && is_profiled(thread);
-	if (purposes.is_evidence || purposes.is_profile)
-		sample(ctx, thread, &purposes, now);
+	if (thread) {
+		purposes.frame = sampled_frame(thread, now);
+		purposes.is_evidence = purposes.frame || holds_watched(thread);
+		purposes.is_profile = profiles_oncpu && is_profiled(thread);
+		if ((purposes.is_evidence || purposes.is_profile) &&
+		    !sample(ctx, thread, &purposes, now))
+			return 0;
+	}
+	*last = now;
 	return 0;
 }
 

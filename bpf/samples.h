@@ -43,12 +43,18 @@ static __always_inline void copy_registers(struct stack_record *record, const st
 }
 #endif
 
+#define REGISTER_AX 0
+#define REGISTER_SP 7
 #define REGISTER_IP (SAMPLE_REGISTERS - 1)
+#define TRAMPOLINE_BYTES 64
+#define TRAMPOLINE_AX 16 /* it pushes AX, CX and R11 */
 #define STEPPED_BYTES 16 /* at least the longest instruction; at most the room between two */
 
 struct return_walk {
 	struct stack_record *record;
 	struct return_instance *next;
+	__u64 sp;
+	bool is_at_sp; /* one of them is there */
 };
 
 /* The list may be another thread's and change meanwhile: what is read then is not believed by the
@@ -62,35 +68,65 @@ static long copy_return(__u32 i, struct return_walk *walk)
 		return 1;
 	replaced->at = BPF_CORE_READ(instance, stack);
 	replaced->address = BPF_CORE_READ(instance, orig_ret_vaddr);
+	walk->is_at_sp |= replaced->at == walk->sp;
 	walk->next = BPF_CORE_READ(instance, next);
 	walk->record->return_count = i + 1;
 	return 0;
 }
 
 /* What uprobes have changed in the thread, whoever attached them: return addresses on its stack, and
- * where it stands while they single-step an instruction elsewhere. After copy_registers(). */
-static __always_inline void undo_uprobes(struct stack_record *record, struct task_struct *task)
+ * where it stands while they single-step an instruction elsewhere. After copy_registers(). Is the return
+ * address that the stack pointer points to among them? */
+static __always_inline bool undo_uprobes(struct stack_record *record, struct task_struct *task)
 {
+	struct return_walk walk = {.record = record, .sp = record->registers[REGISTER_SP]};
 	struct uprobe_task *utask = NULL;
-	struct return_walk walk = {.record = record};
 	__u64 stepped;
 
 	record->return_count = 0;
 	record->trampoline = 0;
+	record->code[0] = record->code[1] = 0;
 	if (bpf_core_field_exists(task->utask) &&
 	    bpf_core_field_exists(walk.next->orig_ret_vaddr) &&
 	    bpf_core_field_exists(task->mm->uprobes_state))
 		utask = BPF_CORE_READ(task, utask);
 	if (!utask)
-		return;
+		return false;
 	stepped = BPF_CORE_READ(utask, xol_vaddr);
 	if (stepped && record->registers[REGISTER_IP] - stepped < STEPPED_BYTES)
 		record->registers[REGISTER_IP] += BPF_CORE_READ(utask, vaddr) - stepped;
-	walk.next = BPF_CORE_READ(utask, return_instances);
-	if (!walk.next)
-		return;
 	record->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
-	bpf_loop(SAMPLE_RETURNS, copy_return, &walk, 0);
+	walk.next = BPF_CORE_READ(utask, return_instances);
+	if (walk.next)
+		bpf_loop(SAMPLE_RETURNS, copy_return, &walk, 0);
+	return walk.is_at_sp;
+}
+
+/* Is a return address on its way between the stack and the kernel, so that nobody can tell it? At entry it is
+ * replaced before it is noted; by the trampoline's system call, which restores AX, noted no longer before it is
+ * stored in the place of the AX that the trampoline has pushed. */
+static __always_inline bool is_return_on_its_way(const struct stack_record *record, bool is_noted)
+{
+	bool is_leaving = record->registers[REGISTER_IP] - record->trampoline < TRAMPOLINE_BYTES;
+	__u64 at = record->registers[REGISTER_SP] + (is_leaving ? TRAMPOLINE_AX : 0);
+	__u64 word;
+
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)at))
+		return false;
+	return is_leaving ? word == record->registers[REGISTER_AX]
+			  : !is_noted && word == record->trampoline;
+}
+
+/* The same of a thread of the current address space, whose memory can be read. False: not at this moment. */
+static __always_inline bool undo_own_uprobes(struct stack_record *record, struct task_struct *task)
+{
+	bool is_noted = undo_uprobes(record, task);
+
+	if (!record->trampoline)
+		return true;
+	bpf_probe_read_user(record->code, sizeof(record->code),
+			    (void *)(record->registers[REGISTER_IP] - 1));
+	return !is_return_on_its_way(record, is_noted);
 }
 
 /* For a record under construction. */

@@ -428,8 +428,9 @@ struct stack_record {
 	__u64 registers[SAMPLE_REGISTERS];
 	__u64 kernel[SAMPLE_KERNEL_FRAMES]; /* innermost first; return addresses but the first */
 	struct replaced_return returns[SAMPLE_RETURNS]; /* innermost first */
-	__u64 trampoline; /* what stands in their slots instead; 0: there are none */
-	__u32 return_count;
+	__u64 trampoline; /* what stands in their slots instead; 0: the thread never met a probe */
+	__u16 return_count;
+	__u8 code[2]; /* in memory, which has breakpoints, before the next instruction and there */
 	__u32 holder_pid; /* whose thread holder_tid is */
 	__u16 kernel_count;
 	__u16 holes; /* a bit for each page of the copy that could not be read, from the lowest on */

@@ -105,6 +105,7 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 		.returns = record->returns,
 		.return_count = record->return_count,
 		.trampoline = record->trampoline,
+		.code = {record->code[0], record->code[1]},
 	};
 	struct unwind_trace found;
 	struct image *image;
@@ -115,7 +116,6 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 	take_registers(record, &registers);
 	stack.address = registers.values[UNWIND_STACK_POINTER] - SAMPLE_POPPED_BYTES;
 	stack.is_torn = is_torn(stack.address, stack.size_bytes);
-	unwind_leave_trampoline(&registers, &stack);
 	result = images_unwind(&traces->images, (pid_t)record->pid, record->at_ns, &registers,
 			       &stack, &found, &image);
 	if (result) {

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "call_stub.h"
+#include "uprobe_undo.h"
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -359,33 +360,12 @@ void unwind_copied(struct unwinder *unwinder, const struct unwind_registers *reg
 
 	trace->size = 0;
 	unwinder->walk = &walk;
+	uprobe_undo(unwinder->space, &first, stack);
 	leave_stub(unwinder, &first);
 	result = dwfl_getthread_frames(unwinder->dwfl, unwinder->space->pid, on_frame, unwinder);
 	if (!walk.is_ended)
 		trace->end = reason(unwinder, result);
 	unwinder->walk = NULL;
-}
-
-/* The trampoline is the begin of a page. It pushes up to three registers, the first over the slot that
- * the return address was in. */
-#define TRAMPOLINE_BYTES 64
-#define TRAMPOLINE_PUSHES_BYTES 24
-
-void unwind_leave_trampoline(struct unwind_registers *registers, const struct unwind_stack *stack)
-{
-	uint64_t sp = registers->values[UNWIND_STACK_POINTER];
-
-	if (!stack->trampoline || registers->ip - stack->trampoline >= TRAMPOLINE_BYTES)
-		return;
-	for (size_t i = 0; i < stack->return_count; i++) {
-		uint64_t caller_sp = stack->returns[i].at + FRAME_BYTES_MIN;
-
-		if (caller_sp - sp > TRAMPOLINE_PUSHES_BYTES)
-			continue;
-		registers->ip = stack->returns[i].address;
-		registers->values[UNWIND_STACK_POINTER] = caller_sp;
-		return;
-	}
 }
 
 /* ---- unwinders ---- */

@@ -50,6 +50,8 @@ struct unwind_stack {
 	const struct replaced_return *returns; /* innermost first */
 	size_t return_count;
 	uint64_t trampoline;
+	/* What stands in memory before the thread's next instruction, and there; 0: not known. */
+	unsigned char code[2];
 };
 
 #define UNWIND_FRAMES_MAX 512
@@ -71,10 +73,6 @@ struct unwinder;
 int unwinder_new(struct address_space *space, struct unwinder **unwinder)
 	__attribute__((warn_unused_result));
 void unwinder_free(struct unwinder *unwinder);
-
-/* A thread that has left a probed function, and is about to have its return address told by the
- * kernel, is put behind the call. */
-void unwind_leave_trampoline(struct unwind_registers *registers, const struct unwind_stack *stack);
 
 /* Walks one stack. `registers` holds at least the stack pointer. What was found stands in `trace`
  * in any case; `trace->end` says why there is no more. */

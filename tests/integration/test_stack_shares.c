@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Of what is slow, 99 % of the stacks go down to main() or to the begin of a thread, with and without
- * frame pointers, and through the C library; the rest is counted by reason (programs/depths.c).
+ * frame pointers, and through the C library; the rest is counted by reason (programs/depths.c). And inside
+ * functions that do little but being probed (programs/brief.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #define COMPLETE_SHARE 0.99
 #define ROUNDS 160 /* of fifteen spans in seven threads, each fourth of them slow */
 #define ROUNDS_LEAST 12
+#define BRIEF_MS 2500	 /* some thousand samples */
 #define SCALED_SHARE 0.7 /* in a short run the first stacks weigh, that tell how deep they are */
 
 static unsigned long scaled_rounds(void)
@@ -30,7 +32,7 @@ static void expect_share(const char *what, double part, double whole)
 	assert_true(part >= least * whole);
 }
 
-/* All there are, but of processes that had gone. */
+/* All there are, but of processes that had gone. How they end is shown. */
 static double stacks_of(json_t *json)
 {
 	const json_t *stacks = json_object_get(json, "stacks");
@@ -40,8 +42,10 @@ static double stacks_of(json_t *json)
 
 	assert_true(json_is_object(stacks));
 	json_object_foreach ((json_t *)stacks, end, count)
-		if (strcmp(end, "none") != 0)
+		if (json_integer_value(count) && strcmp(end, "none") != 0) {
+			print_message("%s %lld\n", end, (long long)json_integer_value(count));
 			all += (double)json_integer_value(count);
+		}
 	return all;
 }
 
@@ -138,6 +142,26 @@ static void profiles_have_whole_stacks(void **state)
 
 /* ---- the rest ---- */
 
+/* Many samples find the kernel in the midst of a probe. */
+static void brief_functions_have_whole_stacks(void **state)
+{
+	struct support_child probekit;
+	char ms[32];
+	json_t *json;
+
+	support_require_tracing();
+	snprintf(ms, sizeof(ms), "%lu", support_scaled(BRIEF_MS));
+	support_run(&probekit, NULL, support_probekit(), "latency", "--json", "--force", "-f",
+		    "brief_*", "--", support_program(*state), "run", ms, NULL);
+	assert_int_equal(probekit.status, 0);
+	json = support_json(probekit.out.text);
+	expect_share("complete samples",
+		     (double)support_integer(json_object_get(json, "stacks"), "complete"),
+		     stacks_of(json));
+	json_decref(json);
+	support_done(&probekit);
+}
+
 static void a_stack_that_cannot_be_followed_says_why(void **state)
 {
 	struct support_child probekit;
@@ -175,6 +199,12 @@ static void a_stack_that_cannot_be_followed_says_why(void **state)
 #test ", " build, test, NULL, NULL, (void *)(uintptr_t) "depths_" build \
 	}
 
+#define OF_BRIEF(build)                                                                         \
+	{                                                                                       \
+		"brief_functions_have_whole_stacks, " build, brief_functions_have_whole_stacks, \
+			NULL, NULL, (void *)(uintptr_t) "brief_" build                          \
+	}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +212,9 @@ int main(void)
 		OF_BUILD(spans_have_whole_stacks, "omit"),
 		OF_BUILD(profiles_have_whole_stacks, "fp"),
 		OF_BUILD(profiles_have_whole_stacks, "omit"),
+		OF_BRIEF("fp"),
+		OF_BRIEF("omit"),
+		OF_BRIEF("exits"),
 		OF_BUILD(a_stack_that_cannot_be_followed_says_why, "fp"),
 		OF_BUILD(a_stack_that_cannot_be_followed_says_why, "omit"),
 	};
