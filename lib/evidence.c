@@ -126,7 +126,7 @@ uint64_t evidence_stacks(const struct evidence *evidence, enum probekit_stack_en
 /* ---- what they show ---- */
 
 /* Stacks that cannot be followed to their end by longer copies are few. */
-#define CUT_SHORT_SHARE 0.005
+#define CUT_SHORT_SHARE 0.002
 
 bool evidence_wants_longer_copies(struct evidence *evidence)
 {

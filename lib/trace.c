@@ -132,7 +132,9 @@ int traces_add_user(struct traces *traces, const struct stack_record *record, co
 	trace->end = found.end;
 	traces->ended[found.end]++;
 	traces->unwound++;
-	traces->cut_short += found.end == PROBEKIT_STACK_COPY_SHORT;
+	/* what ends where it could not be read may have had the readable part behind its end */
+	traces->cut_short += found.end == PROBEKIT_STACK_COPY_SHORT ||
+			     (found.end == PROBEKIT_STACK_UNREADABLE && stack.is_torn);
 	for (size_t i = 0; i < found.size; i++)
 		trace->steps[i] = (struct trace_step){found.addresses[i], found.is_return[i]};
 	return add(traces, trace, out);

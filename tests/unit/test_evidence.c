@@ -252,6 +252,32 @@ static void a_process_that_was_never_seen_is_counted(void **state)
 	evidence_free(evidence);
 }
 
+/* Of frames so wide that pages of them were never touched, the last pages of the copy may be such. */
+static void copies_that_end_at_pages_that_cannot_be_read_are_to_be_longer(void **state)
+{
+	struct evidence *evidence = new_evidence();
+	struct stack_record *record;
+	struct victim victim;
+	uint64_t end;
+
+	(void)state;
+	capture(&victim, "stacks_chain", "deep", "40");
+	record = record_of_victim(&victim, STACK_WAITER, 1);
+	record->size_bytes = SAMPLE_BYTES_MAX / 2;
+	record_add(evidence, record);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_COPY_SHORT), 1);
+	assert_true(evidence_wants_longer_copies(evidence));
+	assert_false(evidence_wants_longer_copies(evidence));
+	end = record->registers[UNWIND_STACK_POINTER] - SAMPLE_POPPED_BYTES + record->size_bytes;
+	record->size_bytes -= end % SAMPLE_PAGE_BYTES;
+	record_add(evidence, record);
+	assert_int_equal(evidence_stacks(evidence, PROBEKIT_STACK_UNREADABLE), 1);
+	assert_true(evidence_wants_longer_copies(evidence));
+	free(record);
+	victim_done(&victim);
+	evidence_free(evidence);
+}
+
 /* The same PID runs another program from one sample to the next. */
 static void an_exec_makes_the_maps_be_read_again(void **state)
 {
@@ -323,6 +349,7 @@ int main(void)
 		cmocka_unit_test(stacks_of_the_same_functions_count_as_one),
 		cmocka_unit_test(a_process_that_has_ended_since_is_still_unwound),
 		cmocka_unit_test(a_process_that_was_never_seen_is_counted),
+		cmocka_unit_test(copies_that_end_at_pages_that_cannot_be_read_are_to_be_longer),
 		cmocka_unit_test(an_exec_makes_the_maps_be_read_again),
 		cmocka_unit_test(one_stack_can_be_had_alone),
 	};
