@@ -170,13 +170,17 @@ static int run_both(struct duet *duet, struct probekit_error *err)
 
 static void tell_overlaps(const struct duet *duet)
 {
-	for (int i = 0; i < SIDES; i++)
-		if (duet->overlaps[i])
-			fprintf(stderr,
-				"probekit: '%s' still ran when %s of the other began: what waits for a CPU, "
-				"or is in the kernel, stops late\n",
-				duet->sides[i].run.request->argv[0],
-				format_plural(duet->overlaps[i], "turn", "turns").text);
+	char command[512];
+
+	for (int i = 0; i < SIDES; i++) {
+		if (!duet->overlaps[i])
+			continue;
+		format_escape(duet->sides[i].run.request->argv[0], command, sizeof(command));
+		fprintf(stderr,
+			"probekit: '%s' still ran when %s of the other began: what waits for a CPU, "
+			"or is in the kernel, stops late\n",
+			command, format_plural(duet->overlaps[i], "turn", "turns").text);
+	}
 }
 
 /* ---- all of it ---- */

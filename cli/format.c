@@ -206,10 +206,11 @@ struct format format_probability(double p)
 	return p >= 0.9995 ? formatted("1") : formatted("%.3f", p);
 }
 
-/* Decodes one character at `s`; returns its length, 0 when it is not valid UTF-8 (RFC 3629). */
-static size_t decode_utf8(const unsigned char *s, uint32_t *code)
+/* RFC 3629 */
+size_t format_character(const char *text, uint32_t *code)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *s = (const unsigned char *)text;
 	size_t length = s[0] < 0x80	  ? 1
 			: s[0] >> 5 == 6  ? 2
 			: s[0] >> 4 == 14 ? 3
@@ -229,20 +230,21 @@ static size_t decode_utf8(const unsigned char *s, uint32_t *code)
 	return length;
 }
 
-size_t format_character(const char *text)
+/* Control characters, and what is invisible, or turns the direction of text, as lib/error.c has them. */
+bool format_is_printable(uint32_t code)
 {
-	uint32_t code;
+	static const struct {
+		uint32_t first;
+		uint32_t last;
+	} hidden[] = {
+		{0, 0x1f},	  {0x7f, 0x9f},	    {0x61c, 0x61c},   {0x200b, 0x200f},
+		{0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe007f},
+	};
 
-	return decode_utf8((const unsigned char *)text, &code);
-}
-
-/* Control characters, and the invisible marks that reorder or hide text. */
-static bool is_printable(uint32_t code)
-{
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-		return false;
-	return !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
-	       !(code >= 0x2066 && code <= 0x2069) && code != 0xfeff;
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (code >= hidden[i].first && code <= hidden[i].last)
+			return false;
+	return true;
 }
 
 void format_escape(const char *in, char *out, size_t size)
@@ -253,8 +255,8 @@ void format_escape(const char *in, char *out, size_t size)
 
 	while (*s) {
 		uint32_t code = 0;
-		size_t length = decode_utf8(s, &code);
-		bool plain = length && is_printable(code);
+		size_t length = format_character((const char *)s, &code);
+		bool plain = length && format_is_printable(code);
 		size_t bytes = length ? length : 1;
 		size_t needed = plain ? bytes : 4 * bytes;
 

@@ -45,7 +45,9 @@ struct format format_plural(uint64_t n, const char *singular, const char *plural
  * too long ends in "...". Always terminated. */
 void format_escape(const char *in, char *out, size_t size);
 /* Length in bytes of the UTF-8 character that `text` begins with; 0 when it is none. */
-size_t format_character(const char *text);
+size_t format_character(const char *text, uint32_t *code);
+/* No control character, and neither invisible nor one that turns the direction of text. */
+bool format_is_printable(uint32_t code);
 /* Columns that UTF-8 text takes, at one for each character. */
 size_t format_width(const char *text);
 

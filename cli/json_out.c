@@ -5,18 +5,29 @@
 
 #include "format.h"
 
+/* As JSON has it: in two halves where it needs more than 16 bits (RFC 8259, 7). */
+static void print_escaped(FILE *out, uint32_t code)
+{
+	if (code > 0xffff) {
+		fprintf(out, "\\u%04x", 0xd800 + ((code - 0x10000) >> 10));
+		code = 0xdc00 + ((code - 0x10000) & 0x3ff);
+	}
+	fprintf(out, "\\u%04x", code);
+}
+
 void print_string(FILE *out, const char *text)
 {
 	fputc('"', out);
 	while (*text) {
-		size_t length = format_character(text);
+		uint32_t code;
+		size_t length = format_character(text, &code);
 
 		if (length == 0)
-			fputs("\\ufffd", out);
+			print_escaped(out, 0xfffd);
 		else if (*text == '"' || *text == '\\')
 			fprintf(out, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			fprintf(out, "\\u%04x", (unsigned int)*text);
+		else if (!format_is_printable(code))
+			print_escaped(out, code);
 		else
 			fwrite(text, 1, length, out);
 		text += length ? length : 1;

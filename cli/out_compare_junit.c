@@ -13,12 +13,6 @@ enum { WIDTH = 100 };
 
 /* ---- XML ---- */
 
-/* U+FFFE and U+FFFF are UTF-8 and no characters of XML. */
-static bool is_xml(const char *text, size_t length)
-{
-	return !(length == 3 && memcmp(text, "\xef\xbf", 2) == 0 && (unsigned char)text[2] >= 0xbe);
-}
-
 /* Text without control characters but the newline. */
 static void print_xml(FILE *out, const char *text)
 {
@@ -29,7 +23,8 @@ static void print_xml(FILE *out, const char *text)
 		{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&apos;"}};
 
 	while (*text) {
-		size_t length = format_character(text);
+		uint32_t code;
+		size_t length = format_character(text, &code);
 		const char *entity = NULL;
 
 		for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
@@ -37,7 +32,7 @@ static void print_xml(FILE *out, const char *text)
 				entity = entities[i].entity;
 		if (entity)
 			fputs(entity, out);
-		else if (length && is_xml(text, length))
+		else if (length && code != 0xfffe && code != 0xffff) /* UTF-8, but not XML */
 			fwrite(text, 1, length, out);
 		else
 			fputc('?', out);
@@ -49,7 +44,8 @@ static void print_xml(FILE *out, const char *text)
 static void print_name(FILE *out, const char *name)
 {
 	while (*name) {
-		size_t length = format_character(name);
+		uint32_t code;
+		size_t length = format_character(name, &code);
 		char character[5] = "";
 		char escaped[4 * sizeof(character)];
 

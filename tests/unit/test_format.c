@@ -141,11 +141,14 @@ static void names_cannot_steer_the_terminal(void **state)
 		{"tab\tnewline\n", "tab\\x09newline\\x0a"},
 		{"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7",
 		 "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa7"},
-		{"\xc2\x9b", "\\xc2\\x9b"},	     /* C1: CSI */
-		{"\xe2\x80\xae", "\\xe2\\x80\\xae"}, /* right-to-left override */
-		{"\xff\xc3", "\\xff\\xc3"},	     /* not UTF-8, and cut short */
-		{"\xc0\x9b", "\\xc0\\x9b"},	     /* overlong ESC */
-		{"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* surrogate */
+		{"\xc2\x9b", "\\xc2\\x9b"},		      /* C1: CSI */
+		{"\xe2\x80\xae", "\\xe2\\x80\\xae"},	      /* right-to-left override */
+		{"\xd8\x9c", "\\xd8\\x9c"},		      /* Arabic letter mark */
+		{"\xe2\x81\xa3", "\\xe2\\x81\\xa3"},	      /* invisible separator */
+		{"\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81"}, /* tag */
+		{"\xff\xc3", "\\xff\\xc3"},		      /* not UTF-8, and cut short */
+		{"\xc0\x9b", "\\xc0\\x9b"},		      /* overlong ESC */
+		{"\xed\xa0\x80", "\\xed\\xa0\\x80"},	      /* surrogate */
 	};
 	char out[64];
 

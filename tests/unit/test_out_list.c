@@ -169,6 +169,21 @@ static void json_is_well_formed_whatever_the_names(void **state)
 	free(text);
 }
 
+static void json_is_shown_safely_by_terminals(void **state)
+{
+	const struct probekit_catalog_entry entry = {
+		.name = "\xc2\x9b\x7f\xe2\x80\xae\xf3\xa0\x81\x81|\xff",
+		.kind = PROBEKIT_CATALOG_SPAN,
+		.object = "./db",
+		.arguments = "",
+	};
+	char *text = render_these(&entry, true, 1, 0);
+
+	(void)state;
+	assert_non_null(strstr(text, "\"\\u009b\\u007f\\u202e\\udb40\\udc41|\\ufffd\""));
+	free(text);
+}
+
 static void json_says_null_where_nothing_is_known(void **state)
 {
 	char *text = render(true, SIZE, 0);
@@ -257,6 +272,7 @@ int main(void)
 		cmocka_unit_test(text_is_grouped_by_object_and_kind),
 		cmocka_unit_test(notes_are_mentioned_only_when_bad),
 		cmocka_unit_test(json_is_well_formed_whatever_the_names),
+		cmocka_unit_test(json_is_shown_safely_by_terminals),
 		cmocka_unit_test(json_says_null_where_nothing_is_known),
 		cmocka_unit_test(an_empty_list_is_valid_json),
 		cmocka_unit_test(functions_are_a_table),
