@@ -20,9 +20,10 @@
 /* 0: not known. */
 static pid_t parent_of(pid_t pid)
 {
-	char line[512] = "";
+	char text[512];
 	char path[64];
 	char *name_end;
+	size_t length;
 	FILE *file;
 	int parent = 0;
 
@@ -30,10 +31,10 @@ static pid_t parent_of(pid_t pid)
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
-	if (!fgets(line, sizeof(line), file))
-		line[0] = '\0';
+	length = fread(text, 1, sizeof(text) - 1, file);
+	text[length] = '\0';
 	fclose(file);
-	name_end = strrchr(line, ')'); /* the name itself may have some */
+	name_end = strrchr(text, ')'); /* the name itself may have some, and line feeds */
 	return name_end && sscanf(name_end, ") %*c %d", &parent) == 1 ? parent : 0;
 }
 
