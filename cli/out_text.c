@@ -76,13 +76,16 @@ const char *ink_stop(const struct text_style *style, enum text_ink ink)
 
 void line_add(struct text_line *line, unsigned int gap, enum text_ink ink, const char *format, ...)
 {
-	char text[NAME_SIZE + OBJECT_SIZE];
+	char raw[NAME_SIZE + OBJECT_SIZE];
+	char text[sizeof(raw)];
 	unsigned int width;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(raw, sizeof(raw), format, args);
 	va_end(args);
+	/* Names that have been escaped stay as they are; a snapshot's other words may come from anybody. */
+	format_escape(raw, text, sizeof(text));
 	width = (unsigned int)format_width(text);
 	if (line->at > line->indent && line->at + gap + width > line->style->width) {
 		fputc('\n', line->out);
