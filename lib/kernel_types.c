@@ -12,25 +12,154 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* ---- reading ---- */
+
+static int read_all(int fd, struct kernel_types *types)
+{
+	size_t have = 0;
+
+	types->bytes = malloc(types->size);
+	if (!types->bytes)
+		return -ENOMEM;
+	while (have < types->size) {
+		ssize_t got = read(fd, types->bytes + have, types->size - have);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EINVAL;
+		have += (size_t)got;
+	}
+	return 0;
+}
+
 /* A read of the file gives no more than a page: a thousand of them take longer than all else. It can be mapped since
  * Linux 6.16 (commit a539e2a6d51d). */
-static struct btf *read_types(void)
+static int read_file(struct kernel_types *types)
 {
 	int fd = open(KERNEL_TYPES_PATH, O_RDONLY | O_CLOEXEC);
-	void *bytes = MAP_FAILED;
-	struct btf *btf = NULL;
+	int result = 0;
 	struct stat status;
+	void *bytes;
 
 	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &status) == 0)
-		bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (bytes != MAP_FAILED) {
-		btf = btf__new(bytes, (uint32_t)status.st_size);
-		munmap(bytes, (size_t)status.st_size);
+		return -errno;
+	if (fstat(fd, &status)) {
+		result = -errno;
+	} else {
+		types->size = (size_t)status.st_size;
+		bytes = mmap(NULL, types->size, PROT_READ, MAP_PRIVATE, fd, 0);
+		types->is_mapped = bytes != MAP_FAILED;
+		if (types->is_mapped)
+			types->bytes = bytes;
+		else
+			result = read_all(fd, types);
 	}
-	return btf ? btf : btf__load_vmlinux_btf();
+	close(fd);
+	return result;
+}
+
+/* Bytes of a type; 0: of a kind that came later. */
+static size_t size_of(const struct btf_type *type)
+{
+	static const struct {
+		uint8_t once;
+		uint8_t each; /* member, value, parameter */
+	} sizes[] = {
+		[BTF_KIND_INT] = {4, 0},
+		[BTF_KIND_PTR] = {0, 0},
+		[BTF_KIND_ARRAY] = {sizeof(struct btf_array), 0},
+		[BTF_KIND_STRUCT] = {0, sizeof(struct btf_member)},
+		[BTF_KIND_UNION] = {0, sizeof(struct btf_member)},
+		[BTF_KIND_ENUM] = {0, sizeof(struct btf_enum)},
+		[BTF_KIND_FUNC_PROTO] = {0, sizeof(struct btf_param)},
+		[BTF_KIND_VAR] = {sizeof(struct btf_var), 0},
+		[BTF_KIND_DATASEC] = {0, sizeof(struct btf_var_secinfo)},
+		[BTF_KIND_DECL_TAG] = {sizeof(struct btf_decl_tag), 0},
+		[BTF_KIND_TYPE_TAG] = {0, 0},
+		[BTF_KIND_ENUM64] = {0, sizeof(struct btf_enum64)},
+	};
+	size_t kind = btf_kind(type);
+
+	if (kind >= sizeof(sizes) / sizeof(*sizes))
+		return 0;
+	return sizeof(*type) + sizes[kind].once + (size_t)btf_vlen(type) * sizes[kind].each;
+}
+
+/* Of one type each: there are more than a hundred thousand. */
+static int note_offset(struct kernel_types *types, uint32_t offset, uint32_t *capacity)
+{
+	uint32_t *offsets = types->offsets;
+
+	if (types->count == *capacity) {
+		*capacity = *capacity ? 2 * *capacity : 1 << 17;
+		offsets = reallocarray(offsets, *capacity, sizeof(*offsets));
+		if (!offsets)
+			return -ENOMEM;
+		types->offsets = offsets;
+	}
+	offsets[types->count++] = offset;
+	return 0;
+}
+
+static int note_types(struct kernel_types *types, size_t size)
+{
+	uint32_t capacity = 0;
+	int result = note_offset(types, 0, &capacity);
+	size_t at = 0;
+
+	while (!result && at < size) {
+		const struct btf_type *type = (const struct btf_type *)(types->types + at);
+		size_t bytes = size - at < sizeof(*type) ? 0 : size_of(type);
+
+		if (!bytes || bytes > size - at)
+			return -EINVAL;
+		result = note_offset(types, (uint32_t)at, &capacity);
+		at += bytes;
+	}
+	return result;
+}
+
+static int parse(struct kernel_types *types)
+{
+	const struct btf_header *header = (const struct btf_header *)types->bytes;
+	size_t size = types->size;
+
+	if (size < sizeof(*header) || header->magic != BTF_MAGIC || header->hdr_len > size)
+		return -EINVAL;
+	size -= header->hdr_len;
+	if (header->type_off > size || header->type_len > size - header->type_off ||
+	    header->str_off > size || header->str_len > size - header->str_off || !header->str_len)
+		return -EINVAL;
+	types->types = types->bytes + header->hdr_len + header->type_off;
+	types->strings = (const char *)types->bytes + header->hdr_len + header->str_off;
+	types->string_bytes = header->str_len;
+	if (types->strings[header->str_len - 1])
+		return -EINVAL;
+	return note_types(types, header->type_len);
+}
+
+const struct btf_type *kernel_types_at(const struct kernel_types *types, uint32_t id)
+{
+	if (!id || id >= types->count)
+		return NULL;
+	return (const struct btf_type *)(types->types + types->offsets[id]);
+}
+
+const char *kernel_types_name(const struct kernel_types *types, uint32_t offset)
+{
+	return offset < types->string_bytes ? types->strings + offset : "";
+}
+
+uint32_t kernel_types_plain(const struct kernel_types *types, uint32_t id)
+{
+	const struct btf_type *type = kernel_types_at(types, id);
+
+	while (type && (btf_is_mod(type) || btf_is_typedef(type))) {
+		id = type->type;
+		type = kernel_types_at(types, id);
+	}
+	return id;
 }
 
 /* ---- by name ---- */
@@ -66,11 +195,11 @@ static uint32_t next_of(const struct kernel_types *types, const char *name, unsi
 	uint32_t id;
 
 	while ((id = types->slots[*at & types->slot_mask])) {
-		const struct btf_type *type = btf__type_by_id(types->btf, id);
+		const struct btf_type *type = kernel_types_at(types, id);
 
 		++*at;
 		if (btf_kind(type) == kind &&
-		    strcmp(btf__name_by_offset(types->btf, type->name_off), name) == 0)
+		    strcmp(kernel_types_name(types, type->name_off), name) == 0)
 			return id;
 	}
 	return 0;
@@ -78,18 +207,17 @@ static uint32_t next_of(const struct kernel_types *types, const char *name, unsi
 
 static int index_names(struct kernel_types *types)
 {
-	uint32_t count = btf__type_cnt(types->btf);
 	uint32_t size = 1024;
 
-	while (size <= count)
+	while (size <= types->count)
 		size *= 2;
 	types->slot_mask = size - 1;
 	types->slots = calloc(size, sizeof(*types->slots));
 	if (!types->slots)
 		return -ENOMEM;
-	for (uint32_t id = 1; id < count; id++) {
-		const struct btf_type *type = btf__type_by_id(types->btf, id);
-		const char *name = btf__name_by_offset(types->btf, type->name_off);
+	for (uint32_t id = 1; id < types->count; id++) {
+		const struct btf_type *type = kernel_types_at(types, id);
+		const char *name = kernel_types_name(types, type->name_off);
 		uint32_t at;
 
 		if (!is_indexed(btf_kind(type), name))
@@ -107,10 +235,12 @@ int kernel_types_new(struct kernel_types **out)
 	struct kernel_types *types = calloc(1, sizeof(*types));
 	int result = types ? 0 : -ENOMEM;
 
-	if (!result) {
-		types->btf = read_types();
-		result = types->btf ? index_names(types) : -errno;
-	}
+	if (!result)
+		result = read_file(types);
+	if (!result)
+		result = parse(types);
+	if (!result)
+		result = index_names(types);
 	if (result)
 		kernel_types_free(types);
 	else
@@ -122,7 +252,11 @@ void kernel_types_free(struct kernel_types *types)
 {
 	if (!types)
 		return;
-	btf__free(types->btf);
+	if (types->is_mapped)
+		munmap(types->bytes, types->size);
+	else
+		free(types->bytes);
+	free(types->offsets);
 	free(types->slots);
 	free(types);
 }
@@ -130,18 +264,23 @@ void kernel_types_free(struct kernel_types *types)
 uint32_t kernel_types_find(const struct kernel_types *types, const char *name, unsigned int kind)
 {
 	uint32_t at = hash_of(name);
-	int id;
 
 	if (is_indexed(kind, name))
 		return next_of(types, name, kind, &at);
-	id = btf__find_by_name_kind(types->btf, name, kind);
-	return id > 0 ? (uint32_t)id : 0;
+	for (uint32_t id = 1; id < types->count; id++) {
+		const struct btf_type *type = kernel_types_at(types, id);
+
+		if (btf_kind(type) == kind &&
+		    strcmp(kernel_types_name(types, type->name_off), name) == 0)
+			return id;
+	}
+	return 0;
 }
 
 /* ---- the excerpt ---- */
 
 struct excerpt {
-	const struct btf *types;
+	const struct kernel_types *types;
 	const struct btf *local;
 	struct btf *out;
 	int32_t *ids; /* in `out`, by id in `types`; 0: not yet */
@@ -156,7 +295,7 @@ static int copy_members(struct excerpt *excerpt, const struct btf_type *type)
 	int result = 0;
 
 	for (uint16_t i = 0; i < btf_vlen(type) && result >= 0; i++) {
-		const char *name = btf__name_by_offset(excerpt->types, member[i].name_off);
+		const char *name = kernel_types_name(excerpt->types, member[i].name_off);
 
 		result = copy(excerpt, member[i].type); /* known: it was copied before */
 		if (result >= 0)
@@ -170,7 +309,7 @@ static int copy_members(struct excerpt *excerpt, const struct btf_type *type)
 /* Of one that has a name, and is not asked for, the size is enough. */
 static int copy_composite(struct excerpt *excerpt, const struct btf_type *type)
 {
-	const char *name = btf__name_by_offset(excerpt->types, type->name_off);
+	const char *name = kernel_types_name(excerpt->types, type->name_off);
 	bool is_whole = !*name || btf__find_by_name_kind(excerpt->local, name, BTF_KIND_STRUCT) > 0;
 	const struct btf_member *member = btf_members(type);
 	int result = 0;
@@ -202,7 +341,7 @@ static int copy_array(struct excerpt *excerpt, const struct btf_array *array)
 
 static int copy_new(struct excerpt *excerpt, const struct btf_type *type)
 {
-	const char *name = btf__name_by_offset(excerpt->types, type->name_off);
+	const char *name = kernel_types_name(excerpt->types, type->name_off);
 
 	switch (btf_kind(type)) {
 	case BTF_KIND_INT:
@@ -225,13 +364,11 @@ static int copy_new(struct excerpt *excerpt, const struct btf_type *type)
 /* Returns its id in the excerpt, without what qualifies it, or -errno. */
 static int copy(struct excerpt *excerpt, uint32_t id)
 {
-	const struct btf_type *type = btf__type_by_id(excerpt->types, id);
+	const struct btf_type *type;
 	int result;
 
-	while (type && (btf_is_mod(type) || btf_is_typedef(type))) {
-		id = type->type;
-		type = btf__type_by_id(excerpt->types, id);
-	}
+	id = kernel_types_plain(excerpt->types, id);
+	type = kernel_types_at(excerpt->types, id);
 	if (!type)
 		return -EINVAL;
 	if (excerpt->ids[id])
@@ -242,7 +379,7 @@ static int copy(struct excerpt *excerpt, uint32_t id)
 	return result;
 }
 
-static int copy_namesakes(struct excerpt *excerpt, const struct kernel_types *types)
+static int copy_namesakes(struct excerpt *excerpt)
 {
 	int result = excerpt->pointer = btf__add_ptr(excerpt->out, 0);
 
@@ -254,7 +391,7 @@ static int copy_namesakes(struct excerpt *excerpt, const struct kernel_types *ty
 
 		if (!btf_is_struct(type) || !*name)
 			continue;
-		while (result >= 0 && (id = next_of(types, name, BTF_KIND_STRUCT, &at)))
+		while (result >= 0 && (id = next_of(excerpt->types, name, BTF_KIND_STRUCT, &at)))
 			result = copy(excerpt, id);
 	}
 	return result < 0 ? result : 0;
@@ -273,12 +410,12 @@ static int write_types(const struct btf *types, int fd)
 int kernel_types_excerpt(const struct kernel_types *types, const struct btf *local, int fd)
 {
 	struct excerpt excerpt = {
-		.types = types->btf,
+		.types = types,
 		.local = local,
 		.out = btf__new_empty(),
-		.ids = calloc(btf__type_cnt(types->btf), sizeof(*excerpt.ids)),
+		.ids = calloc(types->count, sizeof(*excerpt.ids)),
 	};
-	int result = excerpt.out && excerpt.ids ? copy_namesakes(&excerpt, types) : -ENOMEM;
+	int result = excerpt.out && excerpt.ids ? copy_namesakes(&excerpt) : -ENOMEM;
 
 	if (!result)
 		result = write_types(excerpt.out, fd);

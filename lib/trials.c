@@ -291,10 +291,10 @@ bool trial_knows_uprobe_multi(struct trial *trial)
 	if (load_types(trial))
 		return false;
 	id = kernel_types_find(trial->types, "bpf_attach_type", BTF_KIND_ENUM);
-	type = id ? btf__type_by_id(trial->types->btf, id) : NULL;
+	type = kernel_types_at(trial->types, id);
 	value = type ? btf_enum(type) : NULL;
 	for (uint16_t i = 0; type && i < btf_vlen(type); i++, value++)
-		if (strcmp(btf__name_by_offset(trial->types->btf, value->name_off),
+		if (strcmp(kernel_types_name(trial->types, value->name_off),
 			   "BPF_TRACE_UPROBE_MULTI") == 0)
 			return true;
 	return false;
@@ -371,25 +371,22 @@ int trial_session(struct trial *trial)
 	return answer_of_load(load(BPF_PROG_TYPE_KPROBE, ATTACH_TYPE_UPROBE_SESSION, 0, code, 3));
 }
 
-static bool has_member(const struct btf *types, int id, const char *name)
+static bool has_member(const struct kernel_types *types, uint32_t id, const char *name)
 {
-	const struct btf_type *type = btf__type_by_id(types, (uint32_t)id);
-	const struct btf_member *member = btf_members(type);
+	const struct btf_type *type = kernel_types_at(types, id);
+	const struct btf_member *member;
 
+	if (!type || !btf_is_composite(type))
+		return false;
+	member = btf_members(type);
 	for (uint16_t i = 0; i < btf_vlen(type); i++, member++) {
-		const char *called = btf__name_by_offset(types, member->name_off);
+		const char *called = kernel_types_name(types, member->name_off);
 
 		if (strcmp(called, name) == 0)
 			return true;
 		/* Members may lie in an anonymous struct, as where their order is randomised. */
-		if (!*called) {
-			int inner = btf__resolve_type(types, member->type);
-
-			if (inner > 0 &&
-			    btf_is_composite(btf__type_by_id(types, (uint32_t)inner)) &&
-			    has_member(types, inner, name))
-				return true;
-		}
+		if (!*called && has_member(types, kernel_types_plain(types, member->type), name))
+			return true;
 	}
 	return false;
 }
@@ -400,7 +397,7 @@ static int find_member(struct trial *trial, const char *type, const char *member
 
 	if (id < 0)
 		return id;
-	if (id == 0 || !has_member(trial->types->btf, id, member))
+	if (id == 0 || !has_member(trial->types, (uint32_t)id, member))
 		return TRIAL_ABSENT;
 	snprintf(trial->found, sizeof(trial->found), "%s.%s", type, member);
 	return 0;
