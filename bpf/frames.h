@@ -89,9 +89,23 @@ static __always_inline bool is_below(const struct frame *frame, __u64 stack, __u
 	       frame->sp < sp;
 }
 
+/* Had it begun before its function was detached for a while? Then its end may not have been seen, or be that
+ * of a later call that began unseen. It counts as little as that does. */
+static __always_inline bool is_across_gap(const struct frame *frame)
+{
+	struct probe_counters *counted;
+	__u32 probe = frame->probe;
+
+	if (frame->begin_ns >= renewed_ns)
+		return false;
+	counted = bpf_map_lookup_elem(&counters, &probe);
+	return counted && frame->begin_ns < counted->renewed_ns;
+}
+
 static __always_inline void drop(struct thread *thread, struct frame *frame)
 {
-	COUNT(frame->probe, abandoned);
+	if (!is_across_gap(frame))
+		COUNT(frame->probe, abandoned);
 	frame->kind = FRAME_HOLE;
 	thread->holes++;
 }

@@ -8,8 +8,17 @@
 struct listing {
 	struct thread *thread;
 	struct seq_file *seq;
+	__u64 sp; /* where the thread stands */
 	struct open_record record;
 };
+
+/* Has the function returned, though nobody was there to see it: while its probes were attached anew, or since
+ * recording has stopped? Then the stack goes no longer as deep as its entry. */
+static __always_inline bool has_returned(const struct listing *listing, const struct frame *frame)
+{
+	return frame->kind == FRAME_FUNCTION && listing->sp > frame->sp &&
+	       listing->sp < (frame->stack & ~STACK_NATIVE);
+}
 
 static long list_one(__u32 i, struct listing *listing)
 {
@@ -18,7 +27,7 @@ static long list_one(__u32 i, struct listing *listing)
 
 	if (!frame)
 		return 1;
-	if (frame->kind == FRAME_HOLE)
+	if (frame->kind == FRAME_HOLE || has_returned(listing, frame))
 		return 0;
 	record->begin_ns =
 		frame->begin_ns +
@@ -41,6 +50,7 @@ int list_open(struct bpf_iter__task *ctx)
 	listing.thread = thread_of(task);
 	if (!listing.thread)
 		return 0;
+	listing.sp = REGS_SP((struct pt_regs *)bpf_task_pt_regs(task));
 	listing.record.pid = task->tgid;
 	listing.record.tid = task->pid;
 	if (listing.thread->left_clock) {

@@ -119,19 +119,6 @@ static __always_inline bool is_left(struct pt_regs *ctx, __u64 cookie)
 	return !condition || probekit_holds(REGS_FLAGS(ctx), condition);
 }
 
-/* Had it begun before its function was detached for a while? Then this may be the end of a later call
- * that began unseen. */
-static __always_inline bool is_across_gap(const struct thread *thread, __u32 at, __u32 probe)
-{
-	const struct frame *frame = &thread->frames[at & (MAX_DEPTH - 1)];
-	struct probe_counters *counted;
-
-	if (frame->begin_ns >= renewed_ns)
-		return false;
-	counted = bpf_map_lookup_elem(&counters, &probe);
-	return counted && frame->begin_ns < counted->renewed_ns;
-}
-
 /* A perf event of one process sees its entries alone, but returns of all that somebody probes. (Our own, of
  * probe 0, calibrate.) */
 static __always_inline bool is_stray(__u32 probe)
@@ -166,9 +153,7 @@ int function_return(struct pt_regs *ctx)
 	at = pop(thread, &end);
 	if (!thread || at >= MAX_DEPTH)
 		return 0;
-	if (is_across_gap(thread, at, end.probe))
-		COUNT(end.probe, abandoned);
-	else
+	if (!is_across_gap(&thread->frames[at & (MAX_DEPTH - 1)]))
 		record_span(cookie_operand(cookie), end.probe, thread, at, now);
 	profile_end(thread, now);
 	return 0;
