@@ -49,8 +49,7 @@ static __always_inline struct thread *thread_of(struct task_struct *task)
 /* A task without any storage is told without the helper, which costs several times the load. */
 static __always_inline struct thread *thread_if_any(struct task_struct *task)
 {
-	if (bpf_core_field_exists(task->bpf_storage) && !plain(task)->bpf_storage &&
-	    !has_spare_threads)
+	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage && !has_spare_threads)
 		return NULL;
 	return thread_of(task);
 }
