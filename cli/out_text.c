@@ -10,8 +10,9 @@
 #include "out_parts.h"
 
 enum {
-	MAX_SILENT = 40, /* named, of those that nothing was seen of */
-	MAX_BLOCKS = 6,	 /* probes beyond stand in the summary only */
+	MAX_SILENT = 40,   /* named, of those that nothing was seen of */
+	MAX_UNCALLED = 12, /* the same of functions, of which a pattern takes thousands */
+	MAX_BLOCKS = 6,	   /* probes beyond stand in the summary only */
 	MAX_MODES = 6,
 	NAME_SIZE = 256,
 	OBJECT_SIZE = 320,
@@ -77,7 +78,8 @@ const char *ink_stop(const struct text_style *style, enum text_ink ink)
 void line_add(struct text_line *line, unsigned int gap, enum text_ink ink, const char *format, ...)
 {
 	char raw[NAME_SIZE + OBJECT_SIZE];
-	char text[sizeof(raw)];
+	char room[sizeof(raw)];
+	const char *text = room;
 	unsigned int width;
 	va_list args;
 
@@ -85,9 +87,14 @@ void line_add(struct text_line *line, unsigned int gap, enum text_ink ink, const
 	vsnprintf(raw, sizeof(raw), format, args);
 	va_end(args);
 	/* Names that have been escaped stay as they are; a snapshot's other words may come from anybody. */
-	format_escape(raw, text, sizeof(text));
+	format_escape(raw, room, sizeof(room));
 	width = (unsigned int)format_width(text);
 	if (line->at > line->indent && line->at + gap + width > line->style->width) {
+		if (strncmp(text, ", ", 2) == 0) { /* it ends what is before it */
+			fputc(',', line->out);
+			text += 2;
+			width -= 2;
+		}
 		fputc('\n', line->out);
 		line->at = 0;
 	}
@@ -334,6 +341,14 @@ static void print_block(struct text_line *line, const struct text_view *view,
 
 /* ---- below the blocks ---- */
 
+static bool are_functions(const struct text_group *groups, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (groups[i].probe->kind != PROBEKIT_KIND_FUNCTION)
+			return false;
+	return true;
+}
+
 static void print_summary(FILE *out, const struct text_style *style, const struct text_view *view,
 			  const struct text_group *groups, size_t n)
 {
@@ -353,8 +368,8 @@ static void print_summary(FILE *out, const struct text_style *style, const struc
 			table_row(&table, label, groups[i].shown);
 	}
 	if (n > MAX_BLOCKS)
-		fprintf(out, "histograms are of the first %d; -s GLOB chooses others\n",
-			MAX_BLOCKS);
+		fprintf(out, "histograms are of the first %d; %s GLOB chooses others\n", MAX_BLOCKS,
+			are_functions(groups, n) ? "-f" : "-s");
 	fputc('\n', out);
 }
 
@@ -364,18 +379,23 @@ static void print_names(struct text_line *line, const struct text_view *view,
 {
 	size_t named = 0;
 	size_t left = 0;
+	size_t most = are_dropped || !are_functions(groups, n) ? MAX_SILENT : MAX_UNCALLED;
 	char label[NAME_SIZE];
+	char sites[NAME_SIZE] = "";
 
 	for (size_t i = 0; i < n; i++)
 		left += are_dropped == (groups[i].probe->dropped_after_ns != 0);
 	line->indent = 2;
-	for (size_t i = 0; i < n && named < MAX_SILENT; i++) {
-		if (are_dropped != (groups[i].probe->dropped_after_ns != 0))
+	for (size_t i = 0; i < n && named < most; i++) {
+		const struct probekit_probe *probe = groups[i].probe;
+
+		if (are_dropped != (probe->dropped_after_ns != 0))
 			continue;
-		probe_label(view, groups[i].probe, label);
-		line_add(line, 1, INK_PLAIN, "%s (%s)%s", label,
-			 format_plural(groups[i].probe->sites, "site", "sites").text,
-			 --left ? "," : "");
+		probe_label(view, probe, label);
+		if (probe->kind != PROBEKIT_KIND_FUNCTION)
+			snprintf(sites, sizeof(sites), " (%s)",
+				 format_plural(probe->sites, "site", "sites").text);
+		line_add(line, 1, INK_PLAIN, "%s%s%s", label, sites, --left ? "," : "");
 		named++;
 	}
 	if (left)
@@ -402,7 +422,9 @@ static void print_silent(struct text_line *line, const struct text_view *view,
 		line_add(line, 0, INK_BOLD, "Nothing happened in %s.",
 			 format_duration((double)view->info->duration_ns).text);
 	if (dropped < n)
-		line_add(line, 1, is_all ? INK_BOLD : INK_PLAIN, "Attached, without a single end:");
+		line_add(line, 1, is_all ? INK_BOLD : INK_PLAIN, "%s",
+			 are_functions(groups, n) ? "Not called, or not returned from:"
+						  : "Attached, without a single end:");
 	line_end(line);
 	if (dropped < n)
 		print_names(line, view, groups, n, false);

@@ -324,18 +324,6 @@ static void drop_repeated(struct probekit_catalog *catalog)
 	catalog->size = kept;
 }
 
-static int no_library(const struct probekit_catalog *catalog, const char *library,
-		      struct probekit_error *err)
-{
-	bool is_process = catalog->objects.size > 1;
-
-	error_failed(err, -ENOENT, "'%s' %s no library called '%s'",
-		     catalog->objects.items[0]->path, is_process ? "has mapped" : "is", library);
-	return error_hint(err, -ENOENT, "%s",
-			  is_process ? "a library that is opened later can be measured by its path"
-				     : "give the library's path, or a process that maps it");
-}
-
 static int no_function(const struct object *object, const char *glob, struct probekit_error *err)
 {
 	char near[512];
@@ -367,7 +355,7 @@ int probekit_catalog_add_functions(struct probekit_catalog *catalog, const char 
 		result = add_matches(catalog, object, glob, unwinds, err);
 	}
 	if (!result && !first)
-		return no_library(catalog, library, err);
+		return plan_no_library(&catalog->objects, library, err);
 	if (!result && catalog->size == before)
 		return no_function(first, glob, err);
 	drop_repeated(catalog);

@@ -100,6 +100,9 @@ bool plan_has_holds(const struct plan *plan);
  * probe with keys takes more of them. */
 void plan_number_rows(struct plan *plan);
 
+/* The error of a pattern "LIB:GLOB" whose library is not among the objects. */
+int plan_no_library(const struct objects *objects, const char *library, struct probekit_error *err);
+
 /* An error that says what is wrong unless every glob and pair has found its probe. Which is what
  * the message names; the objects' other probes, or functions worth a span, are the hint. */
 int plan_require(const struct plan *plan, const struct objects *objects,

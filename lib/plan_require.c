@@ -102,20 +102,43 @@ static int nothing_found(const struct objects *objects, const char *what, const 
 			  "add PROBEKIT_SPAN() of <probekit/probe.h> to its hot paths");
 }
 
+int plan_no_library(const struct objects *objects, const char *library, struct probekit_error *err)
+{
+	bool is_process = objects->size > 1;
+
+	error_failed(err, -ENOENT, "'%s' %s no library called '%s'",
+		     objects->size ? objects->items[0]->path : "", is_process ? "has mapped" : "is",
+		     library);
+	return error_hint(err, -ENOENT, "%s",
+			  is_process ? "a library that is opened later can be measured by its path"
+				     : "give the library's path, or a process that maps it");
+}
+
+static bool is_asked_for(const struct object *object, const struct function_pattern *pattern)
+{
+	return *pattern->library ? functions_is_library(pattern->library, object->path)
+				 : object->is_program;
+}
+
 static int no_function(const struct objects *objects, const struct function_pattern *pattern,
 		       struct probekit_error *err)
 {
 	char near[400] = "";
+	bool is_there = false;
 
 	if (pattern->refused) {
 		error_failed(err, -ENOENT, "no function that matches '%s' can be probed",
 			     pattern->text);
 		return error_hint(err, -ENOENT, "%s", pattern->first_refused);
 	}
+	for (size_t i = 0; i < objects->size; i++)
+		is_there |= is_asked_for(objects->items[i], pattern);
+	if (*pattern->library && !is_there)
+		return plan_no_library(objects, pattern->library, err);
 	error_failed(err, -ENOENT, "no function matches '%s' in '%s'", pattern->text,
 		     objects->size ? objects->items[0]->path : "");
 	for (size_t i = 0; i < objects->size && !*near; i++)
-		if (objects->items[i]->is_program || *pattern->library)
+		if (is_asked_for(objects->items[i], pattern))
 			functions_suggest(objects->items[i], pattern->glob, near, sizeof(near));
 	return *near ? error_hint(err, -ENOENT, "%s", near)
 		     : error_hint(err, -ENOENT,

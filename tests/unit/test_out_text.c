@@ -43,7 +43,7 @@ static void release_text(void)
 static const char *render(struct row *const *rows, size_t size, const int64_t *key,
 			  const struct text_style *style, const char *clock)
 {
-	const struct probekit_probe *probes[16];
+	const struct probekit_probe *probes[20];
 	struct text_view view = {.info = &info, .runs = runs, .rows = probes, .size = size};
 	size_t bytes = 0;
 	FILE *out;
@@ -434,6 +434,29 @@ static void probes_come_by_total_time_and_values_last(void **state)
 	assert_has(text, "\nmost time first");
 }
 
+static void of_functions_that_were_not_called_some_are_named(void **state)
+{
+	char names[20][24];
+	struct row rows[20];
+	struct row *all[20];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(names[i], sizeof(names[i]), "function_of_a_glob_%d", i);
+		row_init(&rows[i], names[i], PROBEKIT_KIND_FUNCTION);
+		all[i] = &rows[i];
+	}
+	for (int i = 0; i < 7; i++)
+		row_add(&rows[i], 10 * US, 10);
+	render(all, 20, NULL, &plain, NULL);
+	assert_has(text, "histograms are of the first 6; -f GLOB chooses others\n");
+	assert_has(text, "\nNot called, or not returned from:\n");
+	assert_has(text, "function_of_a_glob_7,");
+	assert_has(text, "and 1 more\n");
+	assert_lacks(text, "site)");
+	assert_lacks(text, "\n  ,");
+}
+
 static void more_probes_than_fit_stand_in_the_summary(void **state)
 {
 	char names[9][8];
@@ -583,6 +606,7 @@ int main(void)
 		TEST(losses_are_told_in_words_only_when_there_are_any),
 		TEST(names_from_the_target_are_escaped),
 		TEST(probes_come_by_total_time_and_values_last),
+		TEST(of_functions_that_were_not_called_some_are_named),
 		TEST(more_probes_than_fit_stand_in_the_summary),
 		TEST(keys_stand_in_a_table_with_the_overflow_last),
 		TEST(a_single_key_gets_the_whole_block),
