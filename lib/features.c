@@ -295,7 +295,7 @@ static bool is_listed(const char *list, const char *name)
 
 bool features_is_disabled(enum feature feature)
 {
-	return is_listed(getenv("PROBEKIT_DISABLE_FEATURES"), table[feature].name);
+	return is_listed(secure_getenv("PROBEKIT_DISABLE_FEATURES"), table[feature].name);
 }
 
 void features_detect(struct features *features, struct kernel_types **types)

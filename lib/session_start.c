@@ -219,7 +219,7 @@ static int check_perf_sites(const struct probekit_session *session, struct probe
 
 static uint32_t number_in(const char *variable)
 {
-	const char *text = getenv(variable);
+	const char *text = secure_getenv(variable);
 
 	return text ? (uint32_t)strtoul(text, NULL, 10) : 0;
 }

@@ -327,6 +327,27 @@ static void commands_get_what_they_would_have_got(void **state)
 	free(told);
 }
 
+/* With file capabilities that would be anybody's way to them. */
+static void no_library_is_loaded_from_the_current_folder(void **state)
+{
+	static const char *const libraries[] = {"libm.so.6", "libc.so.6", "libprobekit.so.0"};
+	struct support_how how = {.folder = support_new_folder()};
+	struct support_child probekit;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		char *file = support_join(how.folder, libraries[i]);
+
+		support_write_file(file, "", 0);
+		free(file);
+	}
+	support_run(&probekit, &how, support_probekit(), "--version", NULL);
+	if (probekit.status)
+		fail_msg("status %d: %s", probekit.status, probekit.err.text);
+	support_done(&probekit);
+	support_remove_folder((char *)how.folder);
+}
+
 /* ---- every command with the two capabilities alone ---- */
 
 static void check_runs(const struct support_copies *copies, const char *const words[], int status)
@@ -383,6 +404,7 @@ int main(void)
 		TEST(an_output_in_a_folder_of_another_user_is_written),
 		TEST(a_command_that_becomes_another_user_is_ended),
 		TEST(commands_get_what_they_would_have_got),
+		cmocka_unit_test(no_library_is_loaded_from_the_current_folder),
 		TEST(two_capabilities_suffice_for_every_command),
 	};
 
