@@ -155,9 +155,11 @@ static int refused(const struct attachment *attachment, const struct object *obj
 	if (code == -EPERM || code == -EACCES) {
 		error_unavailable(err, code, "cannot attach '%s' in '%s': %s refused: %s", name,
 				  object->path, how, strerror(-code));
-		return error_hint(err, code, "run as root%s",
-				  attachment->use_multi ? ", or grant CAP_BPF and CAP_PERFMON"
-							: "");
+		return error_hint(
+			err, code, "run as root, or grant CAP_BPF and CAP_PERFMON%s",
+			attachment->use_multi
+				? ""
+				: ", and CAP_SYS_ADMIN, without uprobe_multi (Linux 6.6)");
 	}
 	if (code == -EMFILE || code == -ENFILE) {
 		error_failed(err, code, "cannot attach '%s' in '%s': too many open files", name,

@@ -127,8 +127,11 @@ bool privilege_allows(const struct privilege *privilege, int capability)
 {
 	uint64_t bits = BIT(capability);
 
-	if (capability == CAP_BPF || capability == CAP_PERFMON)
+	if (capability == CAP_BPF || capability == CAP_PERFMON ||
+	    capability == CAP_CHECKPOINT_RESTORE)
 		bits |= BIT(CAP_SYS_ADMIN);
+	if (capability == CAP_DAC_READ_SEARCH)
+		bits |= BIT(CAP_DAC_OVERRIDE);
 	return (privilege->effective & bits) != 0;
 }
 

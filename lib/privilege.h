@@ -15,8 +15,9 @@ struct privilege {
 };
 
 void privilege_read(struct privilege *privilege);
-/* Has it the capability (CAP_BPF ... of <linux/capability.h>)? CAP_SYS_ADMIN stands for CAP_BPF and
- * CAP_PERFMON, which were split off it. */
+/* Has it the capability (CAP_BPF ... of <linux/capability.h>)? CAP_SYS_ADMIN stands for CAP_BPF,
+ * CAP_PERFMON and CAP_CHECKPOINT_RESTORE, which were split off it, CAP_DAC_OVERRIDE for
+ * CAP_DAC_READ_SEARCH. */
 bool privilege_allows(const struct privilege *privilege, int capability);
 /* "CAP_BPF CAP_PERFMON", "none", "all", "all but CAP_SYS_RESOURCE". */
 void privilege_list(uint64_t capabilities, char *text, size_t size);

@@ -125,8 +125,9 @@ static bool quote_program(char *quoted, size_t size)
 void support_mend_by_capabilities(const struct probekit_support *support, struct support_row *row,
 				  uint64_t wanted)
 {
-	const uint64_t offered =
-		BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_PTRACE) | BIT(CAP_SYSLOG);
+	const uint64_t offered = BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_PTRACE) |
+				 BIT(CAP_SYSLOG) | BIT(CAP_CHECKPOINT_RESTORE) |
+				 BIT(CAP_DAC_READ_SEARCH);
 	const struct privilege *privilege = &support->privilege;
 	char program[300];
 	char list[128];

@@ -32,7 +32,12 @@ static void add_files(struct probekit_support *support, const struct objects *ob
 		return;
 	support_cost(row, "%zu mapped %s cannot be read: probes there are not measured", skipped,
 		     skipped > 1 ? "files" : "file");
-	support_advice(row, "a file that was replaced since is opened by root alone");
+	if (privilege_allows(&support->privilege, CAP_CHECKPOINT_RESTORE) &&
+	    privilege_allows(&support->privilege, CAP_DAC_READ_SEARCH))
+		return;
+	/* It was replaced since, or is of a mode that keeps us out. */
+	support_mend_by_capabilities(support, row,
+				     BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_DAC_READ_SEARCH));
 }
 
 struct probes {
@@ -207,7 +212,7 @@ static int add_file(struct probekit_support *support, const char *path, struct p
 		support_found(row, PROBEKIT_SUPPORT_MISSING, "cannot open '%s': %s", path,
 			      strerror(-result));
 		support_cost(row, "it cannot be measured");
-		support_advice(row, "make the file readable, or run as root");
+		support_mend_by_capabilities(support, row, BIT(CAP_DAC_READ_SEARCH));
 		return 0;
 	}
 	if (result)

@@ -31,6 +31,45 @@ static void add_capabilities(struct probekit_support *support)
 	support_mend_by_capabilities(support, row, BIT(CAP_SYS_PTRACE));
 }
 
+/* ---- files ---- */
+
+/* Files of programs that ask for a capability. The other users' are those of CAP_SYS_PTRACE. */
+static const struct files {
+	const char *name;
+	const char *title;
+	int capability;
+	const char *can;
+	const char *cannot;
+	const char *cost;
+} files[] = {
+	{"replaced_files", "replaced files", CAP_CHECKPOINT_RESTORE,
+	 "programs that were replaced while they run are read by what is mapped",
+	 "no CAP_CHECKPOINT_RESTORE",
+	 "programs and libraries that were replaced while they run are not measured by PID, and "
+	 "their functions have no names"},
+	{"unreadable_files", "unreadable files", CAP_DAC_READ_SEARCH, "files of any mode are read",
+	 "no CAP_DAC_READ_SEARCH",
+	 "programs and libraries that this user may not read are not measured, and their functions "
+	 "have no names"},
+};
+
+static void add_file_rights(struct probekit_support *support)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		const struct files *kind = &files[i];
+		struct support_row *row = support_add(support, GROUP, kind->name, kind->title,
+						      PROBEKIT_SUPPORT_USEFUL);
+
+		if (privilege_allows(&support->privilege, kind->capability)) {
+			support_found(row, PROBEKIT_SUPPORT_OK, "%s", kind->can);
+			continue;
+		}
+		support_found(row, PROBEKIT_SUPPORT_LIMITED, "%s", kind->cannot);
+		support_cost(row, "%s", kind->cost);
+		support_mend_by_capabilities(support, row, BIT(kind->capability));
+	}
+}
+
 /* ---- kernel symbols ---- */
 
 /* Are addresses shown? Symbols of data may lie at 0, code never does. */
@@ -157,4 +196,5 @@ void support_add_user(struct probekit_support *support)
 	add_capabilities(support);
 	add_kernel_symbols(support);
 	add_perf_events(support);
+	add_file_rights(support);
 }

@@ -102,6 +102,10 @@ static void an_ordinary_user_is_told_the_capabilities_and_the_command(void **sta
 	if (strcmp(support_require_tracing(), "uprobe_multi") == 0) {
 		doctor_check_text(row, "command", "sudo setcap cap_bpf,cap_perfmon+ep /");
 		doctor_check_text(row, "command", copies->probekit);
+		doctor_check_text(doctor_row(&answer, "replaced_files"), "command",
+				  "setcap cap_checkpoint_restore,cap_bpf,cap_perfmon+ep /");
+		doctor_check_text(doctor_row(&answer, "unreadable_files"), "command",
+				  "setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep /");
 	} else {
 		assert_string_equal(doctor_text(row, "command"), "");
 	}
