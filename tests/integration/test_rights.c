@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -188,6 +189,47 @@ static size_t read_children(pid_t pid, pid_t children[8])
 		count++;
 	fclose(file);
 	return count;
+}
+
+/* As the unit in docs/security.md has it. */
+static void become_service(void *arg)
+{
+	static const unsigned int has[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_SYSLOG};
+	uint64_t bounding = 0;
+
+	(void)arg;
+	for (size_t i = 0; i < 4; i++)
+		bounding |= BIT(has[i]);
+	for (int i = 0; i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
+		if (!(bounding & BIT(i)) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0))
+			_exit(124);
+	support_become_user(has, 4);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		_exit(124);
+}
+
+static void a_service_of_its_own_user_measures_others(void **state)
+{
+	static const struct support_how service = {.prepare = become_service};
+	struct support_copies *copies = *state;
+	char pid[16];
+	const char *const words[] = {copies->probekit, "offcpu", "-v", "--json", "-p", pid, NULL};
+	struct support_child target;
+	struct support_child probekit;
+
+	support_require_capable_kernel();
+	start_victim(&target, NULL, copies, pid);
+	support_start(&probekit, &service, words);
+	support_wait_measuring(&probekit);
+	support_write(&target, "go\n");
+	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
+	assert_int_equal(kill(probekit.pid, SIGINT), 0);
+	if (support_finish(&probekit) != 0)
+		fail_msg("status %d: %s", probekit.status, probekit.err.text);
+	if (!strstr(probekit.out.text, "\"main\"") || !strstr(probekit.out.text, "pipe_read"))
+		fail_msg("%s", probekit.out.text);
+	end_child(&target);
+	support_done(&probekit);
 }
 
 static void processes_that_are_found_later_are_measured_without_a_capability(void **state)
@@ -399,6 +441,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(root_keeps_what_looking_needs),
 		TEST(who_has_two_capabilities_keeps_none),
+		TEST(a_service_of_its_own_user_measures_others),
 		cmocka_unit_test(processes_that_are_found_later_are_measured_without_a_capability),
 		TEST(a_program_that_was_replaced_still_has_names),
 		TEST(an_output_in_a_folder_of_another_user_is_written),
