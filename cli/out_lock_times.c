@@ -63,7 +63,7 @@ static void print_histogram(struct text_line *line, const struct probekit_probe 
 	}
 	for (size_t i = 0; i <= lines; i++) {
 		int low = start + (int)i * OCTAVES;
-		int bar = (int)(BAR * merged[i] / most);
+		int bar = most ? (int)(BAR * ((double)merged[i] / (double)most)) : 0;
 
 		if (merged[i] && !bar)
 			bar = 1;

@@ -33,8 +33,8 @@ int engine_begin_profile(struct engine *engine)
 		if (bpf_map_delete_elem(map, &key))
 			return -errno;
 	/* of all that finds no room later */
-	for (uint8_t i = 0; i < CLASS_COUNT; i++) {
-		key = (struct profile_key){.syscall = NO_SYSCALL, .time_class = i};
+	for (int i = 0; i < CLASS_COUNT; i++) {
+		key = (struct profile_key){.syscall = NO_SYSCALL, .time_class = (uint8_t)i};
 		if (bpf_map_update_elem(map, &key, &none, BPF_ANY))
 			return -errno;
 	}

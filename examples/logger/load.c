@@ -177,7 +177,7 @@ static int exchange(struct client *client, bool is_audit)
 			return fail(client->load, "no answer from", "it closed the connection");
 		used += (size_t)n;
 	}
-	if (memcmp(answer, "ok ", 3))
+	if (memcmp(answer, "ok ", 3) != 0)
 		return fail(client->load, "bad answer from", "not 'ok'");
 	return 0;
 }

@@ -154,7 +154,7 @@ static void expect_no_gaps(struct unwound *unwound)
 
 	for (size_t i = 0; i < unwound->victim.line_count; i++)
 		told += strncmp(unwound->victim.lines[i], "backtrace", 9) == 0;
-	while (leaf < unwound->trace.size && strcmp(name_of(unwound, leaf), "leaf"))
+	while (leaf < unwound->trace.size && strcmp(name_of(unwound, leaf), "leaf") != 0)
 		leaf++;
 	assert_int_equal(unwound->trace.size - leaf - 1, told);
 }

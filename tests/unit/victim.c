@@ -76,7 +76,7 @@ void victim_start(struct victim *victim, const char *path, const char *argument,
 			fail_msg("'%s' ended early", path);
 		line[strcspn(line, "\n")] = '\0';
 		victim->line_count++;
-	} while (strncmp(victim->lines[victim->line_count - 1], last, strlen(last)));
+	} while (strncmp(victim->lines[victim->line_count - 1], last, strlen(last)) != 0);
 	assert_int_equal(process_read_maps(victim->pid, &victim->maps, NULL), 0);
 }
 
