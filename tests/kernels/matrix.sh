@@ -47,7 +47,7 @@ guest_names() {
 	test_names | grep -v '^test_compare' | awk -v row="$1" -v rows="$rows" -v probes="$2" '
 		BEGIN { count = split(rows, names) }
 		probes == "refused" { if (/^test_(cli|doctor|refusal)/) print; next }
-		!/^test_(calls|cli|containers|custom|doctor_target|duet|fallbacks|follow|hardships|midway|record|stack)/ { print; next }
+		!/^test_(calls|cli|containers|custom|doctor_target|duet|fallbacks|faults|follow|hardships|midway|record|stack)/ { print; next }
 		names[1 + dealt++ % count] == row'
 }
 
