@@ -45,7 +45,7 @@ static int by_share(const void *left, const void *right)
 
 /* Callers further out may differ, which the line does not show. Largest share first. */
 static size_t call_sites(const struct text_style *style, const struct probekit_lock *lock,
-			 struct call_site sites[MAX_COMPARED])
+			 struct call_site sites[MAX_COMPARED], bool *is_whole)
 {
 	size_t n = 0;
 
@@ -54,6 +54,7 @@ static size_t call_sites(const struct text_style *style, const struct probekit_l
 					 lock->waiters[i].share};
 		size_t k = 0;
 
+		*is_whole &= site.text != NULL;
 		while (site.text && k < n && strcmp(sites[k].text, site.text) != 0)
 			k++;
 		if (!site.text || k < n) {
@@ -72,7 +73,8 @@ static size_t call_sites(const struct text_style *style, const struct probekit_l
 void out_lock_waiters(struct text_line *line, const struct probekit_lock *lock)
 {
 	struct call_site sites[MAX_COMPARED];
-	size_t n = call_sites(line->style, lock, sites);
+	bool is_whole = true;
+	size_t n = call_sites(line->style, lock, sites, &is_whole);
 
 	if (n == 1)
 		out_stack(line, OUT_LOCK_INDENT, "waiting: ", &lock->waiters[0],
@@ -85,4 +87,7 @@ void out_lock_waiters(struct text_line *line, const struct probekit_lock *lock)
 				sites[i].text + strspn(sites[i].text, " "));
 		free(sites[i].text);
 	}
+	if (!is_whole)
+		fprintf(line->out, "%*sout of memory: not all who wait are shown\n",
+			OUT_LOCK_INDENT, "");
 }
