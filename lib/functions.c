@@ -273,11 +273,16 @@ int functions_find(const struct object *object, const char *pattern, enum functi
 
 	if (!*pattern)
 		return error_usage(err, "an empty pattern names no function");
+	/* Without memory libelf and libdw find less, and nothing but errno tells. */
+	errno = 0;
 	result = function_symbols_load(object, &symbols, err);
 	if (result)
 		return result;
 	functions.are_left_by_exits = may_unwind || functions_may_unwind(object);
-	result = find(object, pattern, detail, &symbols, &functions);
+	if (errno != ENOMEM)
+		result = find(object, pattern, detail, &symbols, &functions);
+	if (errno == ENOMEM)
+		result = -ENOMEM;
 	function_symbols_done(&symbols);
 	if (result) {
 		functions_done(&functions);

@@ -134,6 +134,7 @@ static void what_a_file_has_is_listed_whole_or_not_at_all(void **state)
 	(void)state;
 	CHECK(false, "list", support_program("steady"));
 	CHECK(false, "list", "--json", support_program("steady"));
+	CHECK(false, "list", "-f", "*", support_program("victim"));
 }
 
 static void a_measurement_ends_well_or_says_why_not(void **state)
