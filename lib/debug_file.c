@@ -47,11 +47,16 @@ static bool is_wanted(int fd, const struct module *module, GElf_Word crc)
 	return module->build_id_size ? has_build_id(fd, module) : has_crc(fd, crc);
 }
 
+/* With zeros behind it, as libdw reads on where a hostile file is cut short. */
 static int copy_of(int fd, struct module *module, GElf_Word crc)
 {
 	int copy = shared_file_copy(fd, module_budget(module));
+	struct stat status;
 
-	if (copy < 0 || is_wanted(copy, module, crc))
+	if (copy < 0)
+		return copy;
+	if (is_wanted(copy, module, crc) && fstat(copy, &status) == 0 &&
+	    ftruncate(copy, status.st_size + ELF_IMAGE_SLACK) == 0)
 		return copy;
 	close(copy);
 	return -1;

@@ -28,7 +28,7 @@ static int reserve(struct elf_image *image, const char *path, struct probekit_er
 	image->is_loaded = calloc((size_t)status.st_size / CHUNK_BYTES + 1, sizeof(bool));
 	if (!image->is_loaded)
 		return error_no_memory(err);
-	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE,
+	bytes = mmap(NULL, (size_t)status.st_size + ELF_IMAGE_SLACK, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (bytes == MAP_FAILED)
 		return error_errno(err, -errno, "cannot read '%s'", path);
@@ -75,11 +75,21 @@ void elf_image_done(struct elf_image *image)
 		free(image->bytes);
 	} else {
 		if (image->bytes)
-			munmap(image->bytes, image->size_bytes);
+			munmap(image->bytes, image->size_bytes + ELF_IMAGE_SLACK);
 		close(image->fd);
 	}
 	free(image->is_loaded);
 	*image = (struct elf_image){.fd = -1};
+}
+
+int elf_image_map(struct elf_image *image)
+{
+	if (mmap(image->bytes, image->size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+		 image->fd, 0) == MAP_FAILED)
+		return -errno;
+	free(image->is_loaded);
+	image->is_loaded = NULL;
+	return 0;
 }
 
 static int load_chunk(const struct elf_image *image, size_t chunk)

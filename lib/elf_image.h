@@ -12,9 +12,13 @@
 
 #include "error.h"
 
+#define ELF_IMAGE_SLACK 4096
+
 struct elf_image {
-	int fd;		      /* -1: all bytes are there */
-	unsigned char *bytes; /* those not asked for yet read as 0 */
+	int fd; /* -1: all bytes are there */
+	/* Those not asked for yet read as 0, and so do ELF_IMAGE_SLACK behind the file: libdw reads a few
+	 * bytes on where a record of a hostile file is cut short. */
+	unsigned char *bytes;
 	size_t size_bytes;
 	bool *is_loaded; /* per chunk; NULL: all are */
 };
@@ -25,6 +29,8 @@ int elf_image_open(const char *path, int fd, struct elf_image *image, struct pro
 /* A copy of `bytes`. -ENOMEM. */
 int elf_image_copy(const void *bytes, size_t size_bytes, struct elf_image *image);
 void elf_image_done(struct elf_image *image);
+/* All bytes of a file, by a mapping: for those that are too large to be copied. */
+int elf_image_map(struct elf_image *image);
 
 /* Makes these bytes readable at image->bytes + offset. -ERANGE when they do not lie within the
  * file, or the errno of reading them (-EIO when the file has shrunk). */

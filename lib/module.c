@@ -19,8 +19,8 @@
 
 /* Of the 1024 descriptors that a process commonly has. */
 #define MODULES_MAX 400
-/* A file is read piece by piece, as a mapping of one that shrinks would raise SIGBUS; where copies of
- * whole sections would hurt it is mapped, but only if no target can change it. */
+/* A file is read, as a mapping of one that shrinks would raise SIGBUS; where a copy would hurt it is
+ * mapped, but only if no target can change it. */
 #define READ_BYTES_MAX (64l << 20)
 #define SEGMENTS_MAX 1024
 
@@ -58,9 +58,7 @@ static void module_free(struct module *module)
 	if (module->dwfl)
 		dwfl_end(module->dwfl);
 	elf_end(module->elf);
-	if (module->fd >= 0)
-		close(module->fd);
-	free(module->bytes);
+	elf_image_done(&module->image);
 	free(module->segments);
 	free(module->debug_root);
 	free(module->path);
@@ -128,33 +126,73 @@ static int read_segments(struct module *module)
 	return module->segment_count && module->start < module->end ? 0 : -ENOEXEC;
 }
 
-static int begin_file(struct module *module)
+/* Neither libelf nor libdw are asked for a program's code and variables. */
+static bool is_wanted(const Elf64_Shdr *header)
 {
-	Elf_Cmd how = ELF_C_READ;
-	struct stat status;
-	int result = fstat(module->fd, &status) ? -errno : 0;
+	return header->sh_type != SHT_NOBITS && (header->sh_type != SHT_PROGBITS ||
+						 !(header->sh_flags & (SHF_EXECINSTR | SHF_WRITE)));
+}
 
-	if (!result && status.st_size > READ_BYTES_MAX) {
-		if (shared_file_may_change(&status, module->pid))
-			result = shared_file_claim(module_budget(module), (uint64_t)status.st_size);
-		else
-			how = ELF_C_READ_MMAP;
-	}
+/* All parts of the file that libelf and libdw are asked for. What lies outside of it they refuse. */
+static int read_parts(const struct elf_image *image, const Elf64_Ehdr *header)
+{
+	uint64_t table_bytes = (uint64_t)header->e_shnum * sizeof(Elf64_Shdr);
+	int result = elf_image_load(image, header->e_shoff, table_bytes);
+
 	if (!result)
-		module->elf = elf_begin(module->fd, how, NULL);
+		result = elf_image_load(image, header->e_phoff,
+					(uint64_t)header->e_phnum * sizeof(Elf64_Phdr));
+	for (size_t i = 0; i < header->e_shnum && !result; i++) {
+		Elf64_Shdr section;
+
+		memcpy(&section, image->bytes + header->e_shoff + i * sizeof(section),
+		       sizeof(section));
+		if (is_wanted(&section))
+			result = elf_image_load(image, section.sh_offset, section.sh_size);
+		if (result == -ERANGE)
+			result = 0;
+	}
 	return result;
+}
+
+static int read_image(struct module *module)
+{
+	struct elf_image *image = &module->image;
+	struct stat status;
+	Elf64_Ehdr header;
+	int result;
+
+	if (image->size_bytes < sizeof(header))
+		return -ENOEXEC;
+	if (image->size_bytes > READ_BYTES_MAX) {
+		if (fstat(image->fd, &status))
+			return -errno;
+		if (!shared_file_may_change(&status, module->pid))
+			return elf_image_map(image);
+		result = shared_file_claim(module_budget(module), image->size_bytes);
+		if (result)
+			return result;
+	}
+	result = elf_image_load(image, 0, sizeof(header));
+	if (result)
+		return result;
+	memcpy(&header, image->bytes, sizeof(header));
+	/* Where symbols are found by other ways than sections, and in 32-bit files, it is all of it. */
+	if (header.e_ident[EI_CLASS] != ELFCLASS64 || !header.e_shoff || !header.e_shnum)
+		return elf_image_load(image, 0, image->size_bytes);
+	return read_parts(image, &header);
 }
 
 static int read_elf(struct module *module)
 {
 	const void *build_id;
 	ssize_t size;
-	int result;
+	int result = read_image(module);
 
-	elf_version(EV_CURRENT);
-	result = module->fd >= 0 ? begin_file(module) : 0;
 	if (result)
 		return result;
+	elf_version(EV_CURRENT);
+	module->elf = elf_memory((char *)module->image.bytes, module->image.size_bytes);
 	if (!module->elf || elf_kind(module->elf) != ELF_K_ELF)
 		return -ENOEXEC;
 	size = dwelf_elf_gnu_build_id(module->elf, &build_id);
@@ -198,16 +236,43 @@ static int add_module(struct module_cache *cache, struct module *module, struct 
 	return 0;
 }
 
+/* Takes the descriptor over. */
+static int add_file(struct module_cache *cache, const char *path, const char *root, int fd,
+		    struct module module, struct module **out)
+{
+	struct module *made = malloc(sizeof(*made));
+	int result;
+
+	if (!made) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*made = module;
+	result = elf_image_open(path, fd, &made->image, NULL);
+	if (result) {
+		free(made);
+		return result;
+	}
+	made->path = strdup(path);
+	made->debug_root = strdup(root);
+	return add_module(cache, made, out);
+}
+
 int module_open(struct module_cache *cache, pid_t pid, const struct proc_map *map,
 		struct module **out)
 {
-	dev_t device = makedev(map->dev_major, map->dev_minor);
+	const struct module wanted = {
+		.device = makedev(map->dev_major, map->dev_minor),
+		.inode = map->inode,
+		.pid = pid,
+	};
 	char root[MAPPED_FILE_ROOT_BYTES];
 	struct module *module;
 	int fd;
 
 	for (module = cache->first; module; module = module->next) {
-		if (module->fd >= 0 && module->device == device && module->inode == map->inode) {
+		if (module->image.fd >= 0 && module->device == wanted.device &&
+		    module->inode == wanted.inode) {
 			*out = module;
 			return 0;
 		}
@@ -215,36 +280,14 @@ int module_open(struct module_cache *cache, pid_t pid, const struct proc_map *ma
 	if (cache->size >= MODULES_MAX)
 		return -EMFILE;
 	fd = mapped_file_open(pid, map, root);
-	if (fd < 0)
-		return fd;
-	module = calloc(1, sizeof(*module));
-	if (!module) {
-		close(fd);
-		return -ENOMEM;
-	}
-	module->path = strdup(map->path);
-	module->debug_root = strdup(root);
-	module->device = device;
-	module->inode = map->inode;
-	module->pid = pid;
-	module->fd = fd;
-	return add_module(cache, module, out);
+	return fd < 0 ? fd : add_file(cache, map->path, root, fd, wanted, out);
 }
 
 int module_from_file(struct module_cache *cache, const char *path, int fd, struct module **out)
 {
-	struct module *module = calloc(1, sizeof(*module));
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
-	if (!module)
-		return -ENOMEM;
-	module->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (module->fd < 0) {
-		free(module);
-		return -EMFILE;
-	}
-	module->path = strdup(path);
-	module->debug_root = strdup("");
-	return add_module(cache, module, out);
+	return own < 0 ? -EMFILE : add_file(cache, path, "", own, (struct module){0}, out);
 }
 
 int module_from_memory(struct module_cache *cache, const char *name, const void *bytes, size_t size,
@@ -253,22 +296,18 @@ int module_from_memory(struct module_cache *cache, const char *name, const void 
 	struct module *module;
 
 	for (module = cache->first; module; module = module->next) {
-		if (module->fd < 0 && strcmp(module->path, name) == 0) {
+		if (module->image.fd < 0 && strcmp(module->path, name) == 0) {
 			*out = module;
 			return 0;
 		}
 	}
 	module = calloc(1, sizeof(*module));
-	if (!module)
+	if (!module || elf_image_copy(bytes, size, &module->image)) {
+		free(module);
 		return -ENOMEM;
-	module->fd = -1;
+	}
 	module->path = strdup(name);
 	module->debug_root = strdup("");
-	module->bytes = malloc(size);
-	if (module->bytes) {
-		memcpy(module->bytes, bytes, size);
-		module->elf = elf_memory(module->bytes, size);
-	}
 	return add_module(cache, module, out);
 }
 
@@ -291,19 +330,14 @@ bool module_read(const struct module *module, uint64_t address, uint64_t *value)
 	for (size_t i = 0; i < module->segment_count; i++) {
 		const struct module_segment *segment = &module->segments[i];
 		uint64_t offset = address - segment->address;
-		Elf_Data *data;
 
 		if (segment->is_writable || segment->file_bytes < sizeof(*value) ||
 		    address < segment->address || offset > segment->file_bytes - sizeof(*value))
 			continue;
-		if (module->fd >= 0)
-			return pread(module->fd, value, sizeof(*value),
-				     (off_t)(segment->offset + offset)) == sizeof(*value);
-		data = elf_getdata_rawchunk(module->elf, (int64_t)(segment->offset + offset),
-					    sizeof(*value), ELF_T_BYTE);
-		if (data)
-			memcpy(value, data->d_buf, sizeof(*value));
-		return data;
+		if (elf_image_load(&module->image, segment->offset + offset, sizeof(*value)))
+			return false;
+		memcpy(value, module->image.bytes + segment->offset + offset, sizeof(*value));
+		return true;
 	}
 	return false;
 }

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "elf_image.h"
+
 struct module_cache;
 struct proc_map;
 
@@ -22,8 +24,7 @@ struct module {
 	char *path; /* as the first process that was asked about had it, or "[vdso]" */
 	dev_t device;
 	ino_t inode;
-	int fd; /* -1: bytes in memory */
-	void *bytes;
+	struct elf_image image;
 	Elf *elf;
 	unsigned char build_id[BUILD_ID_BYTES_MAX];
 	size_t build_id_size;
