@@ -28,6 +28,7 @@ struct origins {
 	struct origin *slots;
 	size_t capacity; /* a power of two */
 	size_t size;
+	const void *furthest; /* in the unit being read: where the last DIE stands */
 };
 
 /* ---- collecting ---- */
@@ -108,10 +109,11 @@ static int collect_below(struct origins *origins, Dwarf_Die *parent, const Dwarf
 
 	if (depth > DEPTH_MAX || dwarf_child(parent, &die))
 		return 0;
-	while (!result) {
-		const void *before = die.addr;
+	/* One that does not stand behind all before it would be met for ever, or exponentially often. */
+	while (!result && die.addr > origins->furthest) {
 		int tag = dwarf_tag(&die);
 
+		origins->furthest = die.addr;
 		if (tag == DW_TAG_inlined_subroutine)
 			result = add_site(origins, &die, caller);
 		if (!result && may_hold_code(&die))
@@ -121,8 +123,7 @@ static int collect_below(struct origins *origins, Dwarf_Die *parent, const Dwarf
 						       ? &die
 						       : caller,
 					       depth + 1);
-		/* a sibling that lies before would be met for ever */
-		if (!result && (dwarf_siblingof(&die, &die) || die.addr <= before))
+		if (!result && dwarf_siblingof(&die, &die))
 			break;
 	}
 	return result;
@@ -154,8 +155,10 @@ static int collect(Dwarf *dwarf, struct origins *origins)
 	Dwarf_Die die;
 	int result = grow(origins);
 
-	while (!result && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL) == 0)
+	while (!result && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL) == 0) {
+		origins->furthest = die.addr;
 		result = collect_below(origins, &die, &die, 0);
+	}
 	if (!result)
 		order(origins);
 	return result;
