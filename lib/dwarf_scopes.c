@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 200
-#define STEPS_MAX 4000000u
+#define STEPS_MAX 4000000u /* for one address */
 #define RANGES_MAX 8000000u
 
 struct unit_range {
@@ -122,7 +122,13 @@ struct walk {
 	Dwarf_Die *scopes;
 	size_t size;
 	unsigned int steps;
+	uint64_t *steps_left;
 };
+
+static bool has_step(uint64_t *steps_left)
+{
+	return *steps_left && --*steps_left;
+}
 
 enum scope_kind { SCOPE_NONE, SCOPE_FUNCTION, SCOPE_BLOCK, SCOPE_NAMES };
 
@@ -158,7 +164,7 @@ static bool descend(Dwarf_Die *parent, struct walk *walk, unsigned int depth)
 	do {
 		enum scope_kind kind = scope_kind(&die);
 
-		if (++walk->steps > STEPS_MAX)
+		if (++walk->steps > STEPS_MAX || !has_step(walk->steps_left))
 			return true;
 		at = dwarf_dieoffset(&die);
 		if (kind == SCOPE_NAMES && descend(&die, walk, depth + 1))
@@ -174,9 +180,10 @@ static bool descend(Dwarf_Die *parent, struct walk *walk, unsigned int depth)
 	return false;
 }
 
-size_t dwarf_scopes(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die scopes[DWARF_SCOPES_MAX])
+size_t dwarf_scopes(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die scopes[DWARF_SCOPES_MAX],
+		    uint64_t *steps_left)
 {
-	struct walk walk = {.address = address, .scopes = scopes};
+	struct walk walk = {.address = address, .scopes = scopes, .steps_left = steps_left};
 
 	descend(unit, &walk, 0);
 	return walk.size;
@@ -227,16 +234,16 @@ static bool append(char *text, size_t size, size_t *used, const char *piece, con
 }
 
 /* The child of `parent` that `wanted` lies in: the last that begins no later. */
-static bool child_around(Dwarf_Die *parent, Dwarf_Off wanted, Dwarf_Die *child)
+static bool child_around(Dwarf_Die *parent, Dwarf_Off wanted, Dwarf_Die *child,
+			 uint64_t *steps_left)
 {
-	unsigned int steps = 0;
 	Dwarf_Die next;
 
 	if (dwarf_child(parent, &next) != 0 || dwarf_dieoffset(&next) > wanted)
 		return false;
 	do {
 		*child = next;
-	} while (++steps < STEPS_MAX && dwarf_siblingof(child, &next) == 0 &&
+	} while (has_step(steps_left) && dwarf_siblingof(child, &next) == 0 &&
 		 dwarf_dieoffset(&next) > dwarf_dieoffset(child) &&
 		 dwarf_dieoffset(&next) <= wanted);
 	return true;
@@ -250,7 +257,21 @@ static const char *nameless(Dwarf_Die *scope, const char *function)
 	return strcmp(function, "operator()") == 0 ? "{lambda}" : "(anonymous class)";
 }
 
-const char *dwarf_function_name(Dwarf_Die *function, char *text, size_t size)
+/* C has no scopes with names. */
+static bool is_c(Dwarf_Die *unit)
+{
+	switch (dwarf_srclang(unit)) {
+	case DW_LANG_C89:
+	case DW_LANG_C:
+	case DW_LANG_C99:
+	case DW_LANG_C11:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const char *dwarf_function_name(Dwarf_Die *function, char *text, size_t size, uint64_t *steps_left)
 {
 	const char *name = mangled_name(function);
 	Dwarf_Die target;
@@ -262,12 +283,12 @@ const char *dwarf_function_name(Dwarf_Die *function, char *text, size_t size)
 		return name;
 	name = dwarf_diename(function);
 	target = declaration(function);
-	if (!name || !dwarf_diecu(&target, &parent, NULL, NULL))
+	if (!name || !dwarf_diecu(&target, &parent, NULL, NULL) || is_c(&parent))
 		return name;
 	for (unsigned int depth = 0; depth < DEPTH_MAX; depth++) {
 		const char *scope;
 
-		if (!child_around(&parent, dwarf_dieoffset(&target), &child) ||
+		if (!child_around(&parent, dwarf_dieoffset(&target), &child, steps_left) ||
 		    dwarf_dieoffset(&child) == dwarf_dieoffset(&target))
 			break;
 		scope = dwarf_diename(&child);
@@ -277,7 +298,7 @@ const char *dwarf_function_name(Dwarf_Die *function, char *text, size_t size)
 			return name;
 		parent = child;
 	}
-	return append(text, size, &used, name, "") ? text : name;
+	return *steps_left && append(text, size, &used, name, "") ? text : name;
 }
 
 static bool unsigned_attribute(Dwarf_Die *die, unsigned int which, Dwarf_Word *value)

@@ -4,6 +4,7 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,13 +167,26 @@ static int collect(Dwarf *dwarf, struct origins *origins)
 
 /* ---- naming ---- */
 
-static char *describe_first(const struct origin *origin)
+struct naming {
+	const char *pattern;
+	struct functions *functions;
+	size_t known; /* have been sorted; what was added stands behind them */
+	void *added;  /* a tree of struct added */
+	uint64_t steps_left;
+};
+
+struct added {
+	const char *name; /* the function's */
+	size_t index;
+};
+
+static char *describe_first(const struct origin *origin, uint64_t *steps_left)
 {
 	char caller[DEMANGLED_BYTES_MAX] = "?";
 	char buffer[DEMANGLED_BYTES_MAX];
 	Dwarf_Die function = origin->caller;
 	Dwarf_Die site = origin->site;
-	const char *name = dwarf_function_name(&function, buffer, sizeof(buffer));
+	const char *name = dwarf_function_name(&function, buffer, sizeof(buffer), steps_left);
 	const char *file;
 	unsigned int line;
 	Dwarf_Die unit;
@@ -193,53 +207,69 @@ static int by_name(const void *left, const void *right)
 		      ((const struct function *)right)->name);
 }
 
-/* `known` of the functions have been sorted; those that were added behind are few. */
-static struct function *find(const struct functions *functions, size_t known, char *name)
+static int by_added_name(const void *left, const void *right)
 {
+	return strcmp(((const struct added *)left)->name, ((const struct added *)right)->name);
+}
+
+static struct function *find(const struct naming *naming, char *name)
+{
+	struct function *items = naming->functions->items;
 	struct function key = {.name = name};
 	struct function *found =
-		known ? bsearch(&key, functions->items, known, sizeof(key), by_name) : NULL;
+		naming->known ? bsearch(&key, items, naming->known, sizeof(key), by_name) : NULL;
+	struct added **added =
+		found ? NULL : tfind(&(struct added){.name = name}, &naming->added, by_added_name);
 
-	for (size_t i = known; i < functions->size && !found; i++)
-		if (strcmp(functions->items[i].name, name) == 0)
-			found = &functions->items[i];
-	return found;
+	return added ? &items[(*added)->index] : found;
 }
 
-static struct function *add(struct functions *functions, const char *name)
+static struct function *add(struct naming *naming, const char *name)
 {
+	struct functions *functions = naming->functions;
 	struct function *grown =
 		reallocarray(functions->items, functions->size + 1, sizeof(*grown));
+	struct added *added = malloc(sizeof(*added));
+	struct function *function;
 
-	if (!grown)
+	functions->items = grown ? grown : functions->items;
+	if (!grown || !added) {
+		free(added);
 		return NULL;
-	functions->items = grown;
-	grown[functions->size] = (struct function){.name = strdup(name)};
-	return grown[functions->size].name ? &grown[functions->size++] : NULL;
+	}
+	function = &grown[functions->size];
+	*function = (struct function){.name = strdup(name)};
+	*added = (struct added){function->name, functions->size};
+	if (!function->name || !tsearch(added, &naming->added, by_added_name)) {
+		free(function->name);
+		free(added);
+		return NULL;
+	}
+	functions->size++;
+	return function;
 }
 
-static int apply(const struct origin *origin, const char *pattern, size_t known,
-		 struct functions *functions)
+static int apply(const struct origin *origin, struct naming *naming)
 {
 	char buffer[DEMANGLED_BYTES_MAX];
 	char display[DEMANGLED_BYTES_MAX];
 	Dwarf_Die die = origin->function;
-	const char *name = dwarf_function_name(&die, buffer, sizeof(buffer));
+	const char *name = dwarf_function_name(&die, buffer, sizeof(buffer), &naming->steps_left);
 	struct function *function;
 
-	if (!name || !function_name_matches(name, pattern))
+	if (!name || !function_name_matches(name, naming->pattern))
 		return 0;
 	function_name_display(name, display);
 	if (!display[0])
 		return 0;
-	function = find(functions, known, display);
+	function = find(naming, display);
 	if (!function)
-		function = add(functions, display);
+		function = add(naming, display);
 	if (!function)
 		return -ENOMEM;
 	function->inlined += origin->count < UINT32_MAX - 1 - function->inlined ? origin->count : 0;
 	if (!function->first_inlined) {
-		function->first_inlined = describe_first(origin);
+		function->first_inlined = describe_first(origin, &naming->steps_left);
 		if (!function->first_inlined)
 			return -ENOMEM;
 	}
@@ -266,20 +296,26 @@ int function_inlines_find(struct module *module, const char *pattern, struct fun
 {
 	Dwarf *dwarf = module_dwarf(module);
 	struct origins origins = {0};
-	size_t known = functions->size;
+	struct naming naming = {
+		.pattern = pattern,
+		.functions = functions,
+		.known = functions->size,
+		.steps_left = DWARF_STEPS_MAX,
+	};
 	int result;
 
 	if (!dwarf)
 		return 0;
 	result = collect(dwarf, &origins);
-	if (known)
-		qsort(functions->items, known, sizeof(*functions->items), by_name);
-	for (size_t i = 0; i < known; i++)
+	if (naming.known)
+		qsort(functions->items, naming.known, sizeof(*functions->items), by_name);
+	for (size_t i = 0; i < naming.known; i++)
 		functions->items[i].inlined = 0;
 	for (size_t i = 0; i < origins.size && !result; i++)
-		result = apply(&origins.slots[i], pattern, known, functions);
+		result = apply(&origins.slots[i], &naming);
 	if (!result)
-		result = refuse(functions, known);
+		result = refuse(functions, naming.known);
+	tdestroy(naming.added, free);
 	free(origins.slots);
 	return result;
 }

@@ -19,6 +19,7 @@ struct module_symbols {
 	bool is_loaded;
 	struct symbol_table table;
 	struct dwarf_units *units; /* NULL: no DWARF */
+	uint64_t steps_left;	   /* in it */
 };
 
 int module_symbols_new(struct module *module, struct module_symbols **symbols)
@@ -27,6 +28,7 @@ int module_symbols_new(struct module *module, struct module_symbols **symbols)
 	if (!*symbols)
 		return -ENOMEM;
 	(*symbols)->module = module;
+	(*symbols)->steps_left = DWARF_STEPS_MAX;
 	return 0;
 }
 
@@ -130,7 +132,7 @@ static const char *symbol_name(const struct symbol *symbol, char text[DEMANGLED_
 
 /* The symbol's name is the one that others call the function by; but a clone's (.constprop.0) is not
  * what its author wrote. */
-static void name_frame(Dwarf_Die *scope, const struct symbol *symbol,
+static void name_frame(Dwarf_Die *scope, const struct symbol *symbol, uint64_t *steps_left,
 		       char text[DEMANGLED_BYTES_MAX], struct symbol_frame *frame)
 {
 	char buffer[DEMANGLED_BYTES_MAX];
@@ -139,7 +141,7 @@ static void name_frame(Dwarf_Die *scope, const struct symbol *symbol,
 	if (!frame->is_inlined && symbol)
 		name = symbol_name(symbol, buffer);
 	if (scope && (!name || strchr(name, '.'))) {
-		const char *source = dwarf_function_name(scope, buffer, sizeof(buffer));
+		const char *source = dwarf_function_name(scope, buffer, sizeof(buffer), steps_left);
 
 		name = source ? source : name;
 	}
@@ -183,7 +185,7 @@ void module_symbols_find(struct module_symbols *symbols, uint64_t address, bool 
 		load(symbols);
 	symbol = symbol_table_find(&symbols->table, address);
 	if (symbols->units && dwarf_units_find(symbols->units, address, &unit)) {
-		count = dwarf_scopes(&unit, address, scopes);
+		count = dwarf_scopes(&unit, address, scopes, &symbols->steps_left);
 		source_line(&unit, address, &where);
 	}
 	where.offset = function_offset(count ? &scopes[0] : NULL, symbol, address + is_return);
@@ -194,7 +196,7 @@ void module_symbols_find(struct module_symbols *symbols, uint64_t address, bool 
 
 		*frame = where;
 		frame->is_inlined = scope && i + 1 < count;
-		name_frame(scope, symbol, names->names[i], frame);
+		name_frame(scope, symbol, &symbols->steps_left, names->names[i], frame);
 		where.file = NULL;
 		where.line = 0;
 		if (frame->is_inlined && !dwarf_call_site(&unit, scope, &where.file, &where.line))
