@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ELF_BUILDER_MAX 16
+#define ELF_BUILDER_MAX 20
 
 struct elf_builder {
 	_Alignas(16) unsigned char bytes[32768];
