@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "inflated_size.h"
 #include "mapped_file.h"
 #include "module.h"
 #include "shared_file.h"
@@ -42,9 +43,19 @@ static bool has_crc(int fd, GElf_Word wanted)
 	return got == 0 && crc == wanted;
 }
 
-static bool is_wanted(int fd, const struct module *module, GElf_Word crc)
+static bool inflates_safely(int fd, struct module *module)
 {
-	return module->build_id_size ? has_build_id(fd, module) : has_crc(fd, crc);
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	bool is_safe = elf && inflated_debug_size(elf) <= module_budget(module)->left_bytes;
+
+	elf_end(elf);
+	return is_safe;
+}
+
+static bool is_wanted(int fd, struct module *module, GElf_Word crc)
+{
+	return (module->build_id_size ? has_build_id(fd, module) : has_crc(fd, crc)) &&
+	       inflates_safely(fd, module);
 }
 
 /* With zeros behind it, as libdw reads on where a hostile file is cut short. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "debug_file.h"
+#include "inflated_size.h"
 #include "mapped_file.h"
 #include "proc_maps.h"
 #include "shared_file.h"
@@ -195,6 +196,8 @@ static int read_elf(struct module *module)
 	module->elf = elf_memory((char *)module->image.bytes, module->image.size_bytes);
 	if (!module->elf || elf_kind(module->elf) != ELF_K_ELF)
 		return -ENOEXEC;
+	if (inflated_debug_size(module->elf) > module_budget(module)->left_bytes)
+		return -EFBIG;
 	size = dwelf_elf_gnu_build_id(module->elf, &build_id);
 	if (size > 0 && size <= BUILD_ID_BYTES_MAX) {
 		memcpy(module->build_id, build_id, (size_t)size);
@@ -370,6 +373,8 @@ Dwfl_Module *module_symbols(struct module *module)
 
 	if (module->dwfl)
 		return module->symbols;
+	if (inflated_symbols_size(module->elf) > module_budget(module)->left_bytes)
+		return NULL;
 	module->dwfl = dwfl_begin(&callbacks);
 	if (!module->dwfl)
 		return NULL;
