@@ -21,7 +21,7 @@ static __noinline struct thread *thread_by_tid(__u32 pid, __u32 tid)
 	__u64 key = (__u64)pid << 32 | tid;
 	struct task_struct *task;
 
-	if (has_spare_threads)
+	if (may_be_spare(pid))
 		thread = bpf_map_lookup_elem(&spare_threads, &key);
 	if (thread || !has_task_from_pid)
 		return thread;

@@ -45,13 +45,13 @@ WEAK __u64 measure_start_ns;	      /* since when */
 WEAK __u32 hushed_pid;		      /* what is late is silent in this process; 0: none */
 WEAK const volatile __u32 lose_tasks; /* the same of executions and children */
 WEAK __u64 lost_tasks;
-WEAK __u64 missed_children;  /* that ended before they were known, or found no room */
-WEAK __u64 hits;	     /* of count_hit */
-WEAK bool has_spare_threads; /* some thread's state is in spare_threads */
-WEAK __u64 slow_spans;	     /* over slow_over_ns */
-WEAK __u64 renewed_ns;	     /* the latest of all counters' */
-WEAK __u32 thefts;	     /* causes that name who had the CPU */
-WEAK __u32 hold_thefts;	     /* holdings that do */
+WEAK __u64 missed_children; /* that ended before they were known, or found no room */
+WEAK __u64 hits;	    /* of count_hit */
+WEAK __u64 spare_processes; /* bit (pid & 63): a thread's state may be in spare_threads */
+WEAK __u64 slow_spans;	    /* over slow_over_ns */
+WEAK __u64 renewed_ns;	    /* the latest of all counters' */
+WEAK __u32 thefts;	    /* causes that name who had the CPU */
+WEAK __u32 hold_thefts;	    /* holdings that do */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

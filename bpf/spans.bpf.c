@@ -370,7 +370,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	if (is_recording)
 		drop_all(thread);
-	if (has_spare_threads)
+	if (may_be_spare(pid))
 		bpf_map_delete_elem(&spare_threads, &key);
 	if (task->pid == task->tgid)
 		bpf_map_delete_elem(&processes, &pid);
@@ -462,7 +462,7 @@ static __always_inline void drop_spare(struct task_struct *task, int old_tid)
 {
 	__u64 key = (__u64)task->tgid << 32 | (__u32)old_tid;
 
-	if (!has_spare_threads || old_tid == task->pid)
+	if (!may_be_spare(task->tgid) || old_tid == task->pid)
 		return;
 	drop_all(bpf_map_lookup_elem(&spare_threads, &key));
 	bpf_map_delete_elem(&spare_threads, &key);

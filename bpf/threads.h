@@ -8,12 +8,17 @@
 #include "maps.h"
 #include "own_numbers.h"
 
-
 static const struct thread empty_thread;
 
 static __always_inline __u64 spare_key(const struct task_struct *task)
 {
 	return (__u64)task->tgid << 32 | (__u32)task->pid;
+}
+
+/* May a thread of the process have its state there? One of ours must not make every switch of all others look. */
+static __always_inline bool may_be_spare(__u32 pid)
+{
+	return spare_processes && spare_processes >> (pid & 63) & 1;
 }
 
 /* Where tasks cannot be found by number, all state is in the map that has it by number. */
@@ -29,7 +34,7 @@ static __always_inline struct thread *thread_create(struct task_struct *task)
 	if (thread)
 		return thread;
 	bpf_map_update_elem(&spare_threads, &key, &empty_thread, BPF_NOEXIST);
-	has_spare_threads = true;
+	__sync_fetch_and_or(&spare_processes, 1ull << (task->tgid & 63));
 	return bpf_map_lookup_elem(&spare_threads, &key);
 }
 
@@ -39,7 +44,7 @@ static __always_inline struct thread *thread_of(struct task_struct *task)
 	struct thread *thread = NULL;
 	__u64 key = spare_key(task);
 
-	if (has_spare_threads)
+	if (may_be_spare(task->tgid))
 		thread = bpf_map_lookup_elem(&spare_threads, &key);
 	if (!thread && has_task_from_pid)
 		thread = bpf_task_storage_get(&threads, task, NULL, 0);
@@ -49,7 +54,8 @@ static __always_inline struct thread *thread_of(struct task_struct *task)
 /* A task without any storage is told without the helper, which costs several times the load. */
 static __always_inline struct thread *thread_if_any(struct task_struct *task)
 {
-	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage && !has_spare_threads)
+	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage &&
+	    !may_be_spare(task->tgid))
 		return NULL;
 	return thread_of(task);
 }
