@@ -8,6 +8,8 @@
  *opens a span `held`, then "open"; until its input ends stubborn	ignores SIGTERM, "ready
  *PID"; until its input ends
  *	once FILE	100 spans, and makes FILE; where it is there already, writes its PID to it and waits to be killed
+ *	rights FILE	100 spans, and appends its capabilities, as /proc/self/status has them, to FILE
+ *	user UID	becomes that user, and waits to be ended
  */
 #include <probekit/probe.h>
 
@@ -136,6 +138,26 @@ static int once(const char *path)
 		pause();
 }
 
+static int tell_rights(const char *path)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	FILE *file = fopen(path, "a");
+	char line[256];
+
+	while (status && file && fgets(line, sizeof(line), status))
+		if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
+			fputs(line, file);
+	return status && file && fclose(file) == 0 ? end(0, 0) : 1;
+}
+
+static int become(uid_t user)
+{
+	if (setuid(user))
+		return 1;
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -155,6 +177,10 @@ int main(int argc, char **argv)
 		return ignore_end();
 	if (strcmp(mode, "once") == 0)
 		return once(value);
+	if (strcmp(mode, "rights") == 0)
+		return tell_rights(value);
+	if (strcmp(mode, "user") == 0)
+		return become((uid_t)atoi(value));
 	fprintf(stderr, "usage: victim MODE [VALUE]\n");
 	return 2;
 }
