@@ -41,14 +41,16 @@ test_names() {
 # Every guest runs those of what kernels do differently. Others are of one row each, by turns: they are of what lies
 # above it, or many short measurements. The last row's kernel, the newest, is the slowest and has half as many of them.
 # Where probekit is refused those are run that say so, and verdicts on builds are arithmetic on any kernel.
-# One runs in guests alone: what it does to a CPU is for nobody's machine.
+# Rights without root need uprobe_multi, which the last has. One runs in guests alone: what it does to a CPU is for
+# nobody's machine.
 guest_names() {
 	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" { all = all before; before = $1 " " }
 		END { print all all before }' "$kernels_table")
 	{ test_names | grep -v '^test_compare'; echo test_unplugged; } | awk -v row="$1" -v rows="$rows" -v probes="$2" '
 		BEGIN { count = split(rows, names) }
 		probes == "refused" { if (/^test_(cli|doctor|refusal)/) print; next }
-		!/^test_(calls|cli|containers|custom|doctor_target|duet|fallbacks|faults|follow|hardships|midway|record|stack)/ { print; next }
+		/^test_rights/ { if (row == names[count]) print; next }
+		!/^test_(calls|cli|confined|containers|custom|doctor_target|duet|fallbacks|faults|follow|hardships|midway|record|stack)/ { print; next }
 		names[1 + dealt++ % count] == row'
 }
 
