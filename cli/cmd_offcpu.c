@@ -168,6 +168,7 @@ static int measure(struct probekit_session *session, struct options *options,
 	if (probekit_session_start(session, &err))
 		return report_error(&err);
 	rights_keep(probekit_session_capabilities(session, true) |
+		    (operands->command ? rights_of_commands() : 0) |
 		    rights_to_write(options->folded) | rights_to_write(options->pprof) |
 		    rights_to_write(options->svg));
 	if (operands->target && !probekit_session_process_count(session))

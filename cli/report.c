@@ -171,6 +171,7 @@ static int measure(struct probekit_session *session, const struct report *report
 	if (probekit_session_start(session, &err))
 		return report_error(&err);
 	rights_keep(probekit_session_capabilities(session, true) |
+		    (operands->command ? rights_of_commands() : 0) |
 		    rights_to_write(options->output));
 	measure_say_waiting(session, &options->whom, operands);
 	if (measure_run(&measure, &err) < 0)

@@ -114,6 +114,17 @@ uint64_t rights_to_write_in(const char *folder)
 	return missing_for(folder, may_create_in);
 }
 
+/* Ambient ones are what it inherits. */
+uint64_t rights_of_commands(void)
+{
+	uint64_t ambient = 0;
+
+	for (int i = 0; i < 64; i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) == 1)
+			ambient |= BIT(i);
+	return ambient;
+}
+
 /* ---- giving up ---- */
 
 static void tell(int result)
@@ -146,23 +157,12 @@ void rights_keep(uint64_t needed)
 	tell(result);
 }
 
-/* Ambient ones are what a command inherits. */
-static uint64_t read_ambient(void)
-{
-	uint64_t ambient = 0;
-
-	for (int i = 0; i < 64; i++)
-		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) == 1)
-			ambient |= BIT(i);
-	return ambient;
-}
-
 void rights_keep_for_now(uint64_t needed)
 {
 	struct sets sets = {0};
 	int result = read_sets(&sets);
 
-	needed |= read_ambient();
+	needed |= rights_of_commands();
 	sets.permitted &= needed;
 	sets.effective &= needed;
 	if (!result)

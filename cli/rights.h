@@ -14,6 +14,9 @@ extern const uint64_t rights_to_look;
 /* To end processes of others. */
 extern const uint64_t rights_to_end;
 
+/* To look into a command that is started, as the kernel lets nobody look into who may do more: what it gets
+ * of ours. */
+uint64_t rights_of_commands(void);
 /* What writing `path` asks for, or a new file in `folder`; NULL: none is written. */
 uint64_t rights_to_write(const char *path);
 uint64_t rights_to_write_in(const char *folder);

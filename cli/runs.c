@@ -179,7 +179,8 @@ void run_give_up_rights(const struct run *run)
 {
 	const struct run_request *request = run->request;
 	uint64_t needed = probekit_session_capabilities(run->session, request->is_last) |
-			  request->outputs | rights_to_write_in(output_folder());
+			  request->outputs | rights_of_commands() |
+			  rights_to_write_in(output_folder());
 
 	if (request->is_last)
 		rights_keep(needed);

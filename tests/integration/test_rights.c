@@ -276,6 +276,30 @@ static void processes_that_are_found_later_are_measured_without_a_capability(voi
 	support_copy_done(&copies);
 }
 
+/* Who started it gives up what it has inherited, and must not be kept from looking into it by that. */
+static void what_a_command_executes_is_measured_with_two_capabilities(void **state)
+{
+	static const char script[] = "sleep 0.5; exec \"$0\" lines 100";
+	struct support_copies *copies = *state;
+	const char *const words[] = {
+		copies->probekit, "latency",	   "-v", "--json", "-i", "0.1", "--", "sh", "-c",
+		script,		  copies->program, NULL};
+	struct support_child probekit;
+	json_t *snapshot;
+
+	support_require_capable_kernel();
+	support_start(&probekit, &support_tracer, words);
+	assert_true(support_wait_text(&probekit, &probekit.err, "ready"));
+	assert_true(support_wait_text(&probekit, &probekit.out, "victim:work"));
+	support_write(&probekit, "go\n");
+	assert_true(support_wait_text(&probekit, &probekit.err, "did 100\n"));
+	support_close_input(&probekit);
+	snapshot = support_end_intervals(&probekit);
+	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 100);
+	json_decref(snapshot);
+	support_done(&probekit);
+}
+
 /* Its file is told by the map alone, which asks for CAP_CHECKPOINT_RESTORE, when the report is made. */
 static void a_program_that_was_replaced_still_has_names(void **state)
 {
@@ -442,6 +466,7 @@ int main(void)
 		TEST(who_has_two_capabilities_keeps_none),
 		TEST(a_service_of_its_own_user_measures_others),
 		cmocka_unit_test(processes_that_are_found_later_are_measured_without_a_capability),
+		TEST(what_a_command_executes_is_measured_with_two_capabilities),
 		TEST(a_program_that_was_replaced_still_has_names),
 		TEST(an_output_in_a_folder_of_another_user_is_written),
 		TEST(a_command_that_becomes_another_user_is_ended),
