@@ -431,7 +431,7 @@ int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
 }
 
 /* Run when processes have come that were not noted. */
-SEC("?iter/task")
+SEC("?probekit.iter")
 int list_numbers(struct bpf_iter__task *ctx)
 {
 	struct pid *own = BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid);
