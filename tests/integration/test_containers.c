@@ -396,6 +396,29 @@ static void two_containers_of_one_image_are_kept_apart(void **state)
 	keep_apart(CONTAINER_OVERLAY);
 }
 
+/* To the kernel it is one file. */
+static void a_path_in_an_image_stands_for_all_its_containers(void **state)
+{
+	struct support_child probekit, first, second;
+	struct place place;
+	char path[256];
+	const char *const words[] = {support_probekit(), "latency", "-v", "--json", path, NULL};
+
+	(void)state;
+	place_new(&place, "contained");
+	start_app(&first, &place, CONTAINER_OVERLAY, "50");
+	start_app(&second, &place, CONTAINER_OVERLAY, "70");
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)first.pid, place.app);
+	support_start(&probekit, NULL, words);
+	support_wait_measuring(&probekit);
+	serve(&first, 50);
+	serve(&second, 70);
+	check_count(end_probekit(&probekit), 50 + 70);
+	end_app(&first);
+	end_app(&second);
+	place_done(&place);
+}
+
 static bool is_said_to_map(const char *path, pid_t pid)
 {
 	struct support_child probekit;
@@ -479,6 +502,7 @@ int main(void)
 		cmocka_unit_test(copies_in_two_containers_are_kept_apart),
 		cmocka_unit_test(one_file_in_two_containers_is_kept_apart),
 		cmocka_unit_test(two_containers_of_one_image_are_kept_apart),
+		cmocka_unit_test(a_path_in_an_image_stands_for_all_its_containers),
 		cmocka_unit_test(another_file_of_the_same_number_is_not_the_target),
 		cmocka_unit_test(another_namespaces_proc_is_refused),
 	};
