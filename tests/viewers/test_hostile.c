@@ -22,15 +22,8 @@
 
 /* Each kind of name begins with another of them, and has all. */
 static const char *const pieces[] = {
-	"\033[31m\a",
-	"<script>&\"']]>",
-	"\xff\xc0\x80\xed\xa0\x80",
-	"|`**](x)",
-	"\xe2\x80\xae\xd8\x9c",
-	";a 12\n\r\t",
-	"\xc2\x9b"
-	"2J\x7f\x01",
-	"\\u0000\\",
+	"\033[31m\a",		"<script>&\"']]>", "\xff\xc0\x80\xed\xa0\x80", "|`**](x)",
+	"\xe2\x80\xae\xd8\x9c", ";a 12\n\r\t",	   "\xc2\x9b\x32J\x7f\x01",    "\\u0000\\",
 };
 #define PIECES (sizeof(pieces) / sizeof(pieces[0]))
 
