@@ -260,7 +260,8 @@ static int load(struct engine *engine, const struct engine_options *options,
 		return error_errno(err, result, "cannot open the BPF object");
 	configure(engine, options);
 	result = engine_load_object(engine, options->types);
-	if (result == -ESRCH) /* libbpf's for any reason not to read the kernel's types, which are there */
+	/* libbpf's for any reason not to read the kernel's types, which are there */
+	if (result == -ESRCH)
 		result = -ENOMEM;
 	if (result == -EPERM || result == -EACCES)
 		return error_unavailable(err, result,

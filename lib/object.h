@@ -9,8 +9,8 @@
 #include "sdt_note.h"
 
 struct object {
-	char *path; /* as the user knows it */
-	int fd;	    /* kept open: attaching by /proc/self/fd/N means this very file */
+	char *path;   /* as the user knows it */
+	int fd;	      /* kept open: attaching by /proc/self/fd/N means this very file */
 	dev_t device; /* as /proc/PID/maps has them */
 	ino_t inode;
 	off_t size_bytes;
