@@ -8,12 +8,14 @@
 #include "measure.h"
 #include "support.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -335,11 +337,24 @@ static bool start_bpftrace(struct support_child *bpftrace, pid_t pid)
 	return true;
 }
 
+/* bpftrace 0.17 forgets a signal now and then, also when it is alone. */
+static void interrupt_until_ended(pid_t pid)
+{
+	siginfo_t ended = {0};
+	uint64_t since = 0;
+
+	while (!ended.si_pid && keep_waiting(&since, 60)) {
+		assert_int_equal(kill(pid, SIGINT), 0);
+		poll(NULL, 0, 200);
+		assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+	}
+}
+
 static void end_bpftrace(struct support_child *bpftrace, uint64_t count)
 {
 	char *expected;
 
-	assert_int_equal(kill(bpftrace->pid, SIGINT), 0);
+	interrupt_until_ended(bpftrace->pid);
 	assert_int_equal(support_finish(bpftrace), 0);
 	assert_true(asprintf(&expected, "@begun: %s\n", number_text(count)) > 0);
 	if (!strstr(bpftrace->out.text, expected))
