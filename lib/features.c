@@ -312,6 +312,7 @@ void features_detect(struct features *features, struct kernel_types **types)
 		*types = trial.types;
 		trial.types = NULL;
 	}
+	features->lacks_memory = trial.lacks_memory;
 	trial_done(&trial);
 	libbpf_set_print(print);
 }
@@ -336,6 +337,8 @@ static int missing_privilege(struct probekit_error *err)
 
 int features_require(const struct features *features, struct probekit_error *err)
 {
+	if (features->lacks_memory)
+		return error_no_memory(err);
 	for (int i = 0; i < FEATURE_START_COUNT; i++) {
 		if (features->has[i] || !table[i].is_required)
 			continue;

@@ -38,6 +38,7 @@ enum feature {
 #define FEATURE_START_COUNT FEATURE_PERF_UPROBE_ALLOWED
 
 struct features {
+	bool lacks_memory;	 /* what is there could not be found out */
 	bool has[FEATURE_COUNT]; /* false for those that were not tried */
 };
 

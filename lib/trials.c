@@ -265,9 +265,13 @@ int trial_optimised_site(struct trial *trial)
 
 static int load_types(struct trial *trial)
 {
+	int result;
+
 	if (trial->types)
 		return 0;
-	return kernel_types_new(&trial->types);
+	result = kernel_types_new(&trial->types);
+	trial->lacks_memory |= result == -ENOMEM;
+	return result;
 }
 
 int trial_btf(struct trial *trial)

@@ -10,6 +10,7 @@
 struct kernel_types;
 
 struct trial {
+	bool lacks_memory;	    /* for the kernel's types */
 	struct kernel_types *types; /* read by the first trial that needs them */
 	char found[160]; /* what was seen, where that says more than yes or no; else "" */
 };
