@@ -327,7 +327,8 @@ static void what_nobody_reads_in_time_is_counted_and_all_else_is_exact(void **st
 	print_message("  %lu rounds, %lld samples dropped, %lld skipped\n", rounds,
 		      (long long)samples, (long long)support_integer(lost, "samples_skipped"));
 	samples += support_integer(lost, "samples_skipped");
-	assert_true(samples > 0);
+	if (support_scaled(2) == 2) /* of few rounds all may have found room */
+		assert_true(samples > 0);
 	json_decref(snapshot);
 	support_done(&probekit);
 }
