@@ -57,6 +57,7 @@ struct soak {
 	int64_t recordings;
 	int64_t looks;
 	int64_t looked_at; /* requests */
+	int mistakes;	   /* counts that are not exact */
 	struct sample samples[SAMPLES + 2];
 	size_t sample_count;
 };
@@ -173,12 +174,21 @@ static json_t *read_json(const char *path)
 	return json;
 }
 
-/* The row's count; nothing of it is lost. */
-static int64_t exact_count(json_t *snapshot, const char *name)
+/* The row's count. What is lost of it is told and noted: after an hour all the rest is told too. */
+static int64_t exact_count(struct soak *soak, json_t *snapshot, const char *name)
 {
 	const json_t *row = support_row(snapshot, name);
+	const char *kind;
+	json_t *value;
 
-	support_check_nothing_lost(json_object_get(row, "lost"));
+	json_object_foreach (json_object_get(row, "lost"), kind, value) {
+		if (!json_integer_value(value) || strncmp(kind, "samples_", 8) == 0 ||
+		    strcmp(kind, "sched_repaired") == 0)
+			continue;
+		print_message("%s: LOST: %s %lld\n", name, kind,
+			      (long long)json_integer_value(value));
+		soak->mistakes++;
+	}
 	return support_integer(row, "count");
 }
 
@@ -196,7 +206,8 @@ static void record(struct soak *soak)
 			decimal(SPANS, spans), NULL))
 		fail_msg("probekit record: %s", child.err.text);
 	snapshot = read_json(path);
-	assert_int_equal(exact_count(snapshot, "threads:hot"), RECORDED_RUNS * THREADS * SPANS);
+	soak->mistakes +=
+		exact_count(soak, snapshot, "threads:hot") != RECORDED_RUNS * THREADS * SPANS;
 	json_decref(snapshot);
 	support_done(&child);
 	free(path);
@@ -214,7 +225,7 @@ static void look(struct soak *soak)
 			decimal(soak->children[SERVER].pid, pid), NULL))
 		fail_msg("probekit latency: %s", child.err.text);
 	snapshot = support_json(child.out.text);
-	soak->looked_at += exact_count(snapshot, "logger:request");
+	soak->looked_at += exact_count(soak, snapshot, "logger:request");
 	json_decref(snapshot);
 	support_done(&child);
 	soak->looks++;
@@ -286,11 +297,12 @@ static json_t *end_probekit(struct soak *soak, enum place place)
 	return read_json(soak->outputs[place]);
 }
 
-static void check_count(enum place place, const char *row, int64_t counted, int64_t truth)
+static void check_count(struct soak *soak, enum place place, const char *row, int64_t counted,
+			int64_t truth)
 {
-	print_message("%s: %s counted %" PRId64 " times of %" PRId64 ", nothing lost\n",
-		      titles[place], row, counted, truth);
-	assert_int_equal(counted, truth);
+	print_message("%s: %s counted %" PRId64 " times of %" PRId64 "%s\n", titles[place], row,
+		      counted, truth, counted == truth ? "" : ": WRONG");
+	soak->mistakes += counted != truth;
 }
 
 static void end_comers(struct support_child *child)
@@ -304,11 +316,12 @@ static void check_comers(struct soak *soak)
 {
 	json_t *snapshot = end_probekit(soak, THREAD_LATENCY);
 
-	check_count(THREAD_LATENCY, "threads:hot", exact_count(snapshot, "threads:hot"),
+	check_count(soak, THREAD_LATENCY, "threads:hot", exact_count(soak, snapshot, "threads:hot"),
 		    (soak->rounds + soak->recordings * RECORDED_RUNS) * THREADS * SPANS);
 	json_decref(snapshot);
 	snapshot = end_probekit(soak, PROCESS_LATENCY);
-	check_count(PROCESS_LATENCY, "family:work", exact_count(snapshot, "family:work"),
+	check_count(soak, PROCESS_LATENCY, "family:work",
+		    exact_count(soak, snapshot, "family:work"),
 		    soak->rounds * CHILDREN * CHILD_SPANS);
 	json_decref(snapshot);
 }
@@ -335,8 +348,8 @@ static void check_server(struct soak *soak)
 {
 	struct support_child *server = &soak->children[SERVER];
 	json_t *snapshot = end_probekit(soak, SERVER_LATENCY);
-	int64_t requests = exact_count(snapshot, "logger:request");
-	int64_t flushes = exact_count(snapshot, "logger:flush");
+	int64_t requests = exact_count(soak, snapshot, "logger:request");
+	int64_t flushes = exact_count(soak, snapshot, "logger:flush");
 	int64_t sent = strtoll(soak->load.out.text, NULL, 10);
 	const char *told;
 	long long served;
@@ -351,10 +364,11 @@ static void check_server(struct soak *soak)
 				&flushed),
 			 2);
 	assert_int_equal(served, sent);
-	check_count(SERVER_LATENCY, "logger:request", requests, served);
-	check_count(SERVER_LATENCY, "logger:append", exact_count(snapshot, "logger:append"),
+	check_count(soak, SERVER_LATENCY, "logger:request", requests, served);
+	check_count(soak, SERVER_LATENCY, "logger:append",
+		    exact_count(soak, snapshot, "logger:append"), served);
+	check_count(soak, SERVER_LATENCY, "logger:lock", exact_count(soak, snapshot, "logger:lock"),
 		    served);
-	check_count(SERVER_LATENCY, "logger:lock", exact_count(snapshot, "logger:lock"), served);
 	print_message("%s: logger:flush counted %" PRId64 " times of %lld\n",
 		      titles[SERVER_LATENCY], flushes, flushed);
 	assert_in_range(flushed - flushes, 0, 1);
@@ -475,6 +489,7 @@ static void long_measurements_are_exact_and_do_not_grow(void **state)
 	end_comers(&soak.threads);
 	end_comers(&soak.family);
 	check_memory(&soak);
+	assert_int_equal(soak.mistakes, 0);
 	for (int i = 0; i < PLACES; i++) {
 		support_done(&soak.children[i]);
 		free(soak.outputs[i]);
