@@ -384,7 +384,8 @@ static const struct amount {
 	double limit;
 } amounts[] = {
 	{"KiB resident", offsetof(struct support_usage, resident_kib), 1024},
-	{"KiB, shared pages divided", offsetof(struct support_usage, own_kib), 1024},
+	/* grows too where others that share pages end */
+	{"KiB, shared pages divided", offsetof(struct support_usage, own_kib), 2048},
 	{"KiB for BPF", offsetof(struct support_usage, bpf_kib), 1024},
 	{"descriptors", offsetof(struct support_usage, files), 2},
 };
