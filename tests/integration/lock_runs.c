@@ -12,7 +12,9 @@ json_t *lock_run(struct support_child *probekit, const struct support_how *how,
 	if (support_finish(probekit) != 0)
 		fail_msg("status %d: %s", probekit->status, probekit->err.text);
 	snapshot = support_json(probekit->out.text);
-	assert_int_equal(support_integer(snapshot, "child_status"), 0);
+	if (support_integer(snapshot, "child_status") != 0)
+		fail_msg("the program ended with status %d: %s",
+			 (int)support_integer(snapshot, "child_status"), probekit->err.text);
 	return snapshot;
 }
 
