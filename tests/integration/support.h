@@ -81,6 +81,8 @@ json_t *support_json(const char *text);
 /* The row of a snapshot with this name and without key; fails when there is none. */
 json_t *support_row(json_t *snapshot, const char *name);
 int64_t support_integer(const json_t *object, const char *key);
+/* Of all members, as of the times by class. */
+int64_t support_sum(const json_t *times);
 /* No span and none of its time is lost. Samples beyond a rate are counted without that; so are switches
  * that the kernel did not report, some a second here, whose time is taken from its own statistics. */
 void support_check_nothing_lost(const json_t *lost);

@@ -95,6 +95,17 @@ int64_t support_integer(const json_t *object, const char *key)
 	return json_integer_value(value);
 }
 
+int64_t support_sum(const json_t *times)
+{
+	const char *name;
+	json_t *value;
+	int64_t sum = 0;
+
+	json_object_foreach ((json_t *)times, name, value)
+		sum += json_integer_value(value);
+	return sum;
+}
+
 void support_check_nothing_lost(const json_t *lost)
 {
 	const char *name;

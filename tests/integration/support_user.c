@@ -47,6 +47,23 @@ void support_copy_done(struct support_copies *copies)
 	free(copies->program);
 }
 
+int support_set_up_copies(void **state)
+{
+	struct support_copies *copies = calloc(1, sizeof(*copies));
+
+	assert_non_null(copies);
+	support_copy(copies, "victim");
+	*state = copies;
+	return 0;
+}
+
+int support_tear_down_copies(void **state)
+{
+	support_copy_done(*state);
+	free(*state);
+	return 0;
+}
+
 void support_require_capable_kernel(void)
 {
 	if (strcmp(support_require_tracing(), "uprobe_multi") != 0) {

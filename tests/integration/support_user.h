@@ -17,6 +17,9 @@ struct support_copies {
 
 void support_copy(struct support_copies *copies, const char *program);
 void support_copy_done(struct support_copies *copies);
+/* Of a test or a group: copies for `victim`, a struct support_copies in *state. */
+int support_set_up_copies(void **state);
+int support_tear_down_copies(void **state);
 
 /* Skips the test where no capability but root's lets anybody measure, or we cannot become
  * others. */

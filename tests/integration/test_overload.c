@@ -19,17 +19,6 @@ static const char *seconds(void)
 	return text ? text : "3";
 }
 
-static int64_t sum_of(const json_t *times)
-{
-	const char *name;
-	json_t *value;
-	int64_t sum = 0;
-
-	json_object_foreach ((json_t *)times, name, value)
-		sum += json_integer_value(value);
-	return sum;
-}
-
 static void check_row(const json_t *row, const char *truth)
 {
 	int64_t spans = (int64_t)support_number(truth, "spans");
@@ -42,7 +31,8 @@ static void check_row(const json_t *row, const char *truth)
 		      (long long)support_integer(lost, "samples_dropped"),
 		      (long long)support_integer(lost, "sched_repaired"));
 	assert_int_equal(support_integer(row, "count"), spans);
-	assert_int_equal(sum_of(json_object_get(row, "time_ns")), support_integer(row, "sum_ns"));
+	assert_int_equal(support_sum(json_object_get(row, "time_ns")),
+			 support_integer(row, "sum_ns"));
 	assert_true(support_integer(json_object_get(row, "time_ns"), "lock") > 0);
 }
 

@@ -12,23 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int set_up(void **state)
-{
-	struct support_copies *copies = calloc(1, sizeof(*copies));
-
-	assert_non_null(copies);
-	support_copy(copies, "victim");
-	*state = copies;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	support_copy_done(*state);
-	free(*state);
-	return 0;
-}
-
 static void become_half_a_tracer(void *arg)
 {
 	support_become_user(arg, 1);
@@ -215,7 +198,7 @@ static void an_output_folder_that_may_not_be_written_is_refused(void **state)
 	free(file);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, support_set_up_copies, support_tear_down_copies)
 
 int main(void)
 {

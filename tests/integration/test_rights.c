@@ -22,23 +22,6 @@
 static const uint64_t to_look = BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH) |
 				BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYSLOG);
 
-static int set_up(void **state)
-{
-	struct support_copies *copies = calloc(1, sizeof(*copies));
-
-	assert_non_null(copies);
-	support_copy(copies, "victim");
-	*state = copies;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	support_copy_done(*state);
-	free(*state);
-	return 0;
-}
-
 static void start_victim(struct support_child *target, const struct support_how *how,
 			 const struct support_copies *copies, char pid[16])
 {
@@ -457,7 +440,7 @@ static void two_capabilities_suffice_for_every_command(void **state)
 	end_child(&target);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, support_set_up_copies, support_tear_down_copies)
 
 int main(void)
 {

@@ -25,17 +25,6 @@ static void set_online(bool is_online)
 	close(fd);
 }
 
-static int64_t sum_of(const json_t *times)
-{
-	const char *name;
-	json_t *value;
-	int64_t sum = 0;
-
-	json_object_foreach ((json_t *)times, name, value)
-		sum += json_integer_value(value);
-	return sum;
-}
-
 static void check_row(json_t *snapshot, const char *name, uint64_t count)
 {
 	json_t *row = support_row(snapshot, name);
@@ -43,7 +32,7 @@ static void check_row(json_t *snapshot, const char *name, uint64_t count)
 	assert_int_equal(support_integer(row, "count"), count);
 	support_check_nothing_lost(json_object_get(row, "lost"));
 	if (json_is_object(json_object_get(row, "time_ns")))
-		assert_int_equal(sum_of(json_object_get(row, "time_ns")),
+		assert_int_equal(support_sum(json_object_get(row, "time_ns")),
 				 support_integer(row, "sum_ns"));
 }
 

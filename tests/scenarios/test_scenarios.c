@@ -26,17 +26,6 @@ static unsigned int scenarios_named;
 
 /* ---- what holds in every snapshot ---- */
 
-static int64_t sum_of(const json_t *times)
-{
-	const char *name;
-	json_t *value;
-	int64_t sum = 0;
-
-	json_object_foreach ((json_t *)times, name, value)
-		sum += json_integer_value(value);
-	return sum;
-}
-
 /* Within a thousandth. */
 static void check_sum(const char *what, const char *row, int64_t is, int64_t wanted)
 {
@@ -55,7 +44,7 @@ static void check_causes(const char *name, const json_t *row)
 	json_array_foreach (json_object_get(row, "causes"), i, cause)
 		sum += support_integer(cause, "time_ns");
 	if (json_is_object(tail))
-		check_sum("causes", name, sum, sum_of(json_object_get(tail, "time_ns")));
+		check_sum("causes", name, sum, support_sum(json_object_get(tail, "time_ns")));
 }
 
 static void check_row(const json_t *row)
@@ -65,7 +54,8 @@ static void check_row(const json_t *row)
 	int64_t sum = support_integer(row, "sum_ns");
 
 	assert_true(json_is_object(times));
-	check_sum("components", name, sum_of(times) + support_integer(row, "unexplained_ns"), sum);
+	check_sum("components", name, support_sum(times) + support_integer(row, "unexplained_ns"),
+		  sum);
 	if (support_integer(times, "other") > sum / 100)
 		fail_msg("%s: %lld of %lld ns are other", name,
 			 (long long)support_integer(times, "other"), (long long)sum);
