@@ -114,6 +114,19 @@ struct location address_space_locate(struct address_space *space, uint64_t addre
 	return location;
 }
 
+bool address_space_read_code(struct address_space *space, uint64_t address,
+			     unsigned char code[static 8])
+{
+	struct location location = address_space_locate(space, address);
+	uint64_t word;
+
+	if (!location.module || !location.map->is_executable ||
+	    !module_read(location.module, location.address, &word))
+		return false;
+	memcpy(code, &word, sizeof(word));
+	return true;
+}
+
 const char *address_space_jit_name(struct address_space *space, uint64_t address, uint64_t *offset)
 {
 	return jit_map_find(&space->jit, address, offset);

@@ -29,6 +29,9 @@ int address_space_init(struct address_space *space, struct module_cache *modules
 void address_space_done(struct address_space *space);
 
 struct location address_space_locate(struct address_space *space, uint64_t address);
+/* Eight bytes of code, as the file has them: in memory a breakpoint may stand there. */
+bool address_space_read_code(struct address_space *space, uint64_t address,
+			     unsigned char code[static 8]);
 
 /* What a run-time compiler wrote in /tmp/perf-PID.map about an address, or NULL; the name lives
  * until the next call. The file is read when it has grown. */

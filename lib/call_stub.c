@@ -9,24 +9,12 @@
 #define CALL_BYTES 5  /* call TARGET */
 #define STUB_BYTES 64 /* from its begin to where a thread may stand */
 
-static bool read_code(struct address_space *space, uint64_t address, unsigned char code[static 8])
-{
-	struct location location = address_space_locate(space, address);
-	uint64_t word;
-
-	if (!location.module || !location.map->is_executable ||
-	    !module_read(location.module, location.address, &word))
-		return false;
-	memcpy(code, &word, sizeof(word));
-	return true;
-}
-
 static bool is_called_directly(struct address_space *space, uint64_t ip, uint64_t caller)
 {
 	unsigned char code[8];
 	int32_t distance;
 
-	if (!read_code(space, caller - CALL_BYTES, code))
+	if (!address_space_read_code(space, caller - CALL_BYTES, code))
 		return false;
 	memcpy(&distance, code + 1, sizeof(distance));
 	return code[0] == 0xe8 && ip - (caller + (uint64_t)(int64_t)distance) < STUB_BYTES;
@@ -43,7 +31,8 @@ static bool is_end_of_span(struct address_space *space, uint64_t ip)
 	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++) {
 		uint64_t at = ip - instructions[i] + instructions[2];
 
-		if (read_code(space, at, code) && read_code(space, at + 8, code + 8) &&
+		if (address_space_read_code(space, at, code) &&
+		    address_space_read_code(space, at + 8, code + 8) &&
 		    memcmp(code, nops, sizeof(nops)) == 0)
 			return true;
 	}

@@ -99,17 +99,10 @@ static void leave_trampoline(struct address_space *space, struct unwind_register
 static const unsigned char dwarf_numbers[2 * PUSH_COUNT] = {0, 2, 1,  3,  7,  6,  4,  5,
 							    8, 9, 10, 11, 12, 13, 14, 15};
 
-/* The file's, where a breakpoint may stand in memory. */
+/* Of a file in which a breakpoint was built nothing can be told. */
 static bool read_instruction(struct address_space *space, uint64_t address, unsigned char code[8])
 {
-	struct location location = address_space_locate(space, address);
-	uint64_t word;
-
-	if (!location.module || !location.map->is_executable ||
-	    !module_read(location.module, location.address, &word))
-		return false;
-	memcpy(code, &word, sizeof(word));
-	return code[0] != BREAKPOINT;
+	return address_space_read_code(space, address, code) && code[0] != BREAKPOINT;
 }
 
 /* The length of an instruction that pushes a register, and which; 0: it is another. */
