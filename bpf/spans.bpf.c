@@ -337,9 +337,10 @@ int value(struct pt_regs *ctx)
 #define CLONE_VM 0x100
 #define CLONE_THREAD 0x10000
 
+/* UNSEEN_OLD: it may be running, on another CPU. */
 static __always_inline void adopt_thread(struct task_struct *task, __u8 unseen)
 {
-	struct thread *thread = thread_create(task);
+	struct thread *thread = thread_create(task, unseen == UNSEEN_OLD);
 
 	if (!thread) {
 		COUNT(0, state_unavailable);

@@ -21,8 +21,19 @@ static __always_inline bool may_be_spare(__u32 pid)
 	return spare_processes && spare_processes >> (pid & 63) & 1;
 }
 
-/* Where tasks cannot be found by number, all state is in the map that has it by number. */
-static __always_inline struct thread *thread_create(struct task_struct *task)
+/* Of two that create the storage of one task at once the kernel refuses one, which then finds the other's. */
+static __always_inline struct thread *stored_thread(struct task_struct *task)
+{
+	struct thread *thread =
+		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	return thread ? thread : bpf_task_storage_get(&threads, task, NULL, 0);
+}
+
+/* Where tasks cannot be found by number, all state is in the map that has it by number. A task that may be
+ * running has its state at any moment where it is looked for last: then nobody else puts it where it is
+ * looked for first. */
+static __always_inline struct thread *thread_create(struct task_struct *task, bool may_run)
 {
 	struct thread *thread = NULL;
 	__u64 key = spare_key(task);
@@ -30,8 +41,8 @@ static __always_inline struct thread *thread_create(struct task_struct *task)
 	if (has_own_numbers)
 		note_numbers(task);
 	if (has_task_from_pid)
-		thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (thread)
+		thread = stored_thread(task);
+	if (thread || (has_task_from_pid && may_run))
 		return thread;
 	bpf_map_update_elem(&spare_threads, &key, &empty_thread, BPF_NOEXIST);
 	__sync_fetch_and_or(&spare_processes, 1ull << (task->tgid & 63));
@@ -88,7 +99,7 @@ static __always_inline struct thread *thread_current(bool create)
 
 	if (thread || !create)
 		return thread;
-	thread = thread_create(task);
+	thread = thread_create(task, false);
 	if (thread && has_breakdown)
 		note_process(bpf_get_current_pid_tgid() >> 32);
 	return thread;

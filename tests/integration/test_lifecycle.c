@@ -3,6 +3,7 @@
  * stop. */
 #include "measure.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,31 @@ static void every_process_of_a_path_is_measured(void **state)
 	probekit_snapshot_free(snapshot);
 	for (int i = 0; i < 4; i++)
 		child_done(&children[i]);
+}
+
+/* What threads do at first is noted by themselves and, as their process is a new one, by the library. */
+static void threads_of_a_new_process_begin_at_once_and_lose_no_span(void **state)
+{
+	const uint64_t processes = scaled(400, 20);
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	struct pollfd done;
+	struct child child;
+
+	(void)state;
+	child_start_program(&child, "threads", "crowds", processes);
+	session = measure_start(&(struct measure){.path = program_path("threads")});
+	child_tell(&child, "go");
+	done = (struct pollfd){.fd = child.out, .events = POLLIN};
+	do
+		assert_true(probekit_session_poll(session, 1, &err) >= 0);
+	while (!poll(&done, 1, 0));
+	child_wait_line(&child, "done");
+	snapshot = measure_stop(session);
+	assert_row(snapshot, "threads:hot", .count = processes * 8 * 20);
+	probekit_snapshot_free(snapshot);
+	child_done(&child);
 }
 
 /* The child ends a span that it did not begin, and makes two whole ones. */
@@ -382,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_that_starts_after_attachment_is_measured_whole),
 		cmocka_unit_test(every_process_of_a_path_is_measured),
+		cmocka_unit_test(threads_of_a_new_process_begin_at_once_and_lose_no_span),
 		cmocka_unit_test(a_forked_child_ends_its_parents_span_unmatched),
 		cmocka_unit_test(a_vforked_child_leaves_its_parents_span_alone),
 		cmocka_unit_test(exec_inside_a_span_abandons_it),

@@ -61,6 +61,25 @@ static void hot(unsigned long count)
 	join_workers(THREADS);
 }
 
+/* ---- processes that begin with many threads at once ---- */
+
+#define CROWD_SPANS 20
+
+static void crowds(unsigned long count)
+{
+	while (count--) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			hot(CROWD_SPANS);
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			abort();
+	}
+}
+
 /* ---- at work whenever one looks ---- */
 
 static atomic_bool is_over;
@@ -176,8 +195,8 @@ static int is_traced(void)
 int main(int argc, char **argv)
 {
 	static const struct mode modes[] = {
-		{"hot", hot}, {"busy", busy}, {"stuck", stuck}, {"fork_away", fork_away},
-		{NULL, NULL},
+		{"hot", hot},	  {"crowds", crowds},	    {"busy", busy},
+		{"stuck", stuck}, {"fork_away", fork_away}, {NULL, NULL},
 	};
 
 	return program_main(argc, argv, modes, is_traced);
