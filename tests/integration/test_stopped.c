@@ -65,17 +65,23 @@ static void run_once(const char *mode, const char *rounds, bool is_excluded, str
 	assert_int_equal(run->status, 0);
 }
 
-/* A run whose classes are not exact is made again. */
+/* Would the stops show in a sum if they were in it? Not where as much of the CPU was taken for other things. */
+static bool would_tell(const struct run *run)
+{
+	return allowed_ns(run, STOPS * scaled(ROUNDS, 3)) < run_truth(run, "least");
+}
+
+/* A run whose classes are not exact, or that cannot tell, is made again. */
 static void run_stops(const char *mode, bool is_excluded, struct run *run)
 {
 	for (int i = 0; i < RUNS; i++) {
 		run_once(mode, scaled_text(ROUNDS, 3), is_excluded, run);
-		if (!breakdowns_are_repaired(run->snapshot))
+		if (!breakdowns_are_repaired(run->snapshot) && would_tell(run))
 			return;
-		print_message("  repaired, once more\n");
+		print_message("  repaired, or disturbed, once more\n");
 		run_done(run);
 	}
-	fail_msg("%s: %d of %d runs are repaired", mode, RUNS, RUNS);
+	fail_msg("%s: %d of %d runs are repaired or disturbed", mode, RUNS, RUNS);
 }
 
 /* All of them around the same stops, but for the last. */
@@ -131,7 +137,6 @@ static void stopped_time_is_in_no_span_where_it_is_left_out(void **state)
 		check_between(shapes[i], "sum", row->sum, busy_of(&run), allowed_ns(&run, stops));
 		check_between(shapes[i], "max", row->max, most, allowed_ns(&run, STOPS));
 		assert_int_equal(row->time_ns[PROBEKIT_CLASS_STOPPED], 0);
-		assert_true(allowed_ns(&run, stops) < run_truth(&run, "least")); /* it tells */
 		if (row->kind == PROBEKIT_KIND_ASYNC) /* of which the slowest are not kept */
 			continue;
 		assert_true(row->slowest_count > 0);
@@ -179,7 +184,7 @@ static void stopped_time_is_part_of_spans_by_default(void **state)
 /* One in ten, of those that bring the thread to a CPU or take it from it. */
 static void stops_that_are_not_seen_to_begin_or_end_are_left_out_too(void **state)
 {
-	uint64_t rounds = scaled(200, 50);
+	uint64_t rounds = scaled(100, 20);
 	struct run run;
 
 	(void)state;

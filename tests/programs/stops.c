@@ -6,7 +6,8 @@
  */
 #include "truth.h"
 
-#define STOPS 3 /* a span */
+#define STOPS 3	   /* a span */
+#define STOP_MS 15 /* of which an emulated CPU may stand still for some */
 
 /* ---- who stops ---- */
 
@@ -18,7 +19,7 @@ static void stop_waiter(void)
 	kill(waiter, SIGSTOP);
 	await_state("T");
 	stopped = now_ns();
-	pause_ms(HOLD_MS);
+	pause_ms(STOP_MS);
 	atomic_fetch_add(&shared->least_ns, now_ns() - stopped);
 	kill(waiter, SIGCONT);
 	atomic_fetch_add(&shared->most_ns, now_ns() - begin);
