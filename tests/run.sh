@@ -8,7 +8,9 @@ build=$1
 label=${2:-}
 tests=$(dirname "$0")
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+guests=
+trap 'rm -rf "$results"; [ -z "$guests" ] || kill -- "-$guests" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM HUP
 failed=0
 
 # second_build NAME OPTION...: in its own folder, with its output shown only when it fails
@@ -44,6 +46,22 @@ run_label() {
 	fi
 }
 
+# The guests of the matrix, which take the processors' time that the tests here leave, in a process group of their own.
+start_guests() {
+	setsid chrt --idle 0 sh "$tests/kernels/matrix.sh" --guests "$build" &
+	guests=$!
+}
+
+run_matrix() {
+	if [ -z "$guests" ]; then
+		sh "$tests/kernels/matrix.sh" "$build"
+		return
+	fi
+	wait "$guests" || return
+	guests=
+	sh "$tests/kernels/matrix.sh" --rest "$build"
+}
+
 for each in unit headers integration scenarios kernels; do
 	case ${label:-$each} in "$each") ;; *) continue ;; esac
 	case $each in
@@ -53,10 +71,13 @@ for each in unit headers integration scenarios kernels; do
 			run_label "$build/sanitize" unit
 		second_build clang -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ || true
 		;;
-	kernels) sh "$tests/kernels/matrix.sh" "$build" || failed=1 ;;
+	kernels) run_matrix || failed=1 ;;
 	# Shared machines take of a CPU what they like, for as long as they like, which no test can know of:
 	# what fails is run once more, and that is told.
-	integration) run_label "$build" integration --repeat until-pass:2 ;;
+	integration)
+		[ -n "$label" ] || start_guests # before, compilers leave them nothing
+		run_label "$build" integration --repeat until-pass:2
+		;;
 	*) run_label "$build" "$each" ;;
 	esac
 done

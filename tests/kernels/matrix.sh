@@ -5,7 +5,8 @@
 # guests: matrix.sh BUILD [KERNEL...], where the running one is called "here". What CTest
 # kept of the integration tests is taken for it when nothing has been built since. In guests, counts
 # are divided by PROBEKIT_TEST_SCALE (default 200): emulation is slow. Ends with one table, and exits
-# with 1 when a test failed, a test was skipped that need not be, or a guest did not finish.
+# with 1 when a test failed, a test was skipped that need not be, or a guest did not finish. In two parts, with other
+# tests between them or beside the first: matrix.sh --guests BUILD, then matrix.sh --rest BUILD.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -125,21 +126,43 @@ print_table() {
 	sed -n 's/^bad  //p' "$results/summary" | sed '/^ /!s/^/FAILED  /'
 }
 
-if [ "${1-}" = --row ]; then
+# The newest take longest; the running kernel's tests mostly wait, so they need no processor.
+run_rows() {
+	printf '%s\n' "$@" | sort -V -r |
+		xargs -P "$(($(nproc) + 1))" -n 1 sh "$here/matrix.sh" --row "$build" "$results"
+}
+
+part=all
+case ${1-} in
+--row)
 	shift
 	run_row "$@"
 	exit
-fi
+	;;
+--guests | --rest)
+	part=${1#--}
+	shift
+	;;
+esac
 build=$(cd "$1" && pwd)
 shift
-# shellcheck disable=SC2046
-[ $# -gt 0 ] || set -- here $(kernel_names | tr -d ,)
-
+guests=$(kernel_names | tr -d ,)
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- here $guests
 results=$build/kernels # which stays
-rm -rf "$results"
-mkdir -p "$results"
-# The newest take longest; the running kernel's tests mostly wait, so they need no processor.
-printf '%s\n' "$@" | sort -V -r | xargs -P "$(($(nproc) + 1))" -n 1 sh "$0" --row "$build" "$results"
+if [ "$part" != rest ]; then
+	rm -rf "$results"
+	mkdir -p "$results"
+fi
+# shellcheck disable=SC2086
+case "$part" in
+all) run_rows "$@" ;;
+guests)
+	run_rows $guests
+	exit
+	;;
+rest) run_rows here ;;
+esac
 for name; do
 	probes=any
 	lacks=here
