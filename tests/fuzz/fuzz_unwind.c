@@ -63,6 +63,7 @@ static void unwind(struct address_space *space, const uint8_t *data, size_t size
 	size_t part_size;
 	const uint8_t *part = parts_find(data, size, PART_REGISTERS, &part_size);
 	uint64_t values[1 + UNWIND_REGISTERS] = {0};
+	uint8_t *bytes;
 
 	if (part)
 		memcpy(values, part, part_size < sizeof(values) ? part_size : sizeof(values));
@@ -72,7 +73,10 @@ static void unwind(struct address_space *space, const uint8_t *data, size_t size
 	/* of the exact size, so that a sanitizer sees every overrun */
 	part = parts_find(data, size, PART_STACK, &part_size);
 	stack.size_bytes = part_size;
-	stack.bytes = memcpy(malloc(part_size + !part_size), part ? part : data, part_size);
+	bytes = malloc(part_size + !part_size);
+	if (!bytes)
+		abort();
+	stack.bytes = memcpy(bytes, part ? part : data, part_size);
 	if (unwinder_new(space, &unwinder) == 0) {
 		unwind_copied(unwinder, &registers, &stack, &trace);
 		if (trace.size > UNWIND_FRAMES_MAX || trace.end >= PROBEKIT_STACK_END_COUNT)

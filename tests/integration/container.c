@@ -52,7 +52,7 @@ static void mount_copies(const struct container *container)
 	int files[MAX_FILES];
 	int count = 0;
 
-	for (; container->names[count] && count < MAX_FILES; count++) {
+	for (; count < MAX_FILES && container->names[count]; count++) {
 		snprintf(path, sizeof(path), "%s/%s", container->source, container->names[count]);
 		files[count] = open(path, O_RDONLY | O_CLOEXEC);
 		require(files[count] >= 0, path);

@@ -99,10 +99,12 @@ static void check(bool is_live, const char *const words[])
 
 static int set_up(void **state)
 {
+	struct support_how how = {.folder = NULL};
 	struct support_child child;
-	const struct support_how how = {.folder = (folder = support_new_folder())};
 
 	(void)state;
+	folder = support_new_folder();
+	how.folder = folder;
 	support_run(&child, &how, support_probekit(), "record", "--runs", "6", "-o", "base.json",
 		    "--", support_program("builds"), "20", NULL);
 	support_done(&child);
