@@ -2,12 +2,11 @@
 /* Functions around fork, vfork and exec, and in a library that comes and goes. What a child process
  * counts, it counts for itself. */
 #include <dlfcn.h>
-#include <libgen.h>
-#include <limits.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "calls.h"
 
 extern char **environ;
@@ -137,22 +136,7 @@ static void execs(unsigned long count)
 
 /* ---- a library that comes and goes ---- */
 
-static void *open_plugin(void)
-{
-	char path[PATH_MAX + 32];
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	void *library;
-
-	if (length < 0)
-		abort();
-	self[length] = '\0';
-	snprintf(path, sizeof(path), "%s/plugin_calls.so", dirname(self));
-	library = dlopen(path, RTLD_NOW);
-	if (!library)
-		abort();
-	return library;
-}
+#define PLUGIN "plugin_calls.so"
 
 static void call_plugin(void *library, unsigned long value)
 {
@@ -171,7 +155,7 @@ static void call_plugin(void *library, unsigned long value)
 static void opens(unsigned long count)
 {
 	for (unsigned long i = 0; i < count; i++) {
-		void *library = open_plugin();
+		void *library = open_beside(PLUGIN);
 
 		for (unsigned long k = 0; k < 3; k++)
 			call_plugin(library, i + k);
@@ -186,7 +170,7 @@ static void reopens(unsigned long count)
 	static void *library;
 
 	if (!library) {
-		library = open_plugin();
+		library = open_beside(PLUGIN);
 		return;
 	}
 	dlclose(library);
@@ -196,7 +180,7 @@ static void reopens(unsigned long count)
 /* Known of before it is called. */
 static void opens_awaited(unsigned long count)
 {
-	void *library = open_plugin();
+	void *library = open_beside(PLUGIN);
 
 	await_go();
 	dlclose(library);

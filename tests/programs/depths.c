@@ -11,8 +11,6 @@
 #include <alloca.h>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <search.h>
@@ -24,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "plugin_depths.h"
 #include "program.h"
 
@@ -274,18 +273,7 @@ static void (*const shapes[])(void) = {
 
 static void open_plugin(void)
 {
-	char path[PATH_MAX + 32];
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	void *library;
-
-	if (length < 0)
-		abort();
-	self[length] = '\0';
-	snprintf(path, sizeof(path), "%s/plugin_depths.so", dirname(self));
-	library = dlopen(path, RTLD_NOW);
-	if (library)
-		*(void **)&descend_in_plugin = dlsym(library, "plugin_descend");
+	*(void **)&descend_in_plugin = dlsym(open_beside("plugin_depths.so"), "plugin_descend");
 	if (!descend_in_plugin)
 		abort();
 }

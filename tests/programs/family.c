@@ -3,12 +3,11 @@
  * the second lets them go, and waits for their ends. */
 #include <probekit/probe.h>
 
-#include <libgen.h>
-#include <limits.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "program.h"
 
 #define WIDTH 3
@@ -53,19 +52,6 @@ static void await_end(int fd)
 		;
 }
 
-static const char *second(void)
-{
-	static char path[PATH_MAX + 64];
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length < 0)
-		abort();
-	self[length] = '\0';
-	snprintf(path, sizeof(path), "%s/second", dirname(self));
-	return path;
-}
-
 /* ---- what a child does ---- */
 
 /* With children of its own, down to `depth`. */
@@ -90,7 +76,7 @@ static void become_second(unsigned long count)
 
 	snprintf(text, sizeof(text), "%lu", count);
 	dup2(gate[0], STDIN_FILENO);
-	execl(second(), "second", "gated", text, (char *)NULL);
+	execl(beside("second"), "second", "gated", text, (char *)NULL);
 	abort();
 }
 
@@ -105,7 +91,7 @@ static pid_t spawn_second(unsigned long count)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, gate[0], STDIN_FILENO);
 	posix_spawn_file_actions_addclose(&actions, gate[1]);
-	if (posix_spawn(&pid, second(), &actions, NULL, argv, environ))
+	if (posix_spawn(&pid, beside("second"), &actions, NULL, argv, environ))
 		abort();
 	posix_spawn_file_actions_destroy(&actions);
 	return pid;

@@ -3,13 +3,12 @@
 #include <probekit/probe.h>
 
 #include <dlfcn.h>
-#include <libgen.h>
-#include <limits.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "program.h"
 
 #define NOINLINE __attribute__((noinline))
@@ -129,20 +128,6 @@ static void exec_self(unsigned long count)
 	exec_in_span("/proc/self/exe", "repeat", count);
 }
 
-/* The path of what lies beside this program. */
-static const char *beside(const char *name)
-{
-	static char path[PATH_MAX + 64];
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length < 0)
-		abort();
-	self[length] = '\0';
-	snprintf(path, sizeof(path), "%s/%s", dirname(self), name);
-	return path;
-}
-
 static void exec_second(unsigned long count)
 {
 	repeat(count);
@@ -183,12 +168,10 @@ static void *find(void *library, const char *name)
 
 static void open_library(unsigned long count)
 {
-	void *library = dlopen(beside("plugin_spans.so"), RTLD_NOW);
+	void *library = open_beside("plugin_spans.so");
 	int (*is_traced)(void);
 	void (*run)(unsigned long);
 
-	if (!library)
-		abort();
 	*(void **)&is_traced = find(library, "plugin_is_traced");
 	*(void **)&run = find(library, "plugin_run");
 	repeat(count);
@@ -217,11 +200,9 @@ static void *visit(void *arg)
 /* Four threads, in the library and in the program, `count` times each in both. */
 static void share_library(unsigned long count)
 {
-	void *library = dlopen(beside("plugin_spans.so"), RTLD_NOW);
+	void *library = open_beside("plugin_spans.so");
 	struct visitor visitors[4];
 
-	if (!library)
-		abort();
 	for (int i = 0; i < 4; i++) {
 		visitors[i].count = count;
 		*(void **)&visitors[i].run = find(library, "plugin_run");

@@ -10,13 +10,12 @@
 #include <probekit/probe.h>
 
 #include <dlfcn.h>
-#include <libgen.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "program.h"
 
 #define AT_ONCE 16
@@ -132,22 +131,9 @@ static void threads(unsigned long count)
 
 /* ---- a library ---- */
 
+#define LIBRARY "plugin_spans.so"
+
 static void *library;
-
-static void open_library(void)
-{
-	static char path[PATH_MAX + 64];
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (length < 0)
-		abort();
-	self[length] = '\0';
-	snprintf(path, sizeof(path), "%s/plugin_spans.so", dirname(self));
-	library = dlopen(path, RTLD_NOW);
-	if (!library)
-		abort();
-}
 
 static void reopen_library(unsigned long count)
 {
@@ -156,7 +142,7 @@ static void reopen_library(unsigned long count)
 	for (unsigned long i = 0; i < count; i++, done++) {
 		if (dlclose(library))
 			abort();
-		open_library();
+		library = open_beside(LIBRARY);
 		*(void **)&run = dlsym(library, "plugin_run");
 		run(1);
 		sum += work(done);
@@ -178,6 +164,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc > 1 && strcmp(argv[1], "library") == 0)
-		open_library();
+		library = open_beside(LIBRARY);
 	return program_main(argc, argv, modes, is_traced);
 }
