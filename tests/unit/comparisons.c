@@ -310,23 +310,6 @@ void made_many(struct made *made, size_t count)
 	}
 }
 
-void assert_is_file(const char *text, const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char *expected = NULL;
-	size_t capacity = 0;
-
-	if (!file)
-		fail_msg("no file '%s'", path);
-	assert_true(getdelim(&expected, &capacity, '\0', file) > 0);
-	fclose(file);
-	if (strcmp(text, expected) != 0) {
-		fputs(text, stderr);
-		fail_msg("the text above is not %s", path);
-	}
-	free(expected);
-}
-
 char *made_text(int (*print)(FILE *out, const struct compare_view *view), const struct made *made)
 {
 	char *text = NULL;

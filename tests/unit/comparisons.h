@@ -47,7 +47,5 @@ extern const char made_hostile[];
 
 /* What `print` writes, which the caller frees. */
 char *made_text(int (*print)(FILE *out, const struct compare_view *view), const struct made *made);
-/* Fails, showing `text`, unless it is what stands in the file. */
-void assert_is_file(const char *text, const char *path);
 
 #endif

@@ -17,6 +17,17 @@ void show(char *text)
 	shown = text;
 }
 
+FILE *show_open(void)
+{
+	static size_t size;
+	FILE *out;
+
+	show(NULL);
+	out = open_memstream(&shown, &size);
+	assert_non_null(out);
+	return out;
+}
+
 int release(void **state)
 {
 	(void)state;
@@ -43,4 +54,28 @@ size_t count_of(const char *part)
 	for (const char *at = shown; (at = strstr(at, part)); at += strlen(part))
 		n++;
 	return n;
+}
+
+void assert_fits(size_t width)
+{
+	for (const char *s = shown; *s; s += strcspn(s, "\n") + 1)
+		if (strcspn(s, "\n") > width)
+			fail_msg("a line is longer than %zu:\n%s", width, shown);
+}
+
+void assert_is_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *expected = NULL;
+	size_t capacity = 0;
+
+	if (!file)
+		fail_msg("no file '%s'", path);
+	assert_true(getdelim(&expected, &capacity, '\0', file) > 0);
+	fclose(file);
+	if (strcmp(shown, expected) != 0) {
+		fputs(shown, stderr);
+		fail_msg("the text above is not %s", path);
+	}
+	free(expected);
 }

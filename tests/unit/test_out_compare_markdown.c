@@ -21,7 +21,7 @@ static void a_report_reads_as_the_golden_file(void **state)
 	made_all(&made);
 	made.view.mode_reason = "they compute nearly all of their time";
 	render(&made);
-	assert_is_file(shown, "data/compare-report.md");
+	assert_is_file("data/compare-report.md");
 	made_done(&made);
 }
 

@@ -4,11 +4,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "shown.h"
 #include "snapshot.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -42,7 +42,6 @@ static uint64_t counts[] = {3};
 static struct probekit_lock locks[2];
 static struct probekit_probe rows[2];
 static struct probekit_snapshot snapshot;
-static char *text; /* of the last rendering */
 
 static struct probekit_probe waits_of(const char *name, uint64_t count)
 {
@@ -93,57 +92,31 @@ static int reset(void **state)
 	return 0;
 }
 
-static int release(void **state)
-{
-	(void)state;
-	free(text);
-	text = NULL;
-	return 0;
-}
-
 static void render(void)
 {
 	const struct text_style style = {.width = WIDTH};
-	size_t bytes = 0;
-	FILE *out;
+	FILE *out = show_open();
 
-	free(text);
-	out = open_memstream(&text, &bytes);
-	assert_non_null(out);
 	out_locks_report(out, &style, &snapshot);
 	fclose(out);
-	for (const char *s = text; *s; s += strcspn(s, "\n") + 1)
-		if (strcspn(s, "\n") > WIDTH)
-			fail_msg("a line is longer than %u:\n%s", WIDTH, text);
-}
-
-static void expect(const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no '%s' in:\n%s", part, text);
-}
-
-static void expect_not(const char *part)
-{
-	if (strstr(text, part))
-		fail_msg("'%s' in:\n%s", part, text);
+	assert_fits(WIDTH);
 }
 
 static void a_lock_tells_who_waited_and_what_its_holder_did(void **state)
 {
 	(void)state;
 	render();
-	expect("./logger   waits for locks in 1 s\n");
-	expect("locks: 1, 3 ms of waiting\n");
-	expect("log_mutex (logger+0x50)  mutex  100 % of the time\n");
-	expect("3 waits of 2 threads  3 ms in all");
-	expect("   244 us - 2 ms              3 |########################|\n");
-	expect("waiting:  append_line");
-	expect("held 98 %: fsync(\"/var/log/app.log\") 94 % of it, on CPU 6 %");
-	expect("by worker (tid 43)");
-	expect("in flush_log");
-	expect_not("priority inversion");
-	expect_not("owner unknown");
+	assert_has("./logger   waits for locks in 1 s\n");
+	assert_has("locks: 1, 3 ms of waiting\n");
+	assert_has("log_mutex (logger+0x50)  mutex  100 % of the time\n");
+	assert_has("3 waits of 2 threads  3 ms in all");
+	assert_has("   244 us - 2 ms              3 |########################|\n");
+	assert_has("waiting:  append_line");
+	assert_has("held 98 %: fsync(\"/var/log/app.log\") 94 % of it, on CPU 6 %");
+	assert_has("by worker (tid 43)");
+	assert_has("in flush_log");
+	assert_lacks("priority inversion");
+	assert_lacks("owner unknown");
 }
 
 static void what_is_not_sure_is_not_told_as_sure(void **state)
@@ -153,14 +126,14 @@ static void what_is_not_sure_is_not_told_as_sure(void **state)
 	locks[0].kind = NULL;
 	locks[0].unowned_share = 1;
 	render();
-	expect("maybe held 98 %:");
-	expect_not("owner unknown");
+	assert_has("maybe held 98 %:");
+	assert_lacks("owner unknown");
 	locks[0].holder_count = 0;
 	render();
-	expect("owner unknown for 100 % of the time\n");
+	assert_has("owner unknown for 100 % of the time\n");
 	snapshot.lock_count = 0;
 	render();
-	expect("no thread waited for a lock\n");
+	assert_has("no thread waited for a lock\n");
 }
 
 /* 16 of them, each with that share; a third stands elsewhere. */
@@ -188,14 +161,14 @@ static void many_holders_are_told_together(void **state)
 	locks[0].holder_threads = 150;
 	locks[0].unowned_share = 0.74;
 	render();
-	expect("held by 150 threads 26 %: fsync(");
-	expect("in flush_log");
-	expect_not("(tid 10");
-	expect("owner unknown for 74 % of the time\n");
+	assert_has("held by 150 threads 26 %: fsync(");
+	assert_has("in flush_log");
+	assert_lacks("(tid 10");
+	assert_has("owner unknown for 74 % of the time\n");
 	locks[0].holder_threads = 0; /* not known */
 	render();
-	expect("held by at least 16 threads 26 %:");
-	expect_not("(tid 10");
+	assert_has("held by at least 16 threads 26 %:");
+	assert_lacks("(tid 10");
 }
 
 static void of_many_holders_those_that_had_it_long_are_told_apart_too(void **state)
@@ -205,11 +178,11 @@ static void of_many_holders_those_that_had_it_long_are_told_apart_too(void **sta
 	locks[0].holders[0].share = 0.25;
 	locks[0].holder_threads = 16;
 	render();
-	expect("held by 16 threads 100 %:");
-	expect("by one of them 25 %:");
-	expect("by worker (tid 100)");
-	expect("by worker (tid 101)");
-	expect_not("tid 102");
+	assert_has("held by 16 threads 100 %:");
+	assert_has("by one of them 25 %:");
+	assert_has("by worker (tid 100)");
+	assert_has("by worker (tid 101)");
+	assert_lacks("tid 102");
 }
 
 static void a_holder_without_a_cpu_is_told_with_who_had_it(void **state)
@@ -218,16 +191,16 @@ static void a_holder_without_a_cpu_is_told_with_who_had_it(void **state)
 	who[0].activities = starving;
 	who[0].activity_count = COUNT(starving);
 	render();
-	expect_not("priority inversion");
+	assert_lacks("priority inversion");
 	who[0].thief = (struct probekit_thread){7, 0, "burn"};
 	render();
-	expect("priority inversion: 40 % of it others had its CPU, most burn (pid 7)\n");
+	assert_has("priority inversion: 40 % of it others had its CPU, most burn (pid 7)\n");
 	who[0].thief = (struct probekit_thread){.pid = 7}; /* ended before its name was asked for */
 	render();
-	expect("most pid 7\n");
+	assert_has("most pid 7\n");
 	who[0].thief = (struct probekit_thread){42, 0, "logger"};
 	render();
-	expect("most the target's own logger (pid 42)\n");
+	assert_has("most the target's own logger (pid 42)\n");
 }
 
 static void a_chain_is_followed(void **state)
@@ -245,9 +218,9 @@ static void a_chain_is_followed(void **state)
 	};
 	who[0].next = &who[1];
 	render();
-	expect("waits for pool (logger+0x90), held by flusher (tid 44):\n");
-	expect("fsync 94 % of it\n");
-	expect("held 98 %: waiting for another thread 94 % of it, on CPU 6 %");
+	assert_has("waits for pool (logger+0x90), held by flusher (tid 44):\n");
+	assert_has("fsync 94 % of it\n");
+	assert_has("held 98 %: waiting for another thread 94 % of it, on CPU 6 %");
 }
 
 static void a_thread_that_is_joined_holds_up_who_waits_for_its_end(void **state)
@@ -255,10 +228,10 @@ static void a_thread_that_is_joined_holds_up_who_waits_for_its_end(void **state)
 	(void)state;
 	locks[0].kind = "join";
 	render();
-	expect("held up 98 %: fsync(");
+	assert_has("held up 98 %: fsync(");
 	hold_by_many(0.003);
 	render();
-	expect("held up by at least 16 threads");
+	assert_has("held up by at least 16 threads");
 }
 
 static void a_wait_that_was_hardly_any_of_a_hold_is_no_chain(void **state)
@@ -270,10 +243,10 @@ static void a_wait_that_was_hardly_any_of_a_hold_is_no_chain(void **state)
 	who[0].next_symbol = "pool";
 	who[0].activities = mostly_running;
 	render();
-	expect_not("pool");
+	assert_lacks("pool");
 	who[0].activity_count = 0; /* it waits now: that is all that is known */
 	render();
-	expect("waits for pool\n");
+	assert_has("waits for pool\n");
 }
 
 static void call_sites_that_read_the_same_are_one(void **state)
@@ -299,12 +272,14 @@ static void call_sites_that_read_the_same_are_one(void **state)
 	locks[0].waiters = stacks;
 	locks[0].waiter_count = COUNT(stacks);
 	render();
-	expect("    waiting:  60 % append_line <- serve                                 log.c:85\n"
-	       "              40 % flush_log                                            log.c:57\n");
+	assert_has(
+		"    waiting:  60 % append_line <- serve                                 log.c:85\n"
+		"              40 % flush_log                                            log.c:57\n");
 	locks[0].waiters = &stacks[1];
 	locks[0].waiter_count = 2;
 	render();
-	expect("    waiting:  append_line <- serve                                      log.c:85\n");
+	assert_has(
+		"    waiting:  append_line <- serve                                      log.c:85\n");
 }
 
 static void a_named_mutex_has_its_own_histograms(void **state)
@@ -315,12 +290,12 @@ static void a_named_mutex_has_its_own_histograms(void **state)
 	snapshot.size = 2;
 	locks[0].name = "logger:log";
 	render();
-	expect("logger:log  log_mutex (logger+0x50)  mutex");
-	expect("acquired 7 times, waiting 7 ms");
-	expect("held 7 times, 7 ms");
+	assert_has("logger:log  log_mutex (logger+0x50)  mutex");
+	assert_has("acquired 7 times, waiting 7 ms");
+	assert_has("held 7 times, 7 ms");
 	rows[1].name = "logger:logs.hold";
 	render();
-	expect_not("held 7 times");
+	assert_lacks("held 7 times");
 }
 
 static void events_stand_apart_with_who_signalled(void **state)
@@ -342,11 +317,12 @@ static void events_stand_apart_with_who_signalled(void **state)
 	};
 	snapshot.lock_count = 2;
 	render();
-	expect("semaphores, condvars, joins, barriers (idle threads too): 1, 3 ms of waiting\n");
-	expect("woken by flusher (tid 44) 90 % of the time, after");
-	expect("fsync 94 % of it");
+	assert_has(
+		"semaphores, condvars, joins, barriers (idle threads too): 1, 3 ms of waiting\n");
+	assert_has("woken by flusher (tid 44) 90 % of the time, after");
+	assert_has("fsync 94 % of it");
 	/* nobody owns it, so that is nothing to tell */
-	expect_not("owner unknown");
+	assert_lacks("owner unknown");
 }
 
 static void many_wakers_are_told_together(void **state)
@@ -365,9 +341,9 @@ static void many_wakers_are_told_together(void **state)
 			.did_count = 1,
 		};
 	render();
-	expect("locks: no thread waited for one but those made of semaphores\n");
-	expect("woken by many threads, after fsync 94 % of it\n");
-	expect_not("tid 51");
+	assert_has("locks: no thread waited for one but those made of semaphores\n");
+	assert_has("woken by many threads, after fsync 94 % of it\n");
+	assert_lacks("tid 51");
 }
 
 static void where_futexes_found_no_room_it_is_not_said_that_nobody_waited(void **state)
@@ -375,21 +351,21 @@ static void where_futexes_found_no_room_it_is_not_said_that_nobody_waited(void *
 	(void)state;
 	locks[0].symbol = locks[0].place = locks[0].kind = NULL;
 	render();
-	expect("locks: no thread waited for one\n");
+	assert_has("locks: no thread waited for one\n");
 	locks[0].pid = 0;
 	locks[0].address = 0;
 	render();
-	expect_not("no thread waited");
-	expect("locks: none is known, as there was no room for all\n");
-	expect("all others, for which there was no room  futex  100 % of the time\n");
+	assert_lacks("no thread waited");
+	assert_has("locks: none is known, as there was no room for all\n");
+	assert_has("all others, for which there was no room  futex  100 % of the time\n");
 }
 
 static void what_makes_waits_longer_is_remarked(void **state)
 {
 	(void)state;
 	render();
-	expect_not("for nothing");
-	expect_not("without a CPU");
+	assert_lacks("for nothing");
+	assert_lacks("without a CPU");
 	locks[0].barged = 2;
 	locks[0].handoffs = 5;
 	locks[0].runqueue_ns = 3 * MS / 2;
@@ -397,9 +373,9 @@ static void what_makes_waits_longer_is_remarked(void **state)
 	locks[0].spans = spans;
 	locks[0].span_count = 1;
 	render();
-	expect("inside:  logger:request 100 %\n");
-	expect("2 of 5 releases woke a thread for nothing: another took it\n");
-	expect("50 % of the time woken already, but without a CPU\n");
+	assert_has("inside:  logger:request 100 %\n");
+	assert_has("2 of 5 releases woke a thread for nothing: another took it\n");
+	assert_has("50 % of the time woken already, but without a CPU\n");
 }
 
 static void stacks_that_end_early_are_told_as_a_sentence(void **state)
@@ -408,11 +384,11 @@ static void stacks_that_end_early_are_told_as_a_sentence(void **state)
 	snapshot.info.stacks[PROBEKIT_STACK_COMPLETE] = 6053;
 	snapshot.info.stacks[PROBEKIT_STACK_LOST] = 1896;
 	render();
-	expect("1 896 of 7 949 stacks without the outermost callers:\n"
-	       "1 896 could not be followed; times are measured, stacks sampled\n");
+	assert_has("1 896 of 7 949 stacks without the outermost callers:\n"
+		   "1 896 could not be followed; times are measured, stacks sampled\n");
 	snapshot.info.stacks[PROBEKIT_STACK_LOST] = 0;
 	render();
-	expect_not("sampled");
+	assert_lacks("sampled");
 }
 
 static void the_runtime_of_go_is_not_where_a_program_waits(void **state)
@@ -428,7 +404,7 @@ static void the_runtime_of_go_is_not_where_a_program_waits(void **state)
 	waiters[0] = (struct probekit_stack)STACK(frames);
 	locks[0].symbol = locks[0].place = locks[0].kind = NULL;
 	render();
-	expect("0x4050 in runtime.stopm  futex");
+	assert_has("0x4050 in runtime.stopm  futex");
 }
 
 static void a_deadlock_comes_first_with_each_stack(void **state)
@@ -445,12 +421,12 @@ static void a_deadlock_comes_first_with_each_stack(void **state)
 	snapshot.deadlocks = &deadlock;
 	snapshot.deadlock_count = 1;
 	render();
-	assert_int_equal(strncmp(text, "DEADLOCK: 2 threads wait for each other (pid 42)\n", 49),
+	assert_int_equal(strncmp(shown, "DEADLOCK: 2 threads wait for each other (pid 42)\n", 49),
 			 0);
-	expect("a (tid 43) holds one, waits for two\n");
-	expect("in append_line");
-	expect("b (tid 44) holds two, waits for one\n");
-	expect("in flush_log");
+	assert_has("a (tid 43) holds one, waits for two\n");
+	assert_has("in append_line");
+	assert_has("b (tid 44) holds two, waits for one\n");
+	assert_has("in flush_log");
 }
 
 static void a_name_cannot_write_to_the_terminal(void **state)
@@ -460,7 +436,7 @@ static void a_name_cannot_write_to_the_terminal(void **state)
 	locks[0].kind = "\033c";
 	memcpy(who[0].thread.comm, "\033[1m", 5);
 	render();
-	assert_null(strchr(text, 033));
+	assert_null(strchr(shown, 033));
 }
 
 int main(void)

@@ -5,42 +5,16 @@
 #include <string.h>
 
 #include "samples.h"
+#include "shown.h"
 #include "snapshots.h"
-
-static char *text; /* of the last rendering; freed by the next one */
 
 static void render(struct probekit_snapshot *snapshot)
 {
-	size_t bytes = 0;
-	FILE *out;
+	FILE *out = show_open();
 
-	free(text);
-	text = NULL;
-	out = open_memstream(&text, &bytes);
-	assert_non_null(out);
 	out_record(out, snapshot);
 	fclose(out);
 	probekit_snapshot_free(snapshot);
-}
-
-static int release_text(void **state)
-{
-	(void)state;
-	free(text);
-	text = NULL;
-	return 0;
-}
-
-static void assert_has(const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no '%s' in:\n%s", part, text);
-}
-
-static void assert_lacks(const char *part)
-{
-	if (strstr(text, part))
-		fail_msg("'%s' in:\n%s", part, text);
 }
 
 static void set_row(struct probekit_probe *probe, const char *name, enum probekit_kind kind,
@@ -122,7 +96,7 @@ static void values_have_no_unit_and_keys_no_line(void **state)
 	run->probes[1].has_key = true;
 	render(run);
 	assert_has("x:depth      1             5                    7                    7\n");
-	assert_null(strstr(strstr(text, "x:depth") + 1, "x:depth"));
+	assert_null(strstr(strstr(shown, "x:depth") + 1, "x:depth"));
 }
 
 static void many_probes_are_cut_by_their_time(void **state)
@@ -143,7 +117,7 @@ static void many_probes_are_cut_by_their_time(void **state)
 	assert_lacks("x:span_2 ");
 	assert_lacks("x:span_0");
 	assert_has("and 3 probes of less time\n");
-	assert_true(strstr(text, "x:span_22") < strstr(text, "x:span_21"));
+	assert_true(strstr(shown, "x:span_22") < strstr(shown, "x:span_21"));
 }
 
 static void names_cannot_steer_the_terminal(void **state)
@@ -169,5 +143,5 @@ int main(void)
 		cmocka_unit_test(names_cannot_steer_the_terminal),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, release_text);
+	return cmocka_run_group_tests(tests, NULL, release);
 }

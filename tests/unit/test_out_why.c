@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "shown.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define STACK(list)                                                                        \
 	{                                                                                  \
@@ -45,7 +47,6 @@ static const struct probekit_frame in_kernel[] = {
 	{.function = "ksys_write", .module = "[kernel]"},
 };
 
-static char *text; /* of the last rendering; freed by the next one */
 static struct probekit_probe row;
 static const pid_t target_pids[] = {42};
 static const struct probekit_snapshot_info info = {.pids = target_pids, .pid_count = 1};
@@ -67,14 +68,6 @@ static int reset(void **state)
 	return 0;
 }
 
-static int release(void **state)
-{
-	(void)state;
-	free(text);
-	text = NULL;
-	return 0;
-}
-
 enum part { WHY, SLOWEST, OPEN, DEADLOCKS };
 
 static const char *render(enum part part, unsigned int width)
@@ -82,12 +75,8 @@ static const char *render(enum part part, unsigned int width)
 	const struct text_style style = {.width = width};
 	const struct probekit_probe *rows[] = {&row};
 	const struct text_view view = {.info = &info, .rows = rows, .size = 1};
-	struct text_line line = {.style = &style, .indent = 2};
-	size_t bytes = 0;
+	struct text_line line = {.style = &style, .indent = 2, .out = show_open()};
 
-	free(text);
-	line.out = open_memstream(&text, &bytes);
-	assert_non_null(line.out);
 	if (part == WHY)
 		out_why(&line, &info, &row);
 	else if (part == SLOWEST)
@@ -97,10 +86,8 @@ static const char *render(enum part part, unsigned int width)
 	else
 		out_deadlocks(&line, &view, &row);
 	fclose(line.out);
-	for (const char *s = text; *s; s += strcspn(s, "\n") + 1)
-		if (strcspn(s, "\n") > width)
-			fail_msg("a line is longer than %u:\n%s", width, text);
-	return text;
+	assert_fits(width);
+	return shown;
 }
 
 /* One cause that took all of the tail's time. */
@@ -111,18 +98,6 @@ static const char *explain(struct probekit_cause *cause, unsigned int width)
 	row.cause_count = 1;
 	row.tail.time_ns[cause->time_class] = 97;
 	return render(WHY, width);
-}
-
-static void expect(const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no '%s' in:\n%s", part, text);
-}
-
-static void expect_not(const char *part)
-{
-	if (strstr(text, part))
-		fail_msg("'%s' in:\n%s", part, text);
 }
 
 static struct probekit_activity fsyncing[] = {{"fsync", 0.94}, {"oncpu", 0.058}, {"futex", 0.001}};
@@ -164,7 +139,7 @@ static void a_lock_is_told_with_its_waiter_and_holder(void **state)
 	cause.holder = &holder;
 	explain(&cause, 80);
 	assert_string_equal(
-		text,
+		shown,
 		"\n"
 		"  why slow (over 977 us: 3.1 % of spans, 96 % of the time):\n"
 		"   97 %  lock  log_mutex (logger+0x4050), 2 904 waits\n"
@@ -180,9 +155,9 @@ static void a_wide_terminal_shows_more_callers(void **state)
 
 	(void)state;
 	explain(&cause, 120);
-	expect("waiting: append_line <- handle_request <- serve  ");
-	expect("  logger.c:48\n");
-	expect_not("start_thread");
+	assert_has("waiting: append_line <- handle_request <- serve  ");
+	assert_has("  logger.c:48\n");
+	assert_lacks("start_thread");
 }
 
 static void long_names_are_cut_to_the_width(void **state)
@@ -198,8 +173,8 @@ static void long_names_are_cut_to_the_width(void **state)
 	deep[0].function = name;
 	cause.stack = stack;
 	explain(&cause, 80);
-	expect("xxx...  file.c:5\n");
-	expect_not("caller");
+	assert_has("xxx...  file.c:5\n");
+	assert_lacks("caller");
 	explain(&cause, 120);
 }
 
@@ -223,15 +198,16 @@ static void holders_of_holders_are_a_chain(void **state)
 	first.next = &last;
 	cause.holder = &first;
 	explain(&cause, 80);
-	expect("                       waits for inner_mutex,\n"
-	       "                         held by sleeper (tid 14) and 2 more:\n"
-	       "                         nanosleep 100 % of it\n"
-	       "                         in flush_log");
+	assert_has("                       waits for inner_mutex,\n"
+		   "                         held by sleeper (tid 14) and 2 more:\n"
+		   "                         nanosleep 100 % of it\n"
+		   "                         in flush_log");
 	explain(&cause, 120);
-	expect("  waits for inner_mutex, held by sleeper (tid 14) and 2 more: nanosleep 100 % of it\n");
+	assert_has(
+		"  waits for inner_mutex, held by sleeper (tid 14) and 2 more: nanosleep 100 % of it\n");
 	first.next = NULL;
 	explain(&cause, 80);
-	expect("                       waits for inner_mutex\n");
+	assert_has("                       waits for inner_mutex\n");
 }
 
 static void what_has_no_holder_names_who_released_it(void **state)
@@ -244,12 +220,12 @@ static void what_has_no_holder_names_who_released_it(void **state)
 	cause.waker = (struct probekit_thread)THREAD(9, "producer");
 	cause.waker_stack = (struct probekit_stack)STACK(flush);
 	explain(&cause, 80);
-	expect("lock  condvar log_mutex (logger+0x4050)");
-	expect("               released by: producer (tid 9)\n");
-	expect("                            in flush_log");
+	assert_has("lock  condvar log_mutex (logger+0x4050)");
+	assert_has("               released by: producer (tid 9)\n");
+	assert_has("                            in flush_log");
 	cause.holder = &holder;
 	explain(&cause, 80);
-	expect_not("released by");
+	assert_lacks("released by");
 }
 
 static void a_lock_without_a_name_is_told_by_its_call_site(void **state)
@@ -260,13 +236,13 @@ static void a_lock_without_a_name_is_told_by_its_call_site(void **state)
 	cause.symbol = cause.place = NULL;
 	cause.address = 0x7ff0;
 	explain(&cause, 80);
-	expect("lock  a mutex that append_line waits for (0x7ff0)");
+	assert_has("lock  a mutex that append_line waits for (0x7ff0)");
 	cause.stack.size = 0;
 	explain(&cause, 80);
-	expect("lock  a mutex at 0x7ff0 of process 42");
+	assert_has("lock  a mutex at 0x7ff0 of process 42");
 	cause.lock_kind = "join";
 	explain(&cause, 80);
-	expect("lock  the end of another thread");
+	assert_has("lock  the end of another thread");
 }
 
 static void what_has_no_symbol_is_told_by_file_and_offset(void **state)
@@ -276,7 +252,7 @@ static void what_has_no_symbol_is_told_by_file_and_offset(void **state)
 	(void)state;
 	cause.stack = (struct probekit_stack)STACK(stripped);
 	explain(&cause, 80);
-	expect("waiting: logger+0x1234 <- ?\n");
+	assert_has("waiting: logger+0x1234 <- ?\n");
 }
 
 static void a_wait_inside_the_kernel_shows_the_kernels_stack(void **state)
@@ -291,13 +267,14 @@ static void a_wait_inside_the_kernel_shows_the_kernels_stack(void **state)
 
 	(void)state;
 	explain(&cause, 120);
-	expect("lock  write(\"/data/journal\"), 5 waits\n");
-	expect("in kernel: rwsem_down_write_slowpath <- down_write <- ext4_write <- vfs_write\n");
+	assert_has("lock  write(\"/data/journal\"), 5 waits\n");
+	assert_has(
+		"in kernel: rwsem_down_write_slowpath <- down_write <- ext4_write <- vfs_write\n");
 	cause.time_class = PROBEKIT_CLASS_DISK;
 	row.tail.time_ns[PROBEKIT_CLASS_LOCK] = 0;
 	explain(&cause, 120);
-	expect("disk  write(\"/data/journal\")");
-	expect_not("in kernel");
+	assert_has("disk  write(\"/data/journal\")");
+	assert_lacks("in kernel");
 }
 
 static void every_class_names_what_it_waited_for(void **state)
@@ -338,7 +315,7 @@ static void every_class_names_what_it_waited_for(void **state)
 
 		reset(NULL);
 		explain(&cause, 80);
-		expect(cases[i].line);
+		assert_has(cases[i].line);
 	}
 }
 
@@ -348,8 +325,8 @@ static void a_slow_path_on_the_cpu_names_the_hot_function(void **state)
 
 	(void)state;
 	explain(&cause, 80);
-	expect("oncpu  in fsync, 90 % of it\n");
-	expect("running: fsync <- flush_log ");
+	assert_has("oncpu  in fsync, 90 % of it\n");
+	assert_has("running: fsync <- flush_log ");
 }
 
 static void time_in_a_probe_is_told_as_the_measurements_own(void **state)
@@ -363,10 +340,10 @@ static void time_in_a_probe_is_told_as_the_measurements_own(void **state)
 
 	(void)state;
 	explain(&cause, 80);
-	expect("oncpu  in probekit's own probe (cost of measuring), 90 % of it\n");
-	expect("running: handle_request\n");
-	expect_not("probekit.end");
-	expect_not("probekit_priv");
+	assert_has("oncpu  in probekit's own probe (cost of measuring), 90 % of it\n");
+	assert_has("running: handle_request\n");
+	assert_lacks("probekit.end");
+	assert_lacks("probekit_priv");
 }
 
 static void causes_come_by_share_and_the_small_ones_are_left_out(void **state)
@@ -387,16 +364,16 @@ static void causes_come_by_share_and_the_small_ones_are_left_out(void **state)
 	row.causes = causes;
 	row.cause_count = COUNT(causes);
 	render(WHY, 80);
-	last = text;
+	last = shown;
 	for (size_t i = 0; i < COUNT(in_order); i++) {
-		const char *at = strstr(text, in_order[i]);
+		const char *at = strstr(shown, in_order[i]);
 
 		if (!at || at < last)
-			fail_msg("'%s' is not where it belongs:\n%s", in_order[i], text);
+			fail_msg("'%s' is not where it belongs:\n%s", in_order[i], shown);
 		last = at;
 	}
-	expect_not("fourth");
-	expect_not("read");
+	assert_lacks("fourth");
+	assert_lacks("read");
 }
 
 static void without_slow_spans_nothing_is_explained(void **state)
@@ -427,9 +404,9 @@ static void the_three_slowest_come_with_the_time_of_day(void **state)
 	row.slowest = slowest;
 	row.slowest_count = COUNT(slowest);
 	render(SLOWEST, 80);
-	expect("    00:00:00.123     63 ms  work\\x1ber (tid 43)  key -7  98 % lock\n");
-	expect("00:00:02.000");
-	expect_not("tid 46");
+	assert_has("    00:00:00.123     63 ms  work\\x1ber (tid 43)  key -7  98 % lock\n");
+	assert_has("00:00:02.000");
+	assert_lacks("tid 46");
 }
 
 static void spans_that_never_ended_are_shown_oldest_first(void **state)
@@ -468,13 +445,13 @@ static void an_open_span_tells_what_it_blocks_in(void **state)
 	row.open = &open;
 	row.open_count = 1;
 	render(OPEN, 80);
-	expect("      12.3 s  main (tid 43)  in futex for 12.1 s on lock_a held by tid 44\n"
-	       "              at append_line <- handle_request ");
+	assert_has("      12.3 s  main (tid 43)  in futex for 12.1 s on lock_a held by tid 44\n"
+		   "              at append_line <- handle_request ");
 	render(OPEN, 40);
 	open.blocked_in = "oncpu";
 	open.lock_address = 0;
 	render(OPEN, 80);
-	expect("main (tid 43)  on CPU\n");
+	assert_has("main (tid 43)  on CPU\n");
 }
 
 static struct probekit_open_span waits_for(pid_t tid, const char *lock, pid_t holder)
