@@ -156,6 +156,20 @@ int support_finish(struct support_child *child)
 	return child->status;
 }
 
+void support_end(struct support_child *child)
+{
+	support_close_input(child);
+	assert_int_equal(support_finish(child), 0);
+	support_done(child);
+}
+
+void support_interrupt(struct support_child *child)
+{
+	assert_int_equal(kill(child->pid, SIGINT), 0);
+	if (support_finish(child))
+		fail_msg("status %d: %s", child->status, child->err.text);
+}
+
 void support_done(struct support_child *child)
 {
 	if (child->pid > 0 && child->status < 0) {
@@ -285,8 +299,7 @@ json_t *support_end_intervals(struct support_child *probekit)
 {
 	char *last;
 
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	assert_int_equal(support_finish(probekit), 0);
+	support_interrupt(probekit);
 	probekit->out.text[probekit->out.size_bytes - 1] = '\0';
 	last = strrchr(probekit->out.text, '\n');
 	assert_non_null(last);
@@ -336,4 +349,10 @@ void support_start_measuring(struct support_child *probekit, pid_t pid)
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	support_start(probekit, NULL, words);
 	support_wait_measuring(probekit);
+}
+
+json_t *support_end_measuring(struct support_child *probekit)
+{
+	support_interrupt(probekit);
+	return support_json(probekit->out.text);
 }

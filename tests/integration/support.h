@@ -53,6 +53,10 @@ bool support_wait_text(struct support_child *child, struct support_output *strea
 void support_take_output(struct support_child *child);
 /* Reads both streams to their ends and reaps; the status. */
 int support_finish(struct support_child *child);
+/* Of what ends with its input: awaits that, with status 0, and is done with it. */
+void support_end(struct support_child *child);
+/* By SIGINT: it ends with status 0, or the test fails with what it wrote. */
+void support_interrupt(struct support_child *child);
 /* Kills what still runs. */
 void support_done(struct support_child *child);
 
@@ -124,6 +128,8 @@ struct support_usage support_read_usage(pid_t pid);
 void support_wait_measuring(struct support_child *probekit);
 /* Starts it on a process. */
 void support_start_measuring(struct support_child *probekit, pid_t pid);
+/* Interrupts it; the JSON that it wrote. */
+json_t *support_end_measuring(struct support_child *probekit);
 /* probekit latency on a process: returns when it measures, whoever else does so. */
 void support_start_intervals(struct support_child *probekit, pid_t pid, const char *glob);
 /* Interrupts it; the snapshot of the whole. */

@@ -58,12 +58,8 @@ static void measure(struct support_child *probekit, const char *target, const ch
 
 static json_t *end_measuring(struct support_child *probekit)
 {
-	json_t *snapshot;
+	json_t *snapshot = support_end_measuring(probekit);
 
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	if (support_finish(probekit))
-		fail_msg("probekit: %s", probekit->err.text);
-	snapshot = support_json(probekit->out.text);
 	support_done(probekit);
 	return snapshot;
 }
@@ -279,8 +275,7 @@ static void start_cluster(struct cluster *cluster)
 
 static void end_cluster(struct cluster *cluster)
 {
-	assert_int_equal(kill(cluster->server.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&cluster->server), 0);
+	support_interrupt(&cluster->server);
 	support_done(&cluster->server);
 	free(cluster->data);
 	support_remove_folder(cluster->folder);

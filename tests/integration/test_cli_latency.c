@@ -461,9 +461,7 @@ static void a_path_that_nobody_runs_is_waited_for_and_then_counted(void **state)
 		assert_int_equal(support_run(&target, NULL, program, "end", "0", NULL), 0);
 		support_done(&target);
 	}
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = support_end_measuring(&probekit);
 	check_snapshot(snapshot);
 	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"),
 			 3 * SPANS_AT_END);
@@ -492,9 +490,7 @@ static void names_given_by_the_target_cannot_steer_the_terminal(void **state)
 	start_latency(&probekit, target.pid);
 	support_write(&target, "go\n");
 	assert_true(support_wait_text(&target, &target.out, "open"));
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = support_end_measuring(&probekit);
 	open = json_array_get(json_object_get(support_row(snapshot, "victim:held"), "open"), 0);
 	assert_string_equal(json_string_value(json_object_get(open, "comm")), escaped);
 	assert_int_equal(support_integer(open, "tid"), target.pid);
@@ -503,9 +499,7 @@ static void names_given_by_the_target_cannot_steer_the_terminal(void **state)
 	assert_null(strstr(probekit.err.text, "\302\233"));
 	json_decref(snapshot);
 	support_done(&probekit);
-	support_close_input(&target);
-	assert_int_equal(support_finish(&target), 0);
-	support_done(&target);
+	support_end(&target);
 }
 
 #define TEST(f) cmocka_unit_test(f)

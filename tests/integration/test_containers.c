@@ -3,7 +3,6 @@
  * another program outside, or nothing. */
 #include "container.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,13 +67,6 @@ static void start_app(struct support_child *child, const struct place *place,
 	assert_int_equal(container_inner_tid(child->pid, child->pid), 1);
 }
 
-static void end_app(struct support_child *child)
-{
-	support_close_input(child);
-	assert_int_equal(support_finish(child), 0);
-	support_done(child);
-}
-
 /* Lets it serve once, and waits until it has. */
 static void serve(struct support_child *child, unsigned long total)
 {
@@ -105,11 +97,8 @@ static void start_probekit(struct support_child *probekit, const char *command, 
 
 static json_t *end_probekit(struct support_child *probekit)
 {
-	json_t *json;
+	json_t *json = support_end_measuring(probekit);
 
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	assert_int_equal(support_finish(probekit), 0);
-	json = support_json(probekit->out.text);
 	support_done(probekit);
 	return json;
 }
@@ -177,7 +166,7 @@ static void spans_threads_and_lines_are_told(void **state)
 	assert_string_equal(text_of(slowest, "comm"), "app");
 	check_linger(json_object_get(json_array_get(json_object_get(row, "causes"), 0), "stack"));
 	json_decref(snapshot);
-	end_app(&app);
+	support_end(&app);
 	place_done(&place);
 }
 
@@ -210,7 +199,7 @@ static void functions_and_waits_are_told(void **state)
 	}
 	assert_true(is_told);
 	json_decref(snapshot);
-	end_app(&app);
+	support_end(&app);
 	place_done(&place);
 }
 
@@ -233,7 +222,7 @@ static void what_it_offers_is_listed(void **state)
 			 0);
 	assert_non_null(strstr(probekit.out.text, "linger"));
 	support_done(&probekit);
-	end_app(&app);
+	support_end(&app);
 	place_done(&place);
 }
 
@@ -270,7 +259,7 @@ static void compiled_code_is_named_by_the_containers_map(void **state)
 	if (!is_told)
 		fail_msg("%s", json_dumps(snapshot, 0));
 	json_decref(snapshot);
-	end_app(&app);
+	support_end(&app);
 	place_done(&place);
 }
 
@@ -300,7 +289,7 @@ static void a_library_of_the_container_is_measured(void **state)
 	snapshot = end_probekit(&probekit);
 	assert_int_equal(support_integer(support_row(snapshot, "plugin:own"), "count"), 4 * 20);
 	json_decref(snapshot);
-	end_app(&app);
+	support_end(&app);
 	place_done(&place);
 }
 
@@ -373,8 +362,8 @@ static void keep_apart(enum container_files files)
 	serve(&first, 100);
 	serve(&second, 140);
 	check_count(end_probekit(&probekit), 50 + 70);
-	end_app(&first);
-	end_app(&second);
+	support_end(&first);
+	support_end(&second);
 	place_done(&place);
 }
 
@@ -414,8 +403,8 @@ static void a_path_in_an_image_stands_for_all_its_containers(void **state)
 	serve(&first, 50);
 	serve(&second, 70);
 	check_count(end_probekit(&probekit), 50 + 70);
-	end_app(&first);
-	end_app(&second);
+	support_end(&first);
+	support_end(&second);
 	place_done(&place);
 }
 
@@ -461,8 +450,8 @@ static void another_file_of_the_same_number_is_not_the_target(void **state)
 	assert_true(is_said_to_map(path, app.pid));
 	assert_false(is_said_to_map(path, other.pid));
 	assert_true(is_said_to_map(others, other.pid));
-	end_app(&app);
-	end_app(&other);
+	support_end(&app);
+	support_end(&other);
 	place_done(&place);
 	place_done(&another);
 }

@@ -3,7 +3,7 @@
  * No memory, no room on the disk, nobody who reads what the kernel hands out: probekit says what it could not do, or
  * what was lost, and its target comes to no harm.
  */
-#include "support.h"
+#include "support_victim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,8 @@
 
 static void start_target(struct support_child *target, char pid[static 16])
 {
-	const char *const words[] = {support_program("victim"), "lines", "1000", NULL};
-
 	support_require_tracing();
-	support_start(target, NULL, words);
-	assert_true(support_wait_text(target, &target->out, "ready"));
+	support_start_victim(target, NULL, support_program("victim"));
 	snprintf(pid, 16, "%d", (int)target->pid);
 }
 
@@ -33,11 +30,8 @@ static void start_target(struct support_child *target, char pid[static 16])
 static void check_unharmed(struct support_child *target)
 {
 	support_wait_untraced(target->pid, support_program("victim"));
-	support_write(target, "go\n");
-	assert_true(support_wait_text(target, &target->out, "did 1000\n"));
-	support_close_input(target);
-	assert_int_equal(support_finish(target), 0);
-	support_done(target);
+	support_let_victim_work(target);
+	support_end(target);
 }
 
 /* By probekit, or before it comes to that by its loader. */

@@ -314,11 +314,8 @@ static void containers_of_one_image_are_measured_in_their_cgroup(void **state)
 	snapshot = measure_stop(session);
 	assert_row(snapshot, "contained:request", .count = 100);
 	probekit_snapshot_free(snapshot);
-	for (size_t i = 0; i < 2; i++) {
-		support_close_input(&apps[i]);
-		assert_int_equal(support_finish(&apps[i]), 0);
-		support_done(&apps[i]);
-	}
+	for (size_t i = 0; i < 2; i++)
+		support_end(&apps[i]);
 	remove_cgroup(&cgroup);
 	support_remove_folder(folder);
 	free(app);

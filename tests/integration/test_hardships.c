@@ -85,13 +85,25 @@ static void end_toil(struct child *toil)
 	child_done(toil);
 }
 
-/* The snapshot of a session that is over, which has left nothing in the target. */
-static struct probekit_snapshot *leave(struct probekit_session *session, const struct child *toil)
+/* Each of these rows (NULL: the target's own) has so many. */
+static void check_rows_of(struct probekit_session *session, const char *const *rows, uint64_t count)
 {
+	static const char *const own[] = {"toil:work", NULL};
 	struct probekit_snapshot *snapshot = measure_stop(session);
 
+	for (rows = rows ? rows : own; *rows; rows++)
+		assert_row(snapshot, *rows, .count = count);
+	probekit_snapshot_free(snapshot);
+}
+
+/* The session that traced it has counted all, and leaves nothing in it. */
+static void end_traced(struct child *toil, char *untraced, struct probekit_session *session,
+		       const char *const *rows, uint64_t count)
+{
+	check_rows_of(session, rows, count);
 	support_wait_untraced(toil->pid, program_path("toil"));
-	return snapshot;
+	check_output(toil, untraced);
+	end_toil(toil);
 }
 
 /* ---- many processes of one binary ---- */
@@ -102,7 +114,6 @@ static void trace_children(void)
 	uint64_t count = size_of(1000, 200);
 	char *untraced = run_untraced("processes", count, 2);
 	struct probekit_session *session;
-	struct probekit_snapshot *snapshot;
 	struct child toil;
 
 	start_toil(&toil, program_path("toil"), "processes", count);
@@ -113,11 +124,7 @@ static void trace_children(void)
 	child_go(&toil);
 	measure_await_processes(session, 1 + count);
 	child_go(&toil);
-	snapshot = leave(session, &toil);
-	assert_row(snapshot, "toil:work", .count = count * SPANS_OF_A_PROCESS);
-	probekit_snapshot_free(snapshot);
-	check_output(&toil, untraced);
-	end_toil(&toil);
+	end_traced(&toil, untraced, session, NULL, count * SPANS_OF_A_PROCESS);
 }
 
 /* All at once, by the file. */
@@ -126,7 +133,6 @@ static void trace_users(void)
 	uint64_t count = size_of(1000, 200);
 	char *untraced = run_untraced("processes", count, 2);
 	struct probekit_session *session;
-	struct probekit_snapshot *snapshot;
 	struct child toil;
 
 	start_toil(&toil, program_path("toil"), "processes", count);
@@ -134,11 +140,7 @@ static void trace_users(void)
 	session = measure_start(&(struct measure){.path = program_path("toil")});
 	assert_int_equal(probekit_session_process_count(session), 1 + count);
 	child_go(&toil);
-	snapshot = leave(session, &toil);
-	assert_row(snapshot, "toil:work", .count = count * SPANS_OF_A_PROCESS);
-	probekit_snapshot_free(snapshot);
-	check_output(&toil, untraced);
-	end_toil(&toil);
+	end_traced(&toil, untraced, session, NULL, count * SPANS_OF_A_PROCESS);
 }
 
 static void many_processes_of_one_binary(void **state)
@@ -160,17 +162,12 @@ static void trace_threads(void)
 	uint64_t count = size_of(100000, 10000);
 	char *untraced = run_untraced("threads", count, 1);
 	struct probekit_session *session;
-	struct probekit_snapshot *snapshot;
 	struct child toil;
 
 	start_toil(&toil, program_path("toil"), "threads", count);
 	session = measure_start(&(struct measure){.pid = toil.pid});
 	child_go(&toil);
-	snapshot = leave(session, &toil);
-	assert_row(snapshot, "toil:work", .count = count);
-	probekit_snapshot_free(snapshot);
-	check_output(&toil, untraced);
-	end_toil(&toil);
+	end_traced(&toil, untraced, session, NULL, count);
 }
 
 static void short_threads(void **state)
@@ -185,10 +182,10 @@ static void trace_library(void)
 {
 	const char *const functions[] = {"plugin_spans:plugin_run", NULL};
 	const char *const globs[] = {"*", NULL};
+	const char *const rows[] = {"toil:work", "plugin:own", "plugin_run", NULL};
 	uint64_t count = size_of(20000, 2000);
 	char *untraced = run_untraced("library", count, 1);
 	struct probekit_session *session;
-	struct probekit_snapshot *snapshot;
 	struct child toil;
 
 	start_toil(&toil, program_path("toil"), "library", count);
@@ -198,13 +195,7 @@ static void trace_library(void)
 		.functions = functions,
 	});
 	child_go(&toil);
-	snapshot = leave(session, &toil);
-	assert_row(snapshot, "toil:work", .count = count);
-	assert_row(snapshot, "plugin:own", .count = count);
-	assert_row(snapshot, "plugin_run", .count = count);
-	probekit_snapshot_free(snapshot);
-	check_output(&toil, untraced);
-	end_toil(&toil);
+	end_traced(&toil, untraced, session, rows, count);
 }
 
 static void a_library_that_is_opened_and_closed(void **state)
@@ -246,7 +237,6 @@ static void trace_replaced(bool by_rename)
 	char *folder = support_new_folder();
 	char *path = support_join(folder, "toil");
 	struct probekit_session *by_pid, *by_file, *after;
-	struct probekit_snapshot *snapshot;
 	struct child toil;
 
 	copy_program("toil", path);
@@ -258,15 +248,9 @@ static void trace_replaced(bool by_rename)
 	child_go(&toil);
 	after = measure_start(&(struct measure){.pid = toil.pid});
 	child_go(&toil);
-	snapshot = measure_stop(by_pid);
-	assert_row(snapshot, "toil:work", .count = 3 * count);
-	probekit_snapshot_free(snapshot);
-	snapshot = measure_stop(by_file);
-	assert_row(snapshot, "toil:work", .count = 3 * count);
-	probekit_snapshot_free(snapshot);
-	snapshot = measure_stop(after);
-	assert_row(snapshot, "toil:work", .count = count);
-	probekit_snapshot_free(snapshot);
+	check_rows_of(by_pid, NULL, 3 * count);
+	check_rows_of(by_file, NULL, 3 * count);
+	check_rows_of(after, NULL, count);
 	check_output(&toil, untraced);
 	assert_false(child_is_traced(&toil));
 	end_toil(&toil);
@@ -310,9 +294,7 @@ static void end_probekit(struct support_child *probekit, const char *row, uint64
 {
 	json_t *snapshot;
 
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	assert_int_equal(support_finish(probekit), 0);
-	snapshot = support_json(probekit->out.text);
+	snapshot = support_end_measuring(probekit);
 	assert_int_equal(support_integer(support_row(snapshot, row), "count"), count);
 	support_check_nothing_lost(json_object_get(support_row(snapshot, row), "lost"));
 	json_decref(snapshot);

@@ -6,7 +6,6 @@
 #include "lock_runs.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +54,7 @@ static void open_spans_are_told_with_their_threads(void **state)
 	(void)state;
 	support_start(&probekit, NULL, words);
 	assert_true(support_wait_text(&probekit, &probekit.err, "\nstuck "));
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = support_end_measuring(&probekit);
 	open = json_object_get(support_row(snapshot, "stuck:span"), "open");
 	assert_int_equal(json_array_size(open), 3);
 	json_array_foreach (open, i, span)

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,9 +282,7 @@ static void waits_are_counted_from_when_probekit_came(void **state)
 	support_wait_measuring(&probekit);
 	support_write(&program, "go\n");
 	assert_true(support_wait_text(&program, &program.out, "done\n"));
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = support_end_measuring(&probekit);
 	lock_rows_check(snapshot, &kinds[0], program.out.text);
 	json_decref(snapshot);
 	support_done(&probekit);

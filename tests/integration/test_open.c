@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Spans that are still open at the end: where their threads are, since when, and behind whom. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +39,7 @@ static void measure_stuck(const char *mode, struct stuck *stuck)
 	if (!support_wait_text(&stuck->probekit, &stuck->probekit.err, "\nstuck "))
 		fail_msg("probekit ended early: %s", stuck->probekit.err.text);
 	stuck->asked_ns = now_ns();
-	assert_int_equal(kill(stuck->probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&stuck->probekit), 0);
+	support_interrupt(&stuck->probekit);
 	stuck->ended_ns = now_ns();
 	stuck->truth = stuck->probekit.err.text;
 	stuck->snapshot = support_json(stuck->probekit.out.text);

@@ -3,7 +3,6 @@
  * Many threads, many spans, one lock: every span is counted, and memory stays within bounds, that of
  * the kernel too. PROBEKIT_OVERLOAD_SECONDS is how long, 3 unless it is set.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,8 +51,7 @@ static void no_span_is_lost_and_memory_is_bounded(void **state)
 	support_write(&program, "go\n");
 	assert_true(support_wait_text(&program, &program.out, "done\n"));
 	usage = support_read_usage(probekit.pid);
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
+	support_interrupt(&probekit);
 	print_message("  probekit: %llu MiB resident, BPF %llu MiB\n",
 		      (unsigned long long)usage.peak_kib >> 10,
 		      (unsigned long long)usage.bpf_kib >> 10);

@@ -2,7 +2,6 @@
 /* The probes of probe.h are ordinary ones: other tools list them, and count what we count. */
 #include "support.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,17 +123,14 @@ static void bpftrace_counts_the_same_spans_of_the_same_process(void **state)
 	support_write(&target, "go\ngo\n");
 	snprintf(done, sizeof(done), "did %lu\n", 2 * count);
 	assert_true(support_wait_text(&target, &target.out, done));
-	assert_int_equal(kill(bpftrace.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&bpftrace), 0);
+	support_interrupt(&bpftrace);
 	snapshot = support_end_intervals(&probekit);
 	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 2 * count);
 	assert_int_equal(bpftrace_count(bpftrace.out.text, "@begins: "), 2 * count);
 	assert_int_equal(bpftrace_count(bpftrace.out.text, "@ends: "), 2 * count);
 	json_decref(snapshot);
 	support_wait_untraced(target.pid, victim);
-	support_close_input(&target);
-	assert_int_equal(support_finish(&target), 0);
-	support_done(&target);
+	support_end(&target);
 	support_done(&bpftrace);
 	support_done(&probekit);
 }

@@ -4,7 +4,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,17 +82,9 @@ static void start_filled_cluster(struct cluster *cluster)
 	support_done(&child);
 }
 
-static json_t *stop_measuring(struct support_child *probekit)
-{
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	assert_int_equal(support_finish(probekit), 0);
-	return support_json(probekit->out.text);
-}
-
 static void end_cluster(struct cluster *cluster)
 {
-	assert_int_equal(kill(cluster->server.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&cluster->server), 0);
+	support_interrupt(&cluster->server);
 	support_done(&cluster->server);
 	free(cluster->data);
 	support_remove_folder(cluster->folder);
@@ -138,7 +129,7 @@ static void the_queries_of_an_unmodified_postgres_are_counted(void **state)
 	support_start(&probekit, NULL, words);
 	support_wait_measuring(&probekit);
 	transactions = run_benchmark(&cluster);
-	snapshot = stop_measuring(&probekit);
+	snapshot = support_end_measuring(&probekit);
 	row = support_row(snapshot, pair);
 	count = support_integer(row, "count");
 	print_message("%lu transactions, %lld queries\n", transactions, (long long)count);
@@ -175,7 +166,7 @@ static void locks_of_an_unmodified_postgres_are_told_with_who_released_them(void
 	if (child.status)
 		fail_msg("pgbench: %s%s", child.out.text, child.err.text);
 	support_done(&child);
-	snapshot = stop_measuring(&probekit);
+	snapshot = support_end_measuring(&probekit);
 	row = lock_row_with(snapshot, "kind", "semaphore");
 	assert_non_null(row);
 	assert_true(json_is_true(json_object_get(row, "is_shared")));

@@ -4,9 +4,9 @@
  * readable binary, and otherwise is told which capability is missing.
  */
 #include "support_user.h"
+#include "support_victim.h"
 
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,37 +17,10 @@ static void become_half_a_tracer(void *arg)
 	support_become_user(arg, 1);
 }
 
-static void start_victim(struct support_child *target, const struct support_how *how,
-			 const struct support_copies *copies)
-{
-	const char *const words[] = {copies->program, "lines", "1000", NULL};
-
-	support_start(target, how, words);
-	assert_true(support_wait_text(target, &target->out, "ready"));
-}
-
 static void end_victim(struct support_child *target, const struct support_copies *copies)
 {
 	support_wait_untraced(target->pid, copies->program);
-	support_close_input(target);
-	assert_int_equal(support_finish(target), 0);
-	support_done(target);
-}
-
-/* Lets the target work while `probekit` measures it, then ends that: all of it was counted. */
-static void check_counts_target(struct support_child *probekit, struct support_child *target)
-{
-	json_t *snapshot;
-
-	support_wait_measuring(probekit);
-	support_write(target, "go\n");
-	assert_true(support_wait_text(target, &target->out, "did 1000\n"));
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	if (support_finish(probekit) != 0)
-		fail_msg("status %d: %s", probekit->status, probekit->err.text);
-	snapshot = support_json(probekit->out.text);
-	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 1000);
-	json_decref(snapshot);
+	support_end(target);
 }
 
 static void two_capabilities_suffice_for_an_own_process(void **state)
@@ -59,10 +32,11 @@ static void two_capabilities_suffice_for_an_own_process(void **state)
 	const char *const words[] = {copies->probekit, "latency", "-v", "--json", "-p", pid, NULL};
 
 	support_require_capable_kernel();
-	start_victim(&target, &support_nobody, copies);
+	support_start_victim(&target, &support_nobody, copies->program);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
 	support_start(&probekit, &support_tracer, words);
-	check_counts_target(&probekit, &target);
+	support_wait_measuring(&probekit);
+	support_check_victim_counted(&probekit, &target);
 	end_victim(&target, copies);
 	support_done(&probekit);
 }
@@ -94,9 +68,10 @@ static void two_capabilities_suffice_for_a_readable_binary_by_path(void **state)
 	struct support_child probekit;
 
 	support_require_capable_kernel();
-	start_victim(&target, NULL, copies);
+	support_start_victim(&target, NULL, copies->program);
 	support_start(&probekit, &support_tracer, words);
-	check_counts_target(&probekit, &target);
+	support_wait_measuring(&probekit);
+	support_check_victim_counted(&probekit, &target);
 	end_victim(&target, copies);
 	support_done(&probekit);
 }
@@ -126,7 +101,7 @@ static void a_process_of_another_user_needs_cap_sys_ptrace(void **state)
 	char pid[16];
 
 	support_require_capable_kernel();
-	start_victim(&target, NULL, copies);
+	support_start_victim(&target, NULL, copies->program);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
 	check_refused(&support_tracer, copies, "-p", pid, 3, wanted);
 	end_victim(&target, copies);
@@ -140,7 +115,7 @@ static void without_capabilities_both_are_named(void **state)
 	char pid[16];
 
 	support_require_capable_kernel();
-	start_victim(&target, &support_nobody, copies);
+	support_start_victim(&target, &support_nobody, copies->program);
 	snprintf(pid, sizeof(pid), "%d", (int)target.pid);
 	check_refused(&support_nobody, copies, "-p", pid, 3, wanted);
 	check_refused(&support_nobody, copies, "-v", copies->program, 3, wanted);

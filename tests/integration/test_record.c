@@ -427,8 +427,7 @@ static void an_interrupt_writes_the_runs_that_are_complete(void **state)
 	support_require_tracing();
 	support_start(&child, &how, words);
 	pid = wait_for_second_run(place);
-	assert_int_equal(kill(child.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&child), 0);
+	support_interrupt(&child);
 	assert_non_null(strstr(child.err.text, "1 of 5 runs"));
 	assert_int_equal(kill(pid, 0), -1);
 	assert_int_equal(errno, ESRCH);

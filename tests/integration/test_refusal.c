@@ -55,9 +55,7 @@ static void a_process_is_measured_or_the_kernel_refused_in_one_line(void **state
 	check_measured_or_refused(&child);
 	support_done(&child);
 	support_wait_untraced(target.pid, victim);
-	support_close_input(&target);
-	assert_int_equal(support_finish(&target), 0);
-	support_done(&target);
+	support_end(&target);
 }
 
 static void spans_are_listed_on_any_kernel(void **state)

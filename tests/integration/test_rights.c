@@ -5,10 +5,10 @@
  * end of a command of another user.
  */
 #include "support_user.h"
+#include "support_victim.h"
 
 #include <dirent.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,18 +25,8 @@ static const uint64_t to_look = BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH) |
 static void start_victim(struct support_child *target, const struct support_how *how,
 			 const struct support_copies *copies, char pid[16])
 {
-	const char *const words[] = {copies->program, "lines", "1000", NULL};
-
-	support_start(target, how, words);
-	assert_true(support_wait_text(target, &target->out, "ready"));
+	support_start_victim(target, how, copies->program);
 	snprintf(pid, 16, "%d", (int)target->pid);
-}
-
-static void end_child(struct support_child *child)
-{
-	support_close_input(child);
-	assert_int_equal(support_finish(child), 0);
-	support_done(child);
 }
 
 /* ---- what a thread may do ---- */
@@ -127,21 +117,13 @@ static void check_measuring(const struct support_how *how, const struct support_
 	const char *const words[] = {copies->probekit, "latency", "-v", "--json", "-p", pid, NULL};
 	struct support_child target;
 	struct support_child probekit;
-	json_t *snapshot;
 
 	start_victim(&target, how, copies, pid);
 	support_start(&probekit, how == &support_nobody ? &support_tracer : how, words);
 	wait_given_up(&probekit);
 	check_rights(probekit.pid, expected);
-	support_write(&target, "go\n");
-	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	if (support_finish(&probekit) != 0)
-		fail_msg("status %d: %s", probekit.status, probekit.err.text);
-	snapshot = support_json(probekit.out.text);
-	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 1000);
-	json_decref(snapshot);
-	end_child(&target);
+	support_check_victim_counted(&probekit, &target);
+	support_end(&target);
 	support_done(&probekit);
 }
 
@@ -206,14 +188,11 @@ static void a_service_of_its_own_user_measures_others(void **state)
 	support_start(&probekit, &service, words);
 	support_wait_measuring(&probekit);
 	usleep(LONG_WAIT_US);
-	support_write(&target, "go\n");
-	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	if (support_finish(&probekit) != 0)
-		fail_msg("status %d: %s", probekit.status, probekit.err.text);
+	support_let_victim_work(&target);
+	support_interrupt(&probekit);
 	if (!strstr(probekit.out.text, "\"main\"") || !strstr(probekit.out.text, "pipe_read"))
 		fail_msg("%s", probekit.out.text);
-	end_child(&target);
+	support_end(&target);
 	support_done(&probekit);
 }
 
@@ -300,13 +279,11 @@ static void a_program_that_was_replaced_still_has_names(void **state)
 	assert_int_equal(unlink(copies->program), 0);
 	support_write_file(copies->program, "another", 7);
 	usleep(LONG_WAIT_US);
-	support_write(&target, "go\n");
-	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
+	support_let_victim_work(&target);
+	support_interrupt(&probekit);
 	if (!strstr(probekit.out.text, "\"main\""))
 		fail_msg("%s", probekit.out.text);
-	end_child(&target);
+	support_end(&target);
 	support_done(&probekit);
 }
 
@@ -437,7 +414,7 @@ static void two_capabilities_suffice_for_every_command(void **state)
 	RUNS(5, "diff", "runs.json", "runs.json"); /* two runs decide nothing */
 	RUNS(5, "compare", "--mode", "sliced", "--pairs", "1", "--warm-up", "0", "--base", program,
 	     "--head", program, "--", "end", "0");
-	end_child(&target);
+	support_end(&target);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, support_set_up_copies, support_tear_down_copies)

@@ -187,24 +187,11 @@ static void start_victim(struct support_child *target, const char *mode)
 	support_wait_untraced(target->pid, support_program("victim"));
 }
 
-static void start_probekit(struct support_child *probekit, pid_t pid)
-{
-	char text[16];
-	const char *const words[] = {
-		support_probekit(), "latency", "-v", "--json", "-p", text, NULL};
-
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	support_start(probekit, NULL, words);
-	support_wait_measuring(probekit);
-}
-
 static void end_victim(struct support_child *target, int number)
 {
 	if (number)
 		assert_int_equal(kill(target->pid, number), 0);
-	support_close_input(target);
-	assert_int_equal(support_finish(target), 0);
-	support_done(target);
+	support_end(target);
 }
 
 static void a_killed_probekit_leaves_no_probe_behind(void **state)
@@ -216,16 +203,15 @@ static void a_killed_probekit_leaves_no_probe_behind(void **state)
 	(void)state;
 	support_require_tracing();
 	start_victim(&target, "tick");
-	start_probekit(&probekit, target.pid);
+	support_start_measuring(&probekit, target.pid);
 	assert_true(support_read_image(target.pid, path).changed_bytes > 0);
 	assert_int_equal(kill(probekit.pid, SIGKILL), 0);
 	assert_int_equal(support_finish(&probekit), 128 + SIGKILL);
 	support_wait_untraced(target.pid, path);
 	support_done(&probekit);
 	/* It still runs, and can be measured again. */
-	start_probekit(&probekit, target.pid);
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
+	support_start_measuring(&probekit, target.pid);
+	support_interrupt(&probekit);
 	support_done(&probekit);
 	support_wait_untraced(target.pid, path);
 	end_victim(&target, SIGTERM);
@@ -240,7 +226,7 @@ static void two_measurements_at_once_do_not_disturb_each_other(void **state)
 	(void)state;
 	support_require_tracing();
 	start_victim(&target, "lines");
-	start_probekit(&first, target.pid);
+	support_start_measuring(&first, target.pid);
 	support_start_intervals(&second, target.pid, "victim:work");
 	support_write(&target, "go\n");
 	assert_true(support_wait_text(&target, &target.out, "did 1000\n"));
@@ -277,7 +263,7 @@ static void a_bystander_that_maps_the_same_file_is_not_touched(void **state)
 	support_require_tracing();
 	start_victim(&before, "lines");
 	start_victim(&target, "lines");
-	start_probekit(&probekit, target.pid);
+	support_start_measuring(&probekit, target.pid);
 	start_victim(&after, "lines"); /* it starts while the target is being measured */
 	assert_true(support_read_image(target.pid, support_program("victim")).changed_bytes > 0);
 	check_untouched(before.pid);
@@ -290,9 +276,7 @@ static void a_bystander_that_maps_the_same_file_is_not_touched(void **state)
 	assert_true(support_wait_text(&after, &after.out, "did 1000\n"));
 	check_untouched(before.pid);
 	check_untouched(after.pid);
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
-	snapshot = support_json(probekit.out.text);
+	snapshot = support_end_measuring(&probekit);
 	assert_int_equal(support_integer(support_row(snapshot, "victim:work"), "count"), 1000);
 	json_decref(snapshot);
 	support_done(&probekit);

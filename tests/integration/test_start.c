@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a start takes of the kernel: most of its time goes into what the verifier walks, about 1 us an instruction. */
-#include <signal.h>
 #include <string.h>
 
-#include "support.h"
+#include "support_victim.h"
 
 /* It was 39,900 on Linux 6.18, which walks more than older kernels. Loops in programs, and functions that are
  * inlined in more places, multiply it unseen. */
@@ -11,19 +10,16 @@
 
 static void the_verifier_walks_no_more_than_it_has_to(void **state)
 {
-	const char *const words[] = {support_program("victim"), "lines", "1", NULL};
 	struct support_child program;
 	struct support_child probekit;
 	uint64_t verified;
 
 	(void)state;
 	support_require_tracing();
-	support_start(&program, NULL, words);
-	assert_true(support_wait_text(&program, &program.out, "ready "));
+	support_start_victim(&program, NULL, support_program("victim"));
 	support_start_measuring(&probekit, program.pid);
 	verified = support_read_usage(probekit.pid).verified;
-	assert_int_equal(kill(probekit.pid, SIGINT), 0);
-	assert_int_equal(support_finish(&probekit), 0);
+	support_interrupt(&probekit);
 	support_done(&probekit);
 	support_done(&program);
 	if (!verified) /* before Linux 5.16 */

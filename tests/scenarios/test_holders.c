@@ -3,7 +3,6 @@
  * Who has what slow spans wait for, what that one does meanwhile and who gives it: for each kind of
  * lock, of programs that were started by probekit and of ones that it came to later.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,13 +196,6 @@ static void start_attached(struct support_child *probekit, pid_t pid)
 	support_wait_measuring(probekit);
 }
 
-static json_t *end_attached(struct support_child *probekit)
-{
-	assert_int_equal(kill(probekit->pid, SIGINT), 0);
-	assert_int_equal(support_finish(probekit), 0);
-	return support_json(probekit->out.text);
-}
-
 /* All of its threads that last, the holder too, are older than the measurement, and have held and
  * waited. `truth` is what the program said, to be freed. */
 static json_t *measure_later(const char *mode, char **truth)
@@ -218,7 +210,7 @@ static json_t *measure_later(const char *mode, char **truth)
 	*truth = go(&program);
 	start_attached(&probekit, program.pid);
 	free(go(&program));
-	snapshot = end_attached(&probekit);
+	snapshot = support_end_measuring(&probekit);
 	support_done(&probekit);
 	support_done(&program);
 	return snapshot;
