@@ -7,7 +7,7 @@
  * A group compares *sides*: ways to do the same thing (nothing attached, an empty program, probekit,
  * a peer). Every round runs each side once, in random order, on the same target, so that whatever
  * else the machine does meets all of them. A side gives one value for each of the group's *metrics*
- * (nanoseconds per span, bytes per probe, ...). Figures are ratios of two sides, round by round;
+ * (nanoseconds per span, bytes per probe, ...). Figures are ratios of two sides of the same rounds;
  * medians stand beside them for context. A group goes on, from its least number of rounds, until
  * every ratio's 95 % interval is within 10 % of its value, or the time is up.
  *
@@ -48,7 +48,7 @@ struct bench_side {
 	const void *data;
 };
 
-/* Of `of` to `to`: of the values, or of what each adds to `over` in the same round. */
+/* Of `of` to `to`: of the values, or of what each adds to `over` in the same rounds. */
 struct bench_ratio {
 	const char *of;
 	const char *to;

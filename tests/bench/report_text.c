@@ -74,8 +74,12 @@ static void print_figure(const struct ratio_result *result, FILE *to)
 {
 	const struct ratio *ratio = &result->ratio;
 
-	if (ratio->useless) {
-		fprintf(to, "no figure: in %zu rounds nothing was added\n", ratio->useless);
+	if (isnan(ratio->value) && result->what->over) {
+		fprintf(to, "no figure: %s may add nothing\n", result->what->to);
+		return;
+	}
+	if (isnan(ratio->value)) {
+		fputs("no figure: a value is not above 0\n", to);
 		return;
 	}
 	fprintf(to, "%7.3f  (%.3f .. %.3f, +-%.1f %%)", ratio->value, ratio->low, ratio->high,
@@ -96,8 +100,8 @@ static void print_ratios(const struct bench_run *run, FILE *to)
 		const struct bench_ratio *what = result->what;
 		char name[160];
 
-		if (isnan(result->ratio.value) && !result->ratio.useless)
-			continue; /* a gap, which the table above explains */
+		if (result->is_gap) /* which the table above explains */
+			continue;
 		if (!has_heading)
 			fprintf(to, "  ratio (95 %% interval, half-width)\n");
 		has_heading = true;

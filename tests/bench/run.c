@@ -110,24 +110,28 @@ static const double *side_values(const struct bench_run *run, const char *name, 
 /* No value at all is a gap, which is no figure; values in some rounds only would be a defect. */
 static bool has_values(const double *values, size_t rounds)
 {
-	for (size_t i = 0; i < rounds; i++)
+	for (size_t i = 0; values && i < rounds; i++)
 		if (isnan(values[i]))
 			return false;
-	return rounds > 0;
+	return values && rounds > 0;
 }
 
-static struct ratio compute(const struct bench_run *run, const struct bench_ratio *what,
-			    size_t metric)
+static struct ratio_result compute(const struct bench_run *run, const struct bench_ratio *what,
+				   size_t metric)
 {
-	const struct ratio none = {.value = NAN, .low = NAN, .high = NAN, .half_width = NAN};
 	const double *a = side_values(run, what->of, metric);
 	const double *b = side_values(run, what->to, metric);
 	const double *over = what->over ? side_values(run, what->over, metric) : NULL;
+	struct ratio_result result = {
+		.what = what,
+		.metric = metric,
+		.is_gap = !has_values(a, run->rounds) || !has_values(b, run->rounds) ||
+			  (what->over && !has_values(over, run->rounds)),
+	};
+	size_t rounds = result.is_gap ? 0 : run->rounds;
 
-	if (!a || !b || (what->over && !over) || !has_values(a, run->rounds) ||
-	    !has_values(b, run->rounds) || (over && !has_values(over, run->rounds)))
-		return none;
-	return ratio_of(a, b, over, run->rounds);
+	result.ratio = over ? ratio_of_added(a, b, over, rounds) : ratio_of(a, b, rounds);
+	return result;
 }
 
 static void compute_ratios(struct bench_run *run)
@@ -142,11 +146,7 @@ static void compute_ratios(struct bench_run *run)
 			if (what->metric && strcmp(what->metric, group->metrics[m].name) != 0)
 				continue;
 			if (run->ratio_count < BENCH_MAX_RATIOS)
-				run->ratios[run->ratio_count++] = (struct ratio_result){
-					.what = what,
-					.metric = m,
-					.ratio = compute(run, what, m),
-				};
+				run->ratios[run->ratio_count++] = compute(run, what, m);
 		}
 }
 
@@ -160,12 +160,10 @@ bool ratio_meets_aim(const struct ratio_result *result)
 
 static bool is_precise(const struct bench_run *run)
 {
-	for (size_t i = 0; i < run->ratio_count; i++) {
-		const struct ratio *ratio = &run->ratios[i].ratio;
-
-		if (ratio->useless || ratio->half_width > PRECISE_HALF_WIDTH)
+	for (size_t i = 0; i < run->ratio_count; i++)
+		if (!run->ratios[i].is_gap &&
+		    !(run->ratios[i].ratio.half_width <= PRECISE_HALF_WIDTH))
 			return false;
-	}
 	return true;
 }
 

@@ -27,6 +27,7 @@ struct side_result {
 struct ratio_result {
 	const struct bench_ratio *what;
 	size_t metric;
+	bool is_gap; /* a side has no values: there is nothing to compute */
 	struct ratio ratio;
 };
 

@@ -5,59 +5,99 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two-sided 95 % quantile of Student's t; from 4 degrees of freedom on by the Cornish-Fisher
- * expansion about the normal one (Abramowitz and Stegun 26.7.5), within 0.5 %. */
-static double student_t95(size_t degrees)
-{
-	static const double exact[] = {INFINITY, 12.7062, 4.3027, 3.1824};
-	const double z = 1.959963985;
-	double n = (double)degrees;
-	double z3 = z * z * z;
-	double z5 = z3 * z * z;
-	double z7 = z5 * z * z;
-	double z9 = z7 * z * z;
+#include "paired.h"
 
-	if (degrees < sizeof(exact) / sizeof(*exact))
-		return exact[degrees];
-	return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
-	       (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n) +
-	       (79 * z9 + 776 * z7 + 1482 * z5 - 1920 * z3 - 945 * z) / (92160 * n * n * n * n);
+static const struct ratio no_ratio = {.value = NAN, .low = NAN, .high = NAN, .half_width = NAN};
+
+/* How many standard errors the 95 % interval of a mean of n values, 2 or more, goes to either side. */
+static double errors_of_interval(size_t n)
+{
+	return student_quantile(0.975, (double)n - 1);
 }
 
-static double log_ratio(const double *a, const double *b, const double *over, size_t i)
+static double log_ratio(double a, double b)
 {
-	double base = over ? over[i] : 0;
-	double x = a[i] - base;
-	double y = b[i] - base;
-
-	return x > 0 && y > 0 ? log(x / y) : NAN;
+	return a > 0 && b > 0 ? log(a / b) : NAN;
 }
 
-struct ratio ratio_of(const double *a, const double *b, const double *over, size_t n)
+struct ratio ratio_of(const double *a, const double *b, size_t n)
 {
-	struct ratio ratio = {.value = NAN, .low = NAN, .high = NAN, .half_width = NAN};
+	struct ratio ratio = no_ratio;
 	double sum = 0;
 	double squares = 0;
 	double mean;
 	double half = INFINITY;
 
-	for (size_t i = 0; i < n; i++) {
-		double each = log_ratio(a, b, over, i);
-
-		ratio.useless += isnan(each) != 0;
-		sum += each;
-	}
-	if (ratio.useless || n == 0)
+	for (size_t i = 0; i < n; i++)
+		sum += log_ratio(a[i], b[i]);
+	if (isnan(sum) || n == 0)
 		return ratio;
 	mean = sum / (double)n;
 	for (size_t i = 0; i < n; i++)
-		squares += pow(log_ratio(a, b, over, i) - mean, 2);
+		squares += pow(log_ratio(a[i], b[i]) - mean, 2);
 	if (n > 1)
-		half = student_t95(n - 1) * sqrt(squares / (double)(n - 1) / (double)n);
+		half = errors_of_interval(n) * sqrt(squares / (double)(n - 1) / (double)n);
 	ratio.value = exp(mean);
 	ratio.low = exp(mean - half);
 	ratio.high = exp(mean + half);
 	ratio.half_width = expm1(half);
+	return ratio;
+}
+
+/* Of what two sides add: the means, and of these means the variances and the covariance. */
+struct added {
+	double x;
+	double y;
+	double xx;
+	double yy;
+	double xy;
+};
+
+static struct added added_of(const double *a, const double *b, const double *over, size_t n)
+{
+	struct added mean = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		mean.x += (a[i] - over[i]) / (double)n;
+		mean.y += (b[i] - over[i]) / (double)n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		double x = a[i] - over[i] - mean.x;
+		double y = b[i] - over[i] - mean.y;
+
+		mean.xx += x * x / (double)(n - 1) / (double)n;
+		mean.yy += y * y / (double)(n - 1) / (double)n;
+		mean.xy += x * y / (double)(n - 1) / (double)n;
+	}
+	return mean;
+}
+
+/*
+ * Fieller's interval ("Some problems in interval estimation", J. R. Stat. Soc. B 16, 1954) is of all r for
+ * which x - r y is no more than t of its own standard errors away from 0. These are the numbers between
+ * the roots of
+ *	(y^2 - t^2 yy) r^2 - 2 (x y - t^2 xy) r + (x^2 - t^2 xx)
+ * as long as y itself is further than that away from 0; else there is no end to them.
+ */
+struct ratio ratio_of_added(const double *a, const double *b, const double *over, size_t n)
+{
+	struct ratio ratio = no_ratio;
+	double t2 = n > 1 ? pow(errors_of_interval(n), 2) : NAN;
+	struct added mean = added_of(a, b, over, n);
+	double square = mean.y * mean.y - t2 * mean.yy;
+	double half = mean.x * mean.y - t2 * mean.xy;
+	double constant = mean.x * mean.x - t2 * mean.xx;
+	double root;
+
+	if (!(mean.y > 0 && square > 0))
+		return ratio;
+	/* equal rounds: 0 but for rounding */
+	root = sqrt(fmax(half * half - square * constant, 0));
+	ratio.value = mean.x / mean.y;
+	ratio.low = (half - root) / square;
+	ratio.high = (half + root) / square;
+	ratio.half_width =
+		fmax(ratio.high - ratio.value, ratio.value - ratio.low) / fabs(ratio.value);
 	return ratio;
 }
 

@@ -5,16 +5,18 @@
 #include <stddef.h>
 
 struct ratio {
-	double value; /* geometric mean of the rounds' ratios; NAN: there is no figure */
-	double low;   /* 95 % t interval of the mean log ratio */
+	double value; /* NAN: there is no figure */
+	double low;   /* 95 % interval */
 	double high;
-	double half_width; /* relative: high / value - 1 */
-	size_t useless;	   /* rounds in which a side was not positive: the cause of a NAN */
+	double half_width; /* relative to the value, of the wider side */
 };
 
-/* Of a[i] / b[i], or where `over` is not NULL of what each adds to over[i]. One round gives a value
- * with an endless interval. */
-struct ratio ratio_of(const double *a, const double *b, const double *over, size_t n);
+/* The geometric mean of a[i] / b[i], and the t interval of the mean logarithm. No figure where a value is not above
+ * 0; one round gives a value with an endless interval. */
+struct ratio ratio_of(const double *a, const double *b, size_t n);
+/* What `a` adds to `over` on the average, by what `b` adds: in single rounds either may be below 0. No
+ * figure where it is not certain that `b` adds anything, as after one round. */
+struct ratio ratio_of_added(const double *a, const double *b, const double *over, size_t n);
 
 /* All of these are NAN when n is 0. */
 double median(const double *values, size_t n);
