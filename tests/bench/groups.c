@@ -5,6 +5,7 @@ extern const struct bench_group bench_span;
 extern const struct bench_group bench_function;
 extern const struct bench_group bench_floor;
 extern const struct bench_group bench_switch;
+extern const struct bench_group bench_switch_programs;
 extern const struct bench_group bench_start;
 extern const struct bench_group bench_attach;
 extern const struct bench_group bench_attach_functions;
@@ -15,7 +16,18 @@ extern const struct bench_group bench_locks;
 extern const struct bench_group bench_snapshot;
 
 const struct bench_group *const bench_groups[] = {
-	&bench_span,   &bench_function,		&bench_floor,  &bench_switch,  &bench_start,
-	&bench_attach, &bench_attach_functions, &bench_memory, &bench_service, &bench_profile,
-	&bench_locks,  &bench_snapshot,		NULL,
+	&bench_span,
+	&bench_function,
+	&bench_floor,
+	&bench_switch,
+	&bench_switch_programs,
+	&bench_start,
+	&bench_attach,
+	&bench_attach_functions,
+	&bench_memory,
+	&bench_service,
+	&bench_profile,
+	&bench_locks,
+	&bench_snapshot,
+	NULL,
 };
