@@ -20,16 +20,14 @@ int tail_from_json(struct json_reader *r, const struct json_value *object,
 		{"share_of_time", offsetof(struct probekit_tail, share_of_time), FIELD_SHARE, true},
 	};
 	struct probekit_tail *tail = &probe->tail;
-	const struct json_value *inner = json_value_get(object, "tail");
+	const struct json_value *inner;
 	bool is_known;
 	size_t outside;
 	int result;
 
-	if (json_value_is_null(inner))
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, "tail", "is not an object");
-	outside = json_enter(r, "tail", -1);
+	inner = json_enter_object(r, object, "tail", &outside, &result);
+	if (!inner)
+		return result;
 	tail->exponent = INT32_MIN;
 	result = JSON_READ_FIELDS(r, inner, fields, tail);
 	if (!result)

@@ -105,15 +105,13 @@ static int read_members(const struct json_reader *r, const struct json_value *ob
 int environment_from_json(struct json_reader *r, const struct json_value *object,
 			  struct probekit_environment *environment)
 {
-	const struct json_value *inner = json_value_get(object, "environment");
+	const struct json_value *inner;
 	size_t outside;
 	int result;
 
-	if (json_value_is_null(inner))
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, "environment", "is not an object");
-	outside = json_enter(r, "environment", -1);
+	inner = json_enter_object(r, object, "environment", &outside, &result);
+	if (!inner)
+		return result;
 	result = read_members(r, inner, environment);
 	json_leave(r, outside);
 	return result;

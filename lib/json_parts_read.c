@@ -89,16 +89,14 @@ static bool find_class(const char *name, enum probekit_class *time_class)
 int json_read_times(struct json_reader *r, const struct json_value *object,
 		    uint64_t time_ns[static PROBEKIT_CLASS_COUNT], bool *is_known)
 {
-	const struct json_value *inner = json_value_get(object, "time_ns");
+	const struct json_value *inner;
 	size_t outside;
-	int result = 0;
+	int result;
 
-	*is_known = !json_value_is_null(inner);
-	if (!*is_known)
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, "time_ns", "is not an object");
-	outside = json_enter(r, "time_ns", -1);
+	inner = json_enter_object(r, object, "time_ns", &outside, &result);
+	*is_known = inner != NULL;
+	if (!inner)
+		return result;
 	for (uint32_t i = 0; i < inner->size && !result; i++) {
 		const struct json_value *value = &inner->items[i];
 		enum probekit_class time_class;
@@ -147,15 +145,13 @@ int json_read_lock(struct json_reader *r, const struct json_value *object, const
 		{"place", offsetof(struct json_lock, place), FIELD_TEXT, false},
 		{"kind", offsetof(struct json_lock, kind), FIELD_TEXT, false},
 	};
-	const struct json_value *inner = json_value_get(object, key);
+	const struct json_value *inner;
 	size_t outside;
 	int result;
 
-	if (json_value_is_null(inner))
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, key, "is not an object");
-	outside = json_enter(r, key, -1);
+	inner = json_enter_object(r, object, key, &outside, &result);
+	if (!inner)
+		return result;
 	result = json_read_address(r, inner, "address", &lock->address);
 	if (!result && !lock->address)
 		result = json_malformed(r, "address", "is missing");
@@ -236,16 +232,14 @@ int json_read_stack(struct json_reader *r, const struct json_value *object, cons
 int json_read_stack_ends(struct json_reader *r, const struct json_value *object, bool *is_known,
 			 uint64_t counts[static PROBEKIT_STACK_END_COUNT])
 {
-	const struct json_value *inner = json_value_get(object, "stacks");
+	const struct json_value *inner;
 	size_t outside;
-	int result = 0;
+	int result;
 
-	*is_known = !json_value_is_null(inner);
-	if (!*is_known)
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, "stacks", "is not an object");
-	outside = json_enter(r, "stacks", -1);
+	inner = json_enter_object(r, object, "stacks", &outside, &result);
+	*is_known = inner != NULL;
+	if (!inner)
+		return result;
 	for (int i = 0; i < PROBEKIT_STACK_END_COUNT && !result; i++) {
 		const struct json_field field = {
 			probekit_stack_end_name((enum probekit_stack_end)i), 0, FIELD_U64, false};
@@ -271,15 +265,13 @@ int json_read_thread_ids(const struct json_reader *r, const struct json_value *o
 int json_read_thread(struct json_reader *r, const struct json_value *object, const char *key,
 		     struct probekit_thread *thread, struct probekit_stack *stack)
 {
-	const struct json_value *inner = json_value_get(object, key);
+	const struct json_value *inner;
 	size_t outside;
 	int result;
 
-	if (json_value_is_null(inner))
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, key, "is not an object");
-	outside = json_enter(r, key, -1);
+	inner = json_enter_object(r, object, key, &outside, &result);
+	if (!inner)
+		return result;
 	result = json_read_thread_ids(r, inner, thread);
 	if (!result && !thread->pid && !thread->tid && !thread->comm[0])
 		result = json_malformed(r, "", "names no thread");

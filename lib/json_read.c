@@ -91,6 +91,22 @@ void json_leave(struct json_reader *r, size_t depth)
 	r->depth = depth;
 }
 
+const struct json_value *json_enter_object(struct json_reader *r, const struct json_value *object,
+					   const char *key, size_t *outside, int *result)
+{
+	const struct json_value *inner = json_value_get(object, key);
+
+	*result = 0;
+	if (json_value_is_null(inner))
+		return NULL;
+	if (!json_value_is(inner, VALUE_OBJECT)) {
+		*result = json_malformed(r, key, "is not an object");
+		return NULL;
+	}
+	*outside = json_enter(r, key, -1);
+	return inner;
+}
+
 static int hex_digit(char c)
 {
 	return isdigit((unsigned char)c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -224,15 +240,13 @@ int json_read_fields(const struct json_reader *r, const struct json_value *objec
 int json_read_object(struct json_reader *r, const struct json_value *object, const char *key,
 		     const struct json_field *fields, size_t count, void *out)
 {
-	const struct json_value *inner = json_value_get(object, key);
+	const struct json_value *inner;
 	size_t outside;
 	int ret;
 
-	if (json_value_is_null(inner))
-		return 0;
-	if (!json_value_is(inner, VALUE_OBJECT))
-		return json_malformed(r, key, "is not an object");
-	outside = json_enter(r, key, -1);
+	inner = json_enter_object(r, object, key, &outside, &ret);
+	if (!inner)
+		return ret;
 	ret = json_read_fields(r, inner, fields, count, out);
 	json_leave(r, outside);
 	return ret;

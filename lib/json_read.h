@@ -51,6 +51,10 @@ int json_malformed(const struct json_reader *r, const char *key, const char *for
 /* One step further in, to "key[i]" or, with i < 0, to "key", which has to last; gives what json_leave() takes. */
 size_t json_enter(struct json_reader *r, const char *key, long i);
 void json_leave(struct json_reader *r, size_t depth);
+/* The same, to a member that is an object: it, with 0; or NULL with what the caller returns, which is 0 where it
+ * is null or missing. */
+const struct json_value *json_enter_object(struct json_reader *r, const struct json_value *object,
+					   const char *key, size_t *outside, int *result);
 
 int json_read_text(const struct json_reader *r, const char *key, const struct json_value *value,
 		   char **text);

@@ -102,15 +102,13 @@ static int read_holds(struct json_reader *r, const struct json_value *object, co
 		{"min_ns", offsetof(struct probekit_probe, min), FIELD_I64, true},
 		{"max_ns", offsetof(struct probekit_probe, max), FIELD_I64, true},
 	};
-	const struct json_value *member = json_value_get(object, key);
+	const struct json_value *member;
 	size_t outside;
 	int result;
 
-	if (json_value_is_null(member))
-		return 0;
-	if (!json_value_is(member, VALUE_OBJECT))
-		return json_malformed(r, key, "is not an object");
-	outside = json_enter(r, key, -1);
+	member = json_enter_object(r, object, key, &outside, &result);
+	if (!member)
+		return result;
 	result = JSON_READ_FIELDS(r, member, fields, times);
 	if (!result)
 		result = read_times(r, member, &hold_names, times);
