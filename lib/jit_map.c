@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "digits.h"
 #include "mapped_file.h"
 
 #define JIT_BYTES_MAX (64l << 20)
@@ -27,14 +28,6 @@ struct jit_function {
 
 /* ---- text ---- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static const char *take_hex(const char *at, uint64_t *number)
 {
 	const char *start;
@@ -43,8 +36,8 @@ static const char *take_hex(const char *at, uint64_t *number)
 		at += 2;
 	start = at;
 	*number = 0;
-	for (; hex_value(*at) >= 0; at++)
-		*number = *number << 4 | (uint64_t)hex_value(*at);
+	for (; digit_value(*at) != NO_DIGIT; at++)
+		*number = *number << 4 | digit_value(*at);
 	return at > start && at - start <= 16 && *at == ' ' ? at + 1 : NULL;
 }
 

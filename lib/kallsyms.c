@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "digits.h"
+
 #define READ_BYTES 65536
 /* kallsyms has no sizes; what lies further behind a function's start than any function is long is
  * no part of it. */
@@ -91,15 +93,6 @@ struct line {
 	size_t module_length;
 };
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* "ffffffff81000000 T _stext" or "ffffffffc0001000 t helper\t[module]". */
 static bool parse_line(const char *at, const char *end, struct line *line)
 {
@@ -107,8 +100,8 @@ static bool parse_line(const char *at, const char *end, struct line *line)
 	const char *tab;
 
 	line->address = 0;
-	for (; at < end && hex_value(*at) >= 0; at++)
-		line->address = line->address << 4 | (uint64_t)hex_value(*at);
+	for (; at < end && digit_value(*at) != NO_DIGIT; at++)
+		line->address = line->address << 4 | digit_value(*at);
 	if (at == start || at - start > 16 || end - at < 4 || at[0] != ' ' || at[2] != ' ')
 		return false;
 	line->type = at[1];

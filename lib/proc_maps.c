@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digits.h"
+
 static const char DELETED[] = " (deleted)";
 
 /* What is left of a line. */
@@ -22,33 +24,15 @@ static bool take_char(struct cursor *line, char wanted)
 	return true;
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return 16;
-}
-
-/* One or more digits, without overflow of 64 bits. */
+/* One or more digits. */
 static bool take_number(struct cursor *line, unsigned int base, uint64_t *number)
 {
-	const char *start = line->at;
-	uint64_t value = 0;
+	const char *end = digits_read(line->at, line->end, base, number);
 
-	while (line->at < line->end) {
-		unsigned int digit = (unsigned int)digit_value(*line->at);
-
-		if (digit >= base)
-			break;
-		if (value > (UINT64_MAX - digit) / base)
-			return false;
-		value = value * base + digit;
-		line->at++;
-	}
-	*number = value;
-	return line->at > start;
+	if (!end || end == line->at)
+		return false;
+	line->at = end;
+	return true;
 }
 
 /* "r-xp": each place has its letter or '-', the last is 's' or 'p'. */

@@ -8,6 +8,8 @@
 #include <elf.h>
 #include <string.h>
 
+#include "digits.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define AARCH64_SP 31
@@ -86,23 +88,11 @@ static bool take_word(struct cursor *text, char *word, size_t size)
 	return length > 0;
 }
 
-static unsigned int digit_value(char c)
-{
-	if (is_digit(c))
-		return (unsigned int)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned int)(c - 'a') + 10;
-	if (c >= 'A' && c <= 'F')
-		return (unsigned int)(c - 'A') + 10;
-	return 16;
-}
-
 /* Decimal, 0x and, as assemblers read it, octal after a 0; at most 64 bits. */
 static bool take_number(struct cursor *text, uint64_t *number)
 {
 	unsigned int base = 10;
-	const char *start;
-	uint64_t value = 0;
+	const char *end;
 
 	skip_blanks(text);
 	if (text->end - text->at > 1 && text->at[0] == '0') {
@@ -111,17 +101,11 @@ static bool take_number(struct cursor *text, uint64_t *number)
 		base = is_hex ? 16 : 8;
 		text->at += is_hex ? 2 : 0;
 	}
-	for (start = text->at; text->at < text->end; text->at++) {
-		unsigned int digit = digit_value(*text->at);
-
-		if (digit >= base)
-			break;
-		if (value > (UINT64_MAX - digit) / base)
-			return false;
-		value = value * base + digit;
-	}
-	*number = value;
-	return text->at > start && (text->at == text->end || !is_word(*text->at));
+	end = digits_read(text->at, text->end, base, number);
+	if (!end || end == text->at)
+		return false;
+	text->at = end;
+	return end == text->end || !is_word(*end);
 }
 
 /* Numbers with signs between them, as in "-8+4"; wraps around at 64 bits as addresses do. */
