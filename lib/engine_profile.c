@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "engine_state.h"
 #include "quiet.h"
 
@@ -65,14 +66,12 @@ int engine_visit_profile_times(const struct engine *engine,
 
 void engine_note_program(struct engine *engine, pid_t pid)
 {
-	size_t count = engine->program_count;
-	pid_t *grown = engine->programs;
+	pid_t *grown;
 
 	if (engine->bpf->rodata->profile_scope == PROFILE_NONE &&
 	    !engine->bpf->rodata->counts_futexes)
 		return;
-	if (!(count & (count - 1)))
-		grown = reallocarray(grown, count ? count * 2 : 1, sizeof(*grown));
+	grown = array_grow(engine->programs, engine->program_count, sizeof(*grown));
 	if (!grown)
 		return;
 	engine->programs = grown;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "breakdown.h"
 #include "lock.h"
 #include "process.h"
@@ -107,11 +108,9 @@ static int name_group(struct lock_group *group, const struct named_lock *named)
 static struct lock_group *add_group(struct lock_groups *groups, const struct probekit_lock *like,
 				    const struct named_lock *named)
 {
-	struct lock_group **grown = groups->items;
+	struct lock_group **grown = array_grow(groups->items, groups->size, sizeof(*grown));
 	struct lock_group *group = calloc(1, sizeof(*group));
 
-	if (!(groups->size & (groups->size - 1)))
-		grown = reallocarray(grown, groups->size ? 2 * groups->size : 1, sizeof(*grown));
 	if (grown)
 		groups->items = grown;
 	if (!grown || !group)

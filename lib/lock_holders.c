@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "evidence.h"
 #include "lock_evidence.h"
 
@@ -42,11 +43,9 @@ static int longest_by_lock(const void *left, const void *right)
 static int keep_longest(const struct futex_holder_key *key, uint64_t waits, void *arg)
 {
 	struct lock_groups *groups = arg;
-	size_t size = groups->longest_count;
-	struct longest_holder *grown = groups->longest;
+	struct longest_holder *grown =
+		array_grow(groups->longest, groups->longest_count, sizeof(*grown));
 
-	if (!(size & (size - 1)))
-		grown = reallocarray(grown, size ? 2 * size : 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	groups->longest = grown;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "wire.h"
 
 void plan_init(struct plan *plan)
@@ -135,19 +136,15 @@ static bool is_planned(const struct plan *plan, const struct objects *objects,
 
 int plan_append_site(struct plan *plan, const struct plan_site *site)
 {
-	struct plan_site *sites;
+	struct plan_site *grown;
 
 	if (plan->site_count >= plan->max_sites || plan->site_count >= MAX_SITES)
 		return -ENOSPC;
-	if ((plan->site_count & (plan->site_count - 1)) == 0) { /* full: it grows by doubling */
-		size_t room = plan->site_count ? 2 * (size_t)plan->site_count : 1;
-
-		sites = reallocarray(plan->sites, room, sizeof(*sites));
-		if (!sites)
-			return -ENOMEM;
-		plan->sites = sites;
-	}
-	plan->sites[plan->site_count++] = *site;
+	grown = array_grow(plan->sites, plan->site_count, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	plan->sites = grown;
+	grown[plan->site_count++] = *site;
 	return 0;
 }
 

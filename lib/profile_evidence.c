@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 struct process_comm {
 	pid_t pid;
 	char comm[16];
@@ -310,10 +312,8 @@ int profile_evidence_add_present(struct profile_evidence *evidence,
 				 struct trace *kernel)
 {
 	struct profile_stacks *present = &evidence->present;
-	struct profile_stack *grown = present->items;
+	struct profile_stack *grown = array_grow(present->items, present->size, sizeof(*grown));
 
-	if (!(present->size & (present->size - 1)))
-		grown = reallocarray(grown, present->size ? present->size * 2 : 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	present->items = grown;

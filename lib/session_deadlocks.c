@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "array.h"
 #include "breakdown.h"
 #include "evidence.h"
 #include "lock.h"
@@ -34,10 +35,8 @@ struct noting {
 static int note_one(const struct futex_record *record, void *arg)
 {
 	struct noting *noting = arg;
-	struct present_wait *grown = noting->items;
+	struct present_wait *grown = array_grow(noting->items, noting->size, sizeof(*grown));
 
-	if (!(noting->size & (noting->size - 1)))
-		grown = reallocarray(grown, noting->size ? 2 * noting->size : 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	noting->items = grown;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "evidence.h"
 #include "process.h"
 #include "sampler.h"
@@ -94,13 +95,11 @@ void session_follow_users(struct probekit_session *session)
 static int add_total(const struct profile_key *key, uint64_t ns, void *arg)
 {
 	struct probekit_session *session = arg;
-	size_t count = session->profile_total_count;
-	struct profile_total *grown = session->profile_totals;
+	struct profile_total *grown;
 
 	if (key->time_class >= CLASS_COUNT || !ns)
 		return 0;
-	if (!(count & (count - 1)))
-		grown = reallocarray(grown, count ? count * 2 : 1, sizeof(*grown));
+	grown = array_grow(session->profile_totals, session->profile_total_count, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	session->profile_totals = grown;
@@ -148,10 +147,8 @@ struct present {
 
 static int add_waiting(struct present *present, const struct profile_record *record, uint64_t ns)
 {
-	struct waiting *grown = present->items;
+	struct waiting *grown = array_grow(present->items, present->size, sizeof(*grown));
 
-	if (!(present->size & (present->size - 1)))
-		grown = reallocarray(grown, present->size ? present->size * 2 : 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	present->items = grown;

@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+
 #define LIMIT_NONE SIZE_MAX
 
 static uint64_t add_saturated(uint64_t a, uint64_t b)
 {
 	return a + b < a ? UINT64_MAX : a + b;
-}
-
-/* Room for one more; arrays double where their size is a power of two. */
-static void *grow(void *items, size_t size, size_t item_bytes)
-{
-	if (size & (size - 1))
-		return items;
-	return reallocarray(items, size ? size * 2 : 1, item_bytes);
 }
 
 /* ---- stacks ---- */
@@ -72,7 +66,7 @@ static int make_room(struct tally *tally, struct traces *traces, size_t limit)
 	struct weighed *grown;
 
 	if (tally->size < limit) {
-		grown = grow(tally->items, tally->size, sizeof(*grown));
+		grown = array_grow(tally->items, tally->size, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		tally->items = grown;
@@ -135,9 +129,10 @@ int tally_show(const struct tally *tally, struct probekit_stack *stack)
 			  (double)tally->items[0].weight / (double)tally->total, stack);
 }
 
+typedef bool alike(const struct trace *a, const struct trace *b);
+
 /* Of all items that are like the one at `at`. */
-static uint64_t weight_of(const struct tally *tally, size_t at,
-			  bool (*is_like)(const struct trace *a, const struct trace *b))
+static uint64_t weight_of(const struct tally *tally, size_t at, alike *is_like)
 {
 	uint64_t weight = 0;
 
@@ -147,22 +142,29 @@ static uint64_t weight_of(const struct tally *tally, size_t at,
 	return weight;
 }
 
-int tally_show_hottest(const struct tally *tally, struct probekit_stack *stack)
+/* The first of those that weigh most together; NULL: there is none that is like itself. */
+static struct trace *heaviest(const struct tally *tally, alike *is_like, uint64_t *most)
 {
-	uint64_t most = 0;
-	size_t hottest = 0;
+	struct trace *found = NULL;
 
-	if (!tally->size)
-		return 0;
+	*most = 0;
 	for (size_t i = 0; i < tally->size; i++) {
-		uint64_t weight = weight_of(tally, i, trace_is_at_same_function);
+		uint64_t weight = weight_of(tally, i, is_like);
 
-		if (weight > most) {
-			most = weight;
-			hottest = i;
+		if (weight > *most) {
+			*most = weight;
+			found = tally->items[i].trace;
 		}
 	}
-	return trace_show(tally->items[hottest].trace, (double)most / (double)tally->total, stack);
+	return found;
+}
+
+int tally_show_hottest(const struct tally *tally, struct probekit_stack *stack)
+{
+	uint64_t most;
+	struct trace *hottest = heaviest(tally, trace_is_at_same_function, &most);
+
+	return hottest ? trace_show(hottest, (double)most / (double)tally->total, stack) : 0;
 }
 
 static bool is_same_kind(const struct trace *a, const struct trace *b)
@@ -172,18 +174,10 @@ static bool is_same_kind(const struct trace *a, const struct trace *b)
 
 const char *tally_lock_kind(const struct tally *tally)
 {
-	const char *kind = NULL;
-	uint64_t most = 0;
+	uint64_t most;
+	const struct trace *trace = heaviest(tally, is_same_kind, &most);
 
-	for (size_t i = 0; i < tally->size; i++) {
-		uint64_t weight = weight_of(tally, i, is_same_kind);
-
-		if (weight > most) {
-			most = weight;
-			kind = tally->items[i].trace->lock_kind;
-		}
-	}
-	return kind;
+	return trace ? trace->lock_kind : NULL;
 }
 
 /* ---- threads ---- */
@@ -221,7 +215,7 @@ int thread_tally_add(struct thread_tally *tally, const struct thread_count *thre
 		*seen_least(tally) = *thread;
 		return 0;
 	}
-	grown = grow(tally->items, tally->size, sizeof(*grown));
+	grown = array_grow(tally->items, tally->size, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	tally->items = grown;
