@@ -31,9 +31,7 @@ struct options {
 	bool is_aa;
 	const char *save_base;
 	const char *save_head;
-	struct opt_texts spans;
-	struct opt_texts usdt;
-	struct opt_texts functions;
+	struct measure_what what;
 	bool has_children;
 	double max_overhead;
 	bool is_forced;
@@ -59,12 +57,7 @@ static const struct opt option_table[] = {
 	 "End a run that takes longer, which is an error (600)."},
 	{0, "aa", OPT_FLAG, NULL, offsetof(struct options, is_aa),
 	 "Compare --base with itself: the smallest change that this machine can see."},
-	{'s', "span", OPT_TEXTS, "GLOB", offsetof(struct options, spans),
-	 "Spans whose \"provider:name\" matches; repeat for more."},
-	{'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, usdt),
-	 "A pair of USDT probes; repeat for more."},
-	{'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(struct options, functions),
-	 "Functions; repeat for more."},
+	MEASURE_WHAT_OPTIONS(struct options, what),
 	{0, "children", OPT_FLAG, NULL, offsetof(struct options, has_children),
 	 "Measure the processes too that the program creates."},
 	{0, "max-overhead", OPT_SHARE, "SHARE", offsetof(struct options, max_overhead),
@@ -359,9 +352,7 @@ static struct run_request request_of(const struct options *options, char **argv)
 {
 	return (struct run_request){
 		.argv = argv,
-		.spans = &options->spans,
-		.pairs = &options->usdt,
-		.functions = &options->functions,
+		.what = &options->what,
 		.max_overhead = options->is_forced ? -1 : options->max_overhead,
 		.has_children = options->has_children,
 		.is_verbose = options->verdict.is_verbose,

@@ -20,7 +20,7 @@ struct options {
 
 static const struct opt option_table[] = {
 	REPORT_WHOM_OPTIONS(struct options),
-	REPORT_WHAT_OPTIONS(struct options),
+	MEASURE_WHAT_OPTIONS(struct options, report.what),
 	{0, "max-overhead", OPT_SHARE, "SHARE", offsetof(struct options, max_overhead),
 	 "How much of one CPU probing functions may take (5%): the hottest are dropped until it takes "
 	 "less, which is said."},
@@ -78,7 +78,7 @@ static int print(void *arg, FILE *out, const struct text_style *style,
 		const struct probekit_probe *row = probekit_snapshot_probe(snapshot, i);
 
 		/* A live session has chosen already; -s and -u together are more than the globs. */
-		if (!options->report.from || matches(&options->report.spans, row->name))
+		if (!options->report.from || matches(&options->report.what.spans, row->name))
 			rows[view.size++] = row;
 	}
 	ret = clock ? out_text_interval(out, style, &view, clock)
@@ -99,7 +99,7 @@ static int check_usage(const struct options *options, const struct opt_operands 
 
 	if (ret)
 		return ret;
-	if (report->from && report->is_json && (report->spans.count || options->key.is_given))
+	if (report->from && report->is_json && (report->what.spans.count || options->key.is_given))
 		return usage_error(err, "--json gives the file's whole: no -s, no --key");
 	if (options->until_slow.is_given && !options->slow_over_ns)
 		return usage_error(err, "--until-slow needs --slow-over, which says what is slow");

@@ -14,13 +14,12 @@ struct options {
 
 static const struct opt option_table[] = {
 	REPORT_WHOM_OPTIONS(struct options),
-	{'s', "span", OPT_TEXTS, "GLOB", offsetof(struct options, report.spans),
-	 "Say how much of the waiting was inside spans whose \"provider:name\" matches, of all "
-	 "that the target has; repeat for more."},
-	{'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, report.pairs),
-	 "The same of the time from one USDT probe to another on the same thread; repeat for more."},
-	{'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(struct options, report.functions),
-	 "The same of functions that match; repeat for more."},
+	MEASURE_WHAT_ROWS(
+		struct options, report.what,
+		"Say how much of the waiting was inside spans whose \"provider:name\" matches, of all "
+		"that the target has; repeat for more.",
+		"The same of the time from one USDT probe to another on the same thread; repeat for more.",
+		"The same of functions that match; repeat for more."),
 	{0, "hold", OPT_FLAG, NULL, offsetof(struct options, has_holds),
 	 "Measure how long locks are held too, by probes in the C library's functions that take and release them: "
 	 "each time costs a microsecond or two. Of processes that are given, or the command."},
@@ -78,7 +77,7 @@ static int run(void *values, const struct opt_operands *operands)
 
 	if (report_check_usage(&options->report, operands, "locks",
 			       "-d, -i, -s, -u, -f, -o, --children and --hold",
-			       options->report.spans.count > 0 || options->has_holds, &err))
+			       options->report.what.spans.count > 0 || options->has_holds, &err))
 		return report_error(&err);
 	return options->report.from ? report_stored(&report)
 				    : report_live(&report, &session_options, operands);

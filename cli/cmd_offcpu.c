@@ -14,9 +14,7 @@
 struct options {
 	struct opt_pids pids;
 	uint64_t duration_ns;
-	struct opt_texts spans;
-	struct opt_texts pairs;
-	struct opt_texts functions;
+	struct measure_what what;
 	const char *folded;
 	const char *pprof;
 	const char *svg;
@@ -31,13 +29,11 @@ static const struct opt option_table[] = {
 	 "Profile this process; repeat for more. With TARGET: only these processes."},
 	{'d', "duration", OPT_DURATION, "SECONDS", offsetof(struct options, duration_ns),
 	 "How long. Without it: until the command or every PID has ended, or Ctrl-C."},
-	{'s', "span", OPT_TEXTS, "GLOB", offsetof(struct options, spans),
-	 "Only threads while they are inside a span whose \"provider:name\" matches; repeat for more."},
-	{'u', "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(struct options, pairs),
-	 "Only threads that have passed one USDT probe and not yet another; repeat for more."},
-	{'f', "function", OPT_TEXTS, "GLOB", offsetof(struct options, functions),
-	 "Only threads while they are inside a function that matches; \"LIB:GLOB\" is of a library. "
-	 "Repeat for more."},
+	MEASURE_WHAT_ROWS(
+		struct options, what,
+		"Only threads while they are inside a span whose \"provider:name\" matches; repeat for more.",
+		"Only threads that have passed one USDT probe and not yet another; repeat for more.",
+		"Only threads while they are inside a function that matches; repeat for more."),
 	{0, "oncpu", OPT_FLAG, NULL, offsetof(struct options, has_oncpu),
 	 "Also where threads run, by samples at the kernel's tick."},
 	{0, "folded", OPT_FILE, "FILE", offsetof(struct options, folded),
@@ -58,7 +54,8 @@ static const struct opt option_table[] = {
 
 static bool is_inside_alone(const struct options *options)
 {
-	return options->spans.count || options->pairs.count || options->functions.count;
+	return options->what.spans.count || options->what.pairs.count ||
+	       options->what.functions.count;
 }
 
 /* ---- output ---- */
@@ -141,9 +138,7 @@ static int check_usage(const struct options *options, const struct opt_operands 
 static int add_all(struct probekit_session *session, const struct options *options,
 		   const struct opt_operands *operands, struct probekit_error *err)
 {
-	const struct measure_what what = {&options->spans, &options->pairs, &options->functions,
-					  &options->pids};
-	int ret = measure_add_what(session, &what, operands, err);
+	int ret = measure_add_what(session, &options->what, &options->pids, operands, err);
 
 	if (ret == 0 && operands->command)
 		ret = probekit_session_add_command(session, operands->command, err);
@@ -159,6 +154,7 @@ static int measure(struct probekit_session *session, struct options *options,
 		.has_command = operands->command != NULL,
 		.has_no_spans = true,
 	};
+	const struct measure_whom nothing_else = {0};
 	struct probekit_profile *profile;
 	struct probekit_error err;
 	int code = 0;
@@ -171,8 +167,7 @@ static int measure(struct probekit_session *session, struct options *options,
 		    (operands->command ? rights_of_commands() : 0) |
 		    rights_to_write(options->folded) | rights_to_write(options->pprof) |
 		    rights_to_write(options->svg));
-	if (operands->target && !probekit_session_process_count(session))
-		fputs("probekit: no process runs it yet: waiting for one\n", stderr);
+	measure_say_waiting(session, &nothing_else, operands);
 	if (measure_run(&measure, &err) < 0)
 		code = report_error(&err);
 	if (probekit_session_profile(session, &profile, &err))

@@ -35,7 +35,7 @@ static const struct opt option_table[] = {
 	MEASURE_WHOM_OPTIONS(struct options, report.whom),
 	{'d', "duration", OPT_DURATION, "SECONDS", offsetof(struct options, report.duration_ns),
 	 "How long live processes are measured. Without it: until every PID has ended, or Ctrl-C."},
-	REPORT_WHAT_OPTIONS(struct options),
+	MEASURE_WHAT_OPTIONS(struct options, report.what),
 	{0, "max-overhead", OPT_SHARE, "SHARE", offsetof(struct options, max_overhead),
 	 "How much of one CPU probing functions may take (5%): the hottest are dropped until it takes "
 	 "less, which is said."},
@@ -167,9 +167,7 @@ static int record_runs(const struct options *options, char *const argv[])
 	const struct report_options *report = &options->report;
 	struct run_request request = {
 		.argv = argv,
-		.spans = &report->spans,
-		.pairs = &report->pairs,
-		.functions = &report->functions,
+		.what = &report->what,
 		.max_overhead = options->is_forced ? -1 : options->max_overhead,
 		.has_children = report->whom.has_children,
 		.is_verbose = report->is_verbose,

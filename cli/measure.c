@@ -69,20 +69,21 @@ void measure_say_waiting(const struct probekit_session *session, const struct me
 }
 
 int measure_add_what(struct probekit_session *session, const struct measure_what *what,
-		     const struct opt_operands *operands, struct probekit_error *err)
+		     const struct opt_pids *pids, const struct opt_operands *operands,
+		     struct probekit_error *err)
 {
 	int ret = 0;
 
-	for (size_t i = 0; ret == 0 && i < what->spans->count; i++)
-		ret = probekit_session_add_span(session, what->spans->items[i], err);
-	for (size_t i = 0; ret == 0 && i < what->pairs->count; i++)
-		ret = probekit_session_add_pair(session, what->pairs->items[i], err);
-	for (size_t i = 0; ret == 0 && i < what->functions->count; i++)
-		ret = probekit_session_add_function(session, what->functions->items[i], err);
+	for (size_t i = 0; ret == 0 && i < what->spans.count; i++)
+		ret = probekit_session_add_span(session, what->spans.items[i], err);
+	for (size_t i = 0; ret == 0 && i < what->pairs.count; i++)
+		ret = probekit_session_add_pair(session, what->pairs.items[i], err);
+	for (size_t i = 0; ret == 0 && i < what->functions.count; i++)
+		ret = probekit_session_add_function(session, what->functions.items[i], err);
 	if (ret == 0 && operands->target)
 		ret = probekit_session_add_path(session, operands->target, err);
-	for (size_t i = 0; ret == 0 && i < what->pids->count; i++)
-		ret = probekit_session_add_pid(session, what->pids->items[i], err);
+	for (size_t i = 0; ret == 0 && i < pids->count; i++)
+		ret = probekit_session_add_pid(session, pids->items[i], err);
 	return ret;
 }
 

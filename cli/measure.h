@@ -31,13 +31,32 @@ struct measure_whom {
 			"them that run it."                                                         \
 	}
 
-/* What is measured, and of which processes, as options name them. */
+/* What is measured, as options name it. */
 struct measure_what {
-	const struct opt_texts *spans;
-	const struct opt_texts *pairs;
-	const struct opt_texts *functions;
-	const struct opt_pids *pids;
+	struct opt_texts spans;
+	struct opt_texts pairs;
+	struct opt_texts functions;
 };
+
+/* The rows for a command's option table, with what they do there; `member` of its struct is a struct
+ * measure_what. */
+#define MEASURE_WHAT_ROWS(type, member, span_help, usdt_help, function_help)                      \
+	{'s', "span", OPT_TEXTS, "GLOB", offsetof(type, member.spans), span_help},                \
+		{'u',	   "usdt", OPT_TEXTS, "PROVIDER:BEGIN,END", offsetof(type, member.pairs), \
+		 usdt_help},                                                                      \
+	{                                                                                         \
+		'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(type, member.functions),       \
+			function_help                                                             \
+	}
+
+/* Where they are what is measured. */
+#define MEASURE_WHAT_OPTIONS(type, member)                                                               \
+	MEASURE_WHAT_ROWS(                                                                               \
+		type, member, "Spans whose \"provider:name\" matches; repeat for more.",                 \
+		"The time from one USDT probe to another on the same thread; \"A|B\" ends at the "       \
+		"first. Repeat for more.",                                                               \
+		"Functions, from their entry to their return: the program's own, or those of a library " \
+		"that it maps (\"libc:fsync\"). Repeat for more.")
 
 /* What ended a measurement. */
 enum measure_end {
@@ -64,9 +83,10 @@ struct measure {
 	void *arg;
 };
 
-/* All that `what` names, and the TARGET. */
+/* All that `what` names, the TARGET and the processes. */
 int measure_add_what(struct probekit_session *session, const struct measure_what *what,
-		     const struct opt_operands *operands, struct probekit_error *err);
+		     const struct opt_pids *pids, const struct opt_operands *operands,
+		     struct probekit_error *err);
 /* For a session's `log`; `log_arg` is a bool: tell what is no warning too. */
 void measure_log(void *is_verbose, enum probekit_log_level level, const char *line);
 int measure_check_whom(const struct measure_whom *whom, const struct opt_operands *operands,

@@ -113,7 +113,7 @@ int report_check_usage(const struct report_options *options, const struct opt_op
 			return live_with_from(err);
 		}
 		if (has_live_only || options->duration_ns || options->interval_ns ||
-		    options->pairs.count || options->functions.count ||
+		    options->what.pairs.count || options->what.functions.count ||
 		    options->whom.has_children || options->output) {
 			usage_error(err, "%s have no meaning with --from", live_only);
 			return live_with_from(err);
@@ -136,9 +136,7 @@ int report_check_usage(const struct report_options *options, const struct opt_op
 static int add_all(struct probekit_session *session, const struct report_options *options,
 		   const struct opt_operands *operands, struct probekit_error *err)
 {
-	const struct measure_what what = {&options->spans, &options->pairs, &options->functions,
-					  &options->pids};
-	int ret = measure_add_what(session, &what, operands, err);
+	int ret = measure_add_what(session, &options->what, &options->pids, operands, err);
 
 	if (ret == 0)
 		ret = measure_add_whom(session, &options->whom, operands, err);

@@ -12,9 +12,7 @@
 struct report_options {
 	struct opt_pids pids;
 	struct measure_whom whom;
-	struct opt_texts spans;
-	struct opt_texts pairs;
-	struct opt_texts functions;
+	struct measure_what what;
 	uint64_t duration_ns;
 	uint64_t interval_ns;
 	const char *from;
@@ -43,26 +41,6 @@ struct report_options {
 	{                                                                                     \
 		'i', "interval", OPT_DURATION, "SECONDS", offsetof(type, report.interval_ns), \
 			"Print what was added each interval, and the whole at the end."       \
-	}
-
-#define REPORT_WHAT_OPTIONS(type)                                                                   \
-	{'s',                                                                                       \
-	 "span",                                                                                    \
-	 OPT_TEXTS,                                                                                 \
-	 "GLOB",                                                                                    \
-	 offsetof(type, report.spans),                                                              \
-	 "Spans whose \"provider:name\" matches; repeat for more."},                                \
-		{'u',                                                                               \
-		 "usdt",                                                                            \
-		 OPT_TEXTS,                                                                         \
-		 "PROVIDER:BEGIN,END",                                                              \
-		 offsetof(type, report.pairs),                                                      \
-		 "The time from one USDT probe to another on the same thread; \"A|B\" ends at the " \
-		 "first. Repeat for more."},                                                        \
-	{                                                                                           \
-		'f', "function", OPT_TEXTS, "[LIB:]GLOB", offsetof(type, report.functions),         \
-			"Functions, from their entry to their return: the program's own, or "       \
-			"those of a library that it maps (\"libc:fsync\"). Repeat for more."        \
 	}
 
 #define REPORT_OUTPUT_OPTIONS(type)                                                              \

@@ -141,9 +141,7 @@ static int add_all(struct run *run, struct probekit_error *err)
 	const struct run_request *request = run->request;
 	const struct opt_pids none = {0};
 	const struct opt_operands no_target = {0};
-	const struct measure_what what = {request->spans, request->pairs, request->functions,
-					  &none};
-	int ret = measure_add_what(run->session, &what, &no_target, err);
+	int ret = measure_add_what(run->session, request->what, &none, &no_target, err);
 
 	return ret ? ret : probekit_session_add_command(run->session, request->argv, err);
 }

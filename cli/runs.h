@@ -7,14 +7,12 @@
 
 #include <probekit/probekit.h>
 
-#include "opts.h"
+#include "measure.h"
 
 /* What is run, and what of it is measured. */
 struct run_request {
-	char *const *argv;	       /* NULL-terminated */
-	const struct opt_texts *spans; /* as the options -s, -u and -f have them */
-	const struct opt_texts *pairs;
-	const struct opt_texts *functions;
+	char *const *argv; /* NULL-terminated */
+	const struct measure_what *what;
 	double max_overhead;
 	bool has_children;
 	bool is_verbose;

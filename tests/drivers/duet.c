@@ -22,14 +22,8 @@ static int write_snapshot(const char *folder, const char *name, const struct run
 int main(int argc, char **argv)
 {
 	const char *pattern = argc > 4 ? argv[4] : "-";
-	const struct opt_texts functions = {&pattern, strcmp(pattern, "-") != 0};
-	const struct opt_texts none = {0};
-	struct run_request base = {
-		.spans = &none,
-		.pairs = &none,
-		.functions = &functions,
-		.max_overhead = -1,
-	};
+	const struct measure_what what = {.functions = {&pattern, strcmp(pattern, "-") != 0}};
+	struct run_request base = {.what = &what, .max_overhead = -1};
 	struct run_result base_result, head_result;
 	struct run_request head;
 	struct probekit_error err;
