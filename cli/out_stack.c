@@ -104,26 +104,11 @@ static bool has_prefix(const char *text, const char *const *prefixes, size_t cou
 	return false;
 }
 
-/* By file, and by name what is inlined or linked into the program. */
-static bool is_library(const struct probekit_frame *frame)
-{
-	static const char *const files[] = {"libc.so", "libc-",	     "libpthread",
-					    "ld-",     "libstdc++",  "libgcc_s",
-					    "[vdso]",  "linux-vdso", "libc++"};
-	static const char *const functions[] = {
-		"pthread_", "__pthread_", "___pthread_",   "__gthread",	  "sem_",
-		"std::",    "core::",	  "runtime.futex", "runtime.note"};
-
-	return (frame->module &&
-		has_prefix(base_name(frame->module), files, sizeof(files) / sizeof(files[0]))) ||
-	       has_prefix(frame->function, functions, sizeof(functions) / sizeof(functions[0]));
-}
-
 size_t stack_library_frames(const struct probekit_stack *stack)
 {
 	size_t n = 0;
 
-	while (n < stack->size && is_library(&stack->frames[n]))
+	while (n < stack->size && probekit_frame_is_library(&stack->frames[n]))
 		n++;
 	return n < stack->size ? n : 0;
 }
@@ -149,7 +134,7 @@ static void place_of(const struct probekit_stack *stack, size_t first, char *tex
 	for (size_t i = first; i < stack->size; i++) {
 		const struct probekit_frame *frame = &stack->frames[i];
 
-		if (is_library(frame) && (i > first || !frame->file))
+		if (probekit_frame_is_library(frame) && (i > first || !frame->file))
 			continue;
 		if (frame->file && frame->line) {
 			format_escape(base_name(frame->file), file, sizeof(file));
@@ -168,7 +153,7 @@ static void names_of(const struct probekit_stack *stack, size_t first, size_t mo
 
 	frame_text(&stack->frames[first], names, columns < TEXT_SIZE ? columns + 1 : TEXT_SIZE);
 	for (size_t i = first + 1; i < stack->size && shown < most; i++) {
-		if (is_library(&stack->frames[i]))
+		if (probekit_frame_is_library(&stack->frames[i]))
 			continue;
 		frame_text(&stack->frames[i], name, sizeof(name));
 		if (format_width(names) + strlen(" <- ") + format_width(name) > columns ||

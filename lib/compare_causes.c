@@ -18,7 +18,6 @@
 #include <stdlib.h>
 
 #include "breakdown.h"
-#include "stack_view.h"
 
 enum side { BASE, HEAD, SIDES };
 
@@ -53,7 +52,7 @@ static const char *waiting_function(const struct probekit_stack *stack)
 	for (size_t i = 0; i < stack->size; i++) {
 		const struct probekit_frame *frame = &stack->frames[i];
 
-		if (frame->function && !stack_view_is_library(frame->module, frame->function))
+		if (frame->function && !probekit_frame_is_library(frame))
 			return frame->function;
 	}
 	return NULL;

@@ -3,6 +3,7 @@
 #include "stack_view.h"
 
 #include <linux/futex.h>
+#include <probekit/thread.h>
 #include <string.h>
 
 #include "../bpf/shared.h"
@@ -24,21 +25,22 @@ static bool starts_with_any(const char *text, const char *const *prefixes, size_
 
 bool stack_view_is_runtime(const char *module)
 {
-	static const char *const names[] = {"libc.so.",	  "libc-2.",   "libpthread", "ld-linux",
-					    "ld-musl-",	  "libstdc++", "libc++",     "libgcc_s",
-					    "linux-vdso", "[vdso]"};
+	static const char *const names[] = {"libc.so.", "libc-2.",    "libpthread", "ld-linux",
+					    "ld-2.",	"ld-musl-",   "libstdc++",  "libc++",
+					    "libgcc_s", "linux-vdso", "[vdso]"};
 	const char *slash = module ? strrchr(module, '/') : NULL;
 
 	return module && starts_with_any(slash ? slash + 1 : module, names, LENGTH(names));
 }
 
-bool stack_view_is_library(const char *module, const char *function)
+bool probekit_frame_is_library(const struct probekit_frame *frame)
 {
-	static const char *const prefixes[] = {"pthread_", "__pthread_", "___pthread_", "__gthread",
-					       "sem_",	   "std::",	 "core::"};
+	static const char *const prefixes[] = {
+		"pthread_", "__pthread_", "___pthread_",   "__gthread",	  "sem_",
+		"std::",    "core::",	  "runtime.futex", "runtime.note"};
 
-	return stack_view_is_runtime(module) ||
-	       (function && starts_with_any(function, prefixes, LENGTH(prefixes)));
+	return stack_view_is_runtime(frame->module) ||
+	       (frame->function && starts_with_any(frame->function, prefixes, LENGTH(prefixes)));
 }
 
 /* ---- kinds of locks ---- */

@@ -7,8 +7,6 @@
 
 /* A part of the C or C++ run-time environment, by the last component of its path, or the vdso? */
 bool stack_view_is_runtime(const char *module);
-/* The same, or by its name what is inlined from there or linked into the program? */
-bool stack_view_is_library(const char *module, const char *function);
 
 /* How many innermost frames are inside of the run-time environment: the function that the
  * application called is the first that is not hidden. */

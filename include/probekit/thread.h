@@ -23,6 +23,10 @@ struct probekit_frame {
 	bool is_inlined;
 };
 
+/* Is it a part of the run-time environment of C or C++, by its file, or by its name, as what is inlined or linked
+ * into the program, those of Rust and Go among it? Readers pass over such frames on the way to the program's own. */
+PROBEKIT_API bool probekit_frame_is_library(const struct probekit_frame *frame);
+
 /* Where the callers of a stack end. */
 enum probekit_stack_end {
 	PROBEKIT_STACK_NONE,	   /* no frame: the process had gone, or stood at what is no code */
