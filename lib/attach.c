@@ -81,6 +81,20 @@ int attach_multi(int program_fd, const struct attach_sites *sites, int *fd)
 	return 0;
 }
 
+struct attach_sites attach_nowhere(pid_t pid)
+{
+	static const uint64_t zero;
+
+	return (struct attach_sites){
+		.path = "/",
+		.count = 1,
+		.offsets = &zero,
+		.semaphore_offsets = &zero,
+		.cookies = &zero,
+		.pid = pid,
+	};
+}
+
 int attach_perf_type(void)
 {
 	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");

@@ -25,6 +25,9 @@ struct attach_sites {
 	bool is_return; /* of the functions that begin there: they are probed where they return */
 };
 
+/* One of "/", which can have no uprobes: what the kernel objects to tells how far it understood. */
+struct attach_sites attach_nowhere(pid_t pid);
+
 /* File descriptors of links and perf events, in the order of attachment. */
 struct attach_links {
 	int *fds;

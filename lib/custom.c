@@ -173,18 +173,11 @@ bool custom_has_events(const struct custom *custom)
 	return false;
 }
 
-/* The kernel tells nobody a program's expected_attach_type. But "/" can have no uprobes, and it comes
- * to that only where the type is right. */
+/* The kernel tells nobody a program's expected_attach_type. But only where the type is right it comes to
+ * that there can be no uprobes. */
 static bool is_for_multi(int program_fd)
 {
-	const uint64_t zero = 0;
-	const struct attach_sites sites = {
-		.path = "/",
-		.count = 1,
-		.offsets = &zero,
-		.semaphore_offsets = &zero,
-		.cookies = &zero,
-	};
+	const struct attach_sites sites = attach_nowhere(0);
 	int fd = -1;
 	int result = attach_multi(program_fd, &sites, &fd);
 

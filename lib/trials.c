@@ -183,20 +183,11 @@ int trial_jit(struct trial *trial)
 
 /* ---- uprobes ---- */
 
-/* A link on "/" can be no uprobe; what the kernel objects to tells how far it understood. Kernels
- * whose PID filter took in only one thread (before 46ba0e49b642) look for the process first; fixed
+/* Kernels whose PID filter took in only one thread (before 46ba0e49b642) look for the process first; fixed
  * ones refuse the PID -1 before they look at the path. */
 static int try_link(bool use_multi, pid_t pid)
 {
-	const uint64_t zero = 0;
-	const struct attach_sites sites = {
-		.path = "/",
-		.count = 1,
-		.offsets = &zero,
-		.semaphore_offsets = &zero,
-		.cookies = &zero,
-		.pid = pid,
-	};
+	const struct attach_sites sites = attach_nowhere(pid);
 	struct attach_links links = {0};
 	int program = load_return_zero(use_multi ? ATTACH_TYPE_UPROBE_MULTI : 0);
 	int fd = -1;
