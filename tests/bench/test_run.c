@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static struct {
 	bool has_ended;
 	int fails_from; /* call of the side "fickle" that fails; 0: none */
 	int fickle_calls;
+	int unsteady_calls;
 } seen;
 
 static int begin(struct bench_run *run)
@@ -54,12 +56,12 @@ static int steady(struct bench_run *run, const struct bench_side *side, double *
 	return 0;
 }
 
-/* Doubles from call to call: no ratio to it becomes precise. */
+/* Now little, now much: no ratio to it becomes precise. */
 static int unsteady(struct bench_run *run, const struct bench_side *side, double *values)
 {
 	(void)run;
 	note_call(side->name[0]);
-	values[0] = strlen(seen.order) % 2 ? 100 : 100000;
+	values[0] = seen.unsteady_calls++ % 2 ? 100000 : 100;
 	return 0;
 }
 
@@ -210,6 +212,45 @@ static void a_ratio_that_stays_wide_ends_with_the_budget(void **state)
 	assert_int_equal(run->rounds, 3);
 	assert_string_equal(run->stopped_by, "budget");
 	assert_true(run->ratios[0].ratio.half_width > 0.1);
+	run_free(run);
+}
+
+static char *printed(const struct bench_run *run)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	report_print(run, out);
+	fclose(out);
+	return text;
+}
+
+static void a_ratio_to_what_may_add_nothing_says_so_and_is_not_precise(void **state)
+{
+	static const struct bench_side uncertain_sides[] = {{"untraced", steady, 10, NULL},
+							    {"probekit", steady, 20, NULL},
+							    {"wide", unsteady, 0, NULL},
+							    {0}};
+	static const struct bench_ratio uncertain_ratios[] = {
+		{"probekit", "wide", "untraced", "time", 0.5, false}, {0}};
+	static const struct bench_group uncertain = {
+		.name = "uncertain",
+		.about = "",
+		.metrics = metrics,
+		.sides = uncertain_sides,
+		.ratios = uncertain_ratios,
+	};
+	const struct bench_options options = {.rounds = 3, .budget_s = 1e-9};
+	struct bench_run *run = run_group(&uncertain, &options);
+	char *text = printed(run);
+
+	(void)state;
+	assert_string_equal(run->stopped_by, "budget");
+	assert_non_null(strstr(text, "no figure: wide may add nothing\n"));
+	assert_null(strstr(text, "MISSED"));
+	free(text);
 	run_free(run);
 }
 
@@ -424,6 +465,8 @@ int main(void)
 		cmocka_unit_test_setup(ratios_are_of_what_was_added_and_know_their_aims, forget),
 		cmocka_unit_test_setup(a_side_that_fails_is_out_and_the_first_reason_stays, forget),
 		cmocka_unit_test_setup(a_ratio_that_stays_wide_ends_with_the_budget, forget),
+		cmocka_unit_test_setup(a_ratio_to_what_may_add_nothing_says_so_and_is_not_precise,
+				       forget),
 		cmocka_unit_test_setup(a_group_that_cannot_begin_gives_every_side_the_reason,
 				       forget),
 		cmocka_unit_test_setup(json_has_null_for_what_is_not_known, forget),
