@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Group function: what a traced call costs, entry and return, by the function's first instruction. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/bpf.h>
-
+#include "attach.h"
 #include "attach_sides.h"
 #include "elf_file.h"
 
@@ -17,7 +14,6 @@
 #define WARM_UP_CALLS 4000l
 #define UNTRACED_CALLS 10000000l
 #define KIND_COUNT 5
-#define MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN, which older headers lack */
 
 static const struct bench_metric metrics[] = {
 	{"push", "ns"}, {"endbr_push", "ns"}, {"sub", "ns"}, {"mov", "ns"}, {"nop5", "ns"}, {0},
@@ -148,7 +144,7 @@ static int measure_probekit(struct bench_run *run, const struct bench_side *side
 
 struct offsets {
 	uint64_t at[KIND_COUNT];
-	uint32_t count;
+	size_t count;
 };
 
 static int note_offset(const struct elf_symbol *symbol, void *arg)
@@ -160,36 +156,6 @@ static int note_offset(const struct elf_symbol *symbol, void *arg)
 		    strcmp(symbol->name + strlen("probed_"), metrics[i].name) == 0)
 			offsets->at[offsets->count++] = symbol->offset;
 	return offsets->count > KIND_COUNT;
-}
-
-/* As lib/attach.c does for sites, with the flags of a function's return. */
-static int attach_functions(int program_fd, const struct offsets *offsets, uint32_t flags,
-			    pid_t pid)
-{
-	struct {
-		uint32_t prog_fd;
-		uint32_t target_fd;
-		uint32_t attach_type;
-		uint32_t link_flags;
-		uint64_t path;
-		uint64_t offsets;
-		uint64_t ref_ctr_offsets;
-		uint64_t cookies;
-		uint32_t cnt;
-		uint32_t multi_flags;
-		uint32_t pid;
-		uint32_t padding;
-	} attributes = {
-		.prog_fd = (uint32_t)program_fd,
-		.attach_type = ATTACH_TYPE_UPROBE_MULTI,
-		.path = (uint64_t)(uintptr_t)target_path(),
-		.offsets = (uint64_t)(uintptr_t)offsets->at,
-		.cnt = offsets->count,
-		.multi_flags = flags,
-		.pid = (uint32_t)pid,
-	};
-
-	return (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
 }
 
 static int find_offsets(struct bench_run *run, struct offsets *offsets)
@@ -214,20 +180,29 @@ static int measure_empty(struct bench_run *run, const struct bench_side *side, d
 	struct engine *engine;
 	struct offsets offsets;
 	uint64_t expected = 2ul * KIND_COUNT * (CALLS + WARM_UP_CALLS);
-	int links[2];
-	int result;
+	int links[2] = {-1, -1};
+	int result = 0;
 
 	(void)side;
 	if (find_offsets(run, &offsets))
 		return -1;
 	if (engine_new(&options, &engine, &err))
 		return bench_fail(run, "%s", err.text);
-	for (uint32_t i = 0; i < 2; i++)
-		links[i] = attach_functions(engine_program_fd(engine, PROGRAM_COUNT_HIT), &offsets,
-					    i ? MULTI_RETURN : 0, target->pid);
-	if (links[0] < 0 || links[1] < 0)
+	for (int i = 0; i < 2 && !result; i++) {
+		const struct attach_sites sites = {
+			.path = target_path(),
+			.count = offsets.count,
+			.offsets = offsets.at,
+			.pid = target->pid,
+			.is_return = i == 1,
+		};
+
+		result = attach_multi(engine_program_fd(engine, PROGRAM_COUNT_HIT), &sites,
+				      &links[i]);
+	}
+	if (result)
 		result = bench_missing(run, "the kernel has no uprobe_multi links: %s",
-				       strerror(errno));
+				       strerror(-result));
 	else
 		result = run_all(run, values);
 	for (int i = 0; i < 2; i++)
