@@ -208,6 +208,7 @@ static void print_holder(FILE *out, const struct probekit_holder *holder)
 	}
 	fputs(holder->activity_count ? " }" : "}", out);
 	print_key_text(out, "file", holder->file);
+	print_key_text(out, "file_activity", holder->file_activity);
 	print_stack(out, "stack", &holder->stack);
 	print_key(out, "waits_for");
 	if (!holder->next_address) {

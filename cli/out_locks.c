@@ -195,8 +195,10 @@ static void print_together(struct text_line *line, const struct probekit_lock *l
 				activity->share += holder->activities[k].share *
 						   lock->holders[i].share / whole;
 		}
-		if (!all.file)
+		if (!all.file) {
 			all.file = holder->file;
+			all.file_activity = holder->file_activity;
+		}
 	}
 	if (stack)
 		all.stack = *stack;

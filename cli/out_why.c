@@ -218,6 +218,12 @@ static size_t activities_shown(const struct probekit_holder *holder)
 	return n;
 }
 
+static bool is_of_file(const struct probekit_holder *holder, const char *activity)
+{
+	return holder->file && holder->file_activity &&
+	       strcmp(activity, holder->file_activity) == 0;
+}
+
 /* `fsync("/var/log/app.log") 94 % of it, on CPU 4 %` */
 void out_activities(struct text_line *line, const struct probekit_holder *holder)
 {
@@ -225,19 +231,16 @@ void out_activities(struct text_line *line, const struct probekit_holder *holder
 	char name[TEXT_SIZE / 2];
 	char file[TEXT_SIZE];
 	char call[2 * TEXT_SIZE];
-	bool is_file_told = !holder->file;
 
 	format_escape(holder->file ? holder->file : "", file, sizeof(file));
 	for (size_t i = 0; i < n; i++) {
-		const char *word = activity_word(holder->activities[i].name);
-		bool is_syscall = word == holder->activities[i].name;
+		const char *activity = holder->activities[i].name;
 
-		format_escape(word, name, sizeof(name));
-		if (is_syscall && !is_file_told)
+		format_escape(activity_word(activity), name, sizeof(name));
+		if (is_of_file(holder, activity))
 			snprintf(call, sizeof(call), "%s(\"%s\")", name, file);
 		else
 			snprintf(call, sizeof(call), "%s", name);
-		is_file_told |= is_syscall;
 		line_add(line, 1, i == 0 ? INK_BOLD : INK_PLAIN, "%s %s%s%s", call,
 			 format_share(holder->activities[i].share).text, i == 0 ? " of it" : "",
 			 i + 1 < n ? "," : "");

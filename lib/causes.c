@@ -158,6 +158,7 @@ void holder_free(struct probekit_holder *holder)
 		free(holder->activities);
 		stack_done(&holder->stack);
 		release(holder->file);
+		release(holder->file_activity);
 		release(holder->next_symbol);
 		release(holder->next_place);
 		free(holder);

@@ -104,6 +104,8 @@ static int read_holder(struct json_reader *r, const struct json_value *object,
 	static const struct json_field fields[] = {
 		{"threads", offsetof(struct probekit_holder, threads), FIELD_U32, false},
 		{"file", offsetof(struct probekit_holder, file), FIELD_TEXT, false},
+		{"file_activity", offsetof(struct probekit_holder, file_activity), FIELD_TEXT,
+		 false},
 	};
 	const struct json_value *inner = json_value_get(object, "waits_for");
 	int result = JSON_READ_FIELDS(r, object, fields, holder);

@@ -40,6 +40,7 @@ static void holder_members(struct json_text *json, const struct probekit_holder 
 	activities_to_json(json, "blocked_in", holder->activities, holder->activity_count);
 	json_stack(json, "stack", &holder->stack);
 	json_text_string(json, "file", holder->file);
+	json_text_string(json, "file_activity", holder->file_activity);
 	json_thread(json, "thief", &holder->thief);
 	if (holder->next_address) {
 		const struct json_lock next = {holder->next_address, holder->next_symbol,

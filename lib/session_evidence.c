@@ -145,7 +145,7 @@ static bool is_wait_of(const struct wait_identity *wait, void *arg)
 
 /* What the holder waited for most, of a kind. */
 struct waited_most {
-	struct futex_place place; /* of a file, `space` is 0 */
+	struct holding_key key; /* its address is what it waited for */
 	uint64_t ns;
 };
 
@@ -188,6 +188,16 @@ static int add_activity(struct holder_time *time, const struct holding_key *key,
 	return 0;
 }
 
+/* NULL: what the address is of is not known. */
+static struct waited_most *most_of(struct holder_time *time, const struct holding_key *key)
+{
+	if (holding_waits_for_lock(key))
+		return &time->next;
+	if (key->time_class == CLASS_RUNQUEUE)
+		return &time->thief;
+	return key->time_class == CLASS_DISK || key->time_class == CLASS_LOCK ? &time->file : NULL;
+}
+
 static int add_holding(struct holder_time *time, const struct holding_key *key,
 		       const struct holding *holding)
 {
@@ -203,12 +213,9 @@ static int add_holding(struct holder_time *time, const struct holding_key *key,
 	if (holding_waits_for_own(key))
 		return 0;
 	time->whole_ns += holding->ns;
-	most = holding_waits_for_lock(key)	   ? &time->next
-	       : key->time_class == CLASS_RUNQUEUE ? &time->thief
-						   : &time->file;
-	if (key->address && holding->ns > most->ns)
-		*most = (struct waited_most){.place = {key->address, key->address_space},
-					     .ns = holding->ns};
+	most = most_of(time, key);
+	if (most && key->address && holding->ns > most->ns)
+		*most = (struct waited_most){.key = *key, .ns = holding->ns};
 	return add_activity(time, key, holding->ns);
 }
 
@@ -248,7 +255,9 @@ static int explain_holder(struct asked *asked, struct probekit_holder *holder, u
 static int explain_next(struct asked *asked, struct probekit_holder *holder,
 			const struct holder_time *time, int depth)
 {
-	const struct named_lock *lock = session_lock(asked->session, time->next.place);
+	const struct holding_key *key = &time->next.key;
+	const struct futex_place place = {key->address, key->address_space};
+	const struct named_lock *lock = session_lock(asked->session, place);
 	struct probekit_cause next = {
 		.time_class = PROBEKIT_CLASS_LOCK,
 		.syscall = asked->cause->syscall,
@@ -276,11 +285,17 @@ static int explain_next(struct asked *asked, struct probekit_holder *holder,
 	return result;
 }
 
-static int name_file(struct probekit_session *session, uint64_t id, struct probekit_holder *holder)
+static int name_file(struct probekit_session *session, const struct waited_most *file,
+		     struct probekit_holder *holder)
 {
-	const struct named_thing *thing = session_thing(session, id);
+	const struct named_thing *thing = session_thing(session, file->key.address);
 
-	return thing ? breakdown_copy_text(thing->name, &holder->file) : -ENOMEM;
+	if (!thing)
+		return -ENOMEM;
+	if (!thing->name)
+		return 0;
+	holder->file_activity = activity_name(&file->key);
+	return holder->file_activity ? breakdown_copy_text(thing->name, &holder->file) : -ENOMEM;
 }
 
 static int name_thief(struct probekit_session *session, pid_t pid, struct probekit_holder *holder)
@@ -347,10 +362,10 @@ static int explain_holder(struct asked *asked, struct probekit_holder *holder, u
 
 	set_activities(&time, holder);
 	if (!result && time.file.ns > time.next.ns)
-		result = name_file(asked->session, time.file.place.address, holder);
-	if (!result && time.thief.place.address && time.thief.ns >= LEAST_THEFT_NS)
-		result = name_thief(asked->session, (pid_t)time.thief.place.address, holder);
-	if (!result && time.next.place.address &&
+		result = name_file(asked->session, &time.file, holder);
+	if (!result && time.thief.key.address && time.thief.ns >= LEAST_THEFT_NS)
+		result = name_thief(asked->session, (pid_t)time.thief.key.address, holder);
+	if (!result && time.next.key.address &&
 	    (double)time.next.ns > LEAST_ACTIVITY * (double)time.whole_ns)
 		result = explain_next(asked, holder, &time, depth);
 	return result;

@@ -75,6 +75,7 @@ struct probekit_holder {
 	size_t activity_count;
 	struct probekit_stack stack; /* where it stood */
 	const char *file;	     /* of its longest wait for a disk; NULL: none, or not known */
+	const char *file_activity;   /* the name of the activity that was; NULL: not known */
 	struct probekit_thread thief; /* "runqueue": the process that had its CPU; pid 0: not known */
 	/* Where it waited for a lock itself: that one, as struct probekit_cause has it, and its holder. */
 	uint64_t next_address; /* 0: it did not */

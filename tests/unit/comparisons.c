@@ -196,6 +196,7 @@ static const struct probekit_cause *lock_cause(void)
 		.activity_count = COUNT(activities),
 		.stack = {.frames = holding, .size = COUNT(holding), .is_complete = true},
 		.file = "/var/log/app.log",
+		.file_activity = "fsync",
 	};
 	static const struct probekit_cause cause = {
 		.time_class = PROBEKIT_CLASS_LOCK,

@@ -65,6 +65,7 @@ struct probekit_holder *new_holder(int depth)
 	holder->activities[1] = (struct probekit_activity){copied("#451"), 0.05};
 	holder->stack = new_stack(0.5);
 	holder->file = copied("/var/log/app.log");
+	holder->file_activity = copied("fsync");
 	holder->thief = (struct probekit_thread){7, 8, "thief"};
 	if (depth > 1) {
 		holder->next_address = 0x5000;
@@ -424,6 +425,7 @@ void assert_same_holder(const struct probekit_holder *a, const struct probekit_h
 		}
 		assert_same_stack(&a->stack, &b->stack);
 		assert_same_text(a->file, b->file);
+		assert_same_text(a->file_activity, b->file_activity);
 		assert_same_thread(&a->thief, &b->thief);
 		assert_true(a->next_address == b->next_address);
 		assert_same_text(a->next_symbol, b->next_symbol);

@@ -226,6 +226,7 @@ static void why_has_differences_causes_and_both_histograms(void **state)
 	assert_member_text(root, "why/0/causes/0/lock/address", "0x555555558050");
 	assert_number(root, "why/0/causes/0/holder/blocked_in/fsync", 0.94);
 	assert_member_text(root, "why/0/causes/0/holder/file", "/var/log/app.log");
+	assert_member_text(root, "why/0/causes/0/holder/file_activity", "fsync");
 	assert_member_text(root, "why/0/causes/0/holder/stack/0/function", "flush_log");
 	assert_member_text(root, "why/0/causes/0/stack/1/function", "handle_request");
 	assert_member_text(root, "why/0/causes/1/object", "/var/log/app.log");

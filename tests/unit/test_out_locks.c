@@ -67,6 +67,7 @@ static int reset(void **state)
 		.activity_count = COUNT(fsyncing),
 		.stack = STACK(flush),
 		.file = "/var/log/app.log",
+		.file_activity = "fsync",
 	};
 	holders[0] =
 		(struct probekit_lock_holder){.share = 0.98, .is_certain = true, .holder = &who[0]};

@@ -111,6 +111,7 @@ static struct probekit_holder new_holder(void)
 		.activity_count = COUNT(fsyncing),
 		.stack = STACK(flush),
 		.file = "/var/log/app.log",
+		.file_activity = "fsync",
 	};
 }
 
@@ -147,6 +148,24 @@ static void a_lock_is_told_with_its_waiter_and_holder(void **state)
 		"               holder: fsync(\"/var/log/app.log\") 94 % of it, on CPU 5.8 %\n"
 		"                       by flusher (tid 12)\n"
 		"                       in flush_log <- append_line                   logger.c:61\n");
+}
+
+static void a_file_stands_beside_what_waited_for_it(void **state)
+{
+	struct probekit_activity activities[] = {{"clock_nanosleep", 0.7}, {"fsync", 0.3}};
+	struct probekit_holder holder = new_holder();
+	struct probekit_cause cause = new_lock();
+
+	(void)state;
+	holder.activities = activities;
+	holder.activity_count = COUNT(activities);
+	cause.holder = &holder;
+	explain(&cause, 120);
+	assert_has("holder: clock_nanosleep 70 % of it, fsync(\"/var/log/app.log\") 30 %");
+	holder.file_activity = NULL;
+	explain(&cause, 120);
+	assert_has("holder: clock_nanosleep 70 % of it, fsync 30 %");
+	assert_lacks("app.log");
 }
 
 static void a_wide_terminal_shows_more_callers(void **state)
@@ -537,6 +556,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reset, release)
 	const struct CMUnitTest tests[] = {
 		TEST(a_lock_is_told_with_its_waiter_and_holder),
+		TEST(a_file_stands_beside_what_waited_for_it),
 		TEST(a_wide_terminal_shows_more_callers),
 		TEST(long_names_are_cut_to_the_width),
 		TEST(holders_of_holders_are_a_chain),
