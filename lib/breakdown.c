@@ -167,15 +167,6 @@ static void release(const char *text)
 	free((void *)(uintptr_t)text);
 }
 
-static void wait_done(struct probekit_wait *wait)
-{
-	release(wait->syscall);
-	release(wait->symbol);
-	release(wait->place);
-	release(wait->object);
-	release(wait->direction);
-}
-
 static void relations_done(struct probekit_relation *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -192,40 +183,6 @@ int breakdown_copy_text(const char *text, const char **into)
 {
 	*into = text ? strdup(text) : NULL;
 	return !*into == !text ? 0 : -ENOMEM;
-}
-
-static bool is_same_wait(const struct probekit_wait *a, const struct probekit_wait *b)
-{
-	return a->exponent == b->exponent && a->is_slow == b->is_slow &&
-	       a->time_class == b->time_class && a->pid == b->pid && a->address == b->address &&
-	       a->other_pid == b->other_pid && breakdown_is_same(a->syscall, b->syscall) &&
-	       breakdown_is_same(a->object, b->object) &&
-	       breakdown_is_same(a->direction, b->direction);
-}
-
-/* Takes off what had been waited before, and leaves out what is then nothing. */
-static void subtract_waits(struct probekit_probe *now, const struct probekit_probe *before)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < now->wait_count; i++) {
-		struct probekit_wait *wait = &now->waits[i];
-
-		for (size_t k = 0; k < before->wait_count; k++) {
-			const struct probekit_wait *old = &before->waits[k];
-
-			if (!is_same_wait(old, wait))
-				continue;
-			wait->time_ns -= old->time_ns;
-			wait->count -= old->count;
-			wait->spans -= old->spans;
-		}
-		if (wait->count)
-			now->waits[kept++] = *wait;
-		else
-			wait_done(wait);
-	}
-	now->wait_count = kept;
 }
 
 void breakdown_subtract(struct probekit_probe *now, const struct probekit_probe *before)
@@ -247,36 +204,15 @@ void breakdown_subtract(struct probekit_probe *now, const struct probekit_probe 
 			now->bands[kept++] = now->bands[i];
 	}
 	now->band_count = kept;
-	subtract_waits(now, before);
+	breakdown_subtract_waits(now, before);
 	subtract_relations(now->children, now->child_count, before->children, before->child_count);
 	subtract_relations(now->parents, now->parent_count, before->parents, before->parent_count);
-}
-
-int breakdown_add_wait(struct probekit_probe *probe, const struct probekit_wait *from)
-{
-	struct probekit_wait *grown =
-		reallocarray(probe->waits, probe->wait_count + 1, sizeof(*grown));
-	struct probekit_wait *wait;
-
-	if (!grown)
-		return -ENOMEM;
-	probe->waits = grown;
-	wait = &grown[probe->wait_count++];
-	*wait = *from;
-	/* All of them, so that none is left that belongs to `from`. */
-	return breakdown_copy_text(from->syscall, &wait->syscall) |
-	       breakdown_copy_text(from->symbol, &wait->symbol) |
-	       breakdown_copy_text(from->place, &wait->place) |
-	       breakdown_copy_text(from->object, &wait->object) |
-	       breakdown_copy_text(from->direction, &wait->direction);
 }
 
 void breakdown_done(struct probekit_probe *probe)
 {
 	free(probe->bands);
-	for (size_t i = 0; i < probe->wait_count; i++)
-		wait_done(&probe->waits[i]);
-	free(probe->waits);
+	breakdown_waits_done(probe);
 	for (size_t i = 0; i < probe->cause_count; i++)
 		cause_done(&probe->causes[i]);
 	free(probe->causes);

@@ -13,13 +13,19 @@ int breakdown_from_row(const struct row_sums *sums, uint64_t slow_over_ns,
 		       struct probekit_probe *probe);
 /* into += from. -ENOMEM leaves `into` half done. */
 int breakdown_add(struct probekit_probe *into, const struct probekit_probe *from);
-/* now -= before, of one growing row. */
+/* now -= before, of one growing row, whose waits are as breakdown_join_waits() leaves them. */
 void breakdown_subtract(struct probekit_probe *now, const struct probekit_probe *before);
 /* Appends to a list of relations. -ENOMEM. */
 int breakdown_relate(struct probekit_relation **list, size_t *count, const char *name,
 		     uint64_t spans, uint64_t time_ns);
 /* Appends a copy. -ENOMEM. */
 int breakdown_add_wait(struct probekit_probe *probe, const struct probekit_wait *wait);
+/* Those that are told as one become one; the order is of breakdown_subtract(). */
+void breakdown_join_waits(struct probekit_probe *probe);
+/* As they are told: by band, most time first. */
+void breakdown_sort_waits(struct probekit_probe *probe);
+void breakdown_subtract_waits(struct probekit_probe *now, const struct probekit_probe *before);
+void breakdown_waits_done(struct probekit_probe *probe);
 /* Finds the tail, unless it is a threshold's already, and its causes from the waits. -ENOMEM. */
 int breakdown_explain(struct probekit_probe *probe);
 void breakdown_done(struct probekit_probe *probe);

@@ -468,6 +468,8 @@ int session_explain(struct probekit_session *session, struct probekit_snapshot *
 	uint32_t index = 0;
 	int result = session_poll_evidence(session);
 
+	for (size_t i = 0; i < snapshot->size; i++)
+		breakdown_sort_waits(&snapshot->probes[i]);
 	if (!result && session->evidence)
 		result = engine_visit_holdings(session->engine, keep_holding, session);
 	if (!result && session->options.measure_locks)

@@ -93,26 +93,12 @@ static int add_wait(const struct cause_key *key, const struct cause *cause, void
 	return result;
 }
 
-static int by_time(const void *a, const void *b)
-{
-	const struct probekit_wait *x = a;
-	const struct probekit_wait *y = b;
-
-	if (x->exponent != y->exponent)
-		return x->exponent < y->exponent ? -1 : 1;
-	return x->time_ns < y->time_ns ? 1 : -(x->time_ns > y->time_ns);
-}
-
 int session_add_waits(struct session_rows *rows)
 {
 	int result = engine_visit_causes(rows->session->engine, add_wait, rows);
 
 	session_forget_maps(rows->session);
-	for (size_t i = 0; i < rows->snapshot->size && !result; i++) {
-		struct probekit_probe *row = &rows->snapshot->probes[i];
-
-		if (row->wait_count)
-			qsort(row->waits, row->wait_count, sizeof(*row->waits), by_time);
-	}
+	for (size_t i = 0; i < rows->snapshot->size; i++)
+		breakdown_join_waits(&rows->snapshot->probes[i]);
 	return result;
 }
