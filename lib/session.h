@@ -74,11 +74,13 @@ struct named_lock {
 /* A file or a peer, by its id in the kernel. */
 struct named_thing {
 	uint64_t id;
+	uint64_t asked_ns; /* the look at which it was asked for last */
 	char *name;
 };
 
 struct named_process {
 	pid_t pid;
+	uint64_t asked_ns;
 	char comm[16];	 /* "" when it could not be read any more */
 	char *cgroup;	 /* with its CPU quota; NULL: not asked for, or none */
 	bool has_cgroup; /* it was asked for */
@@ -172,9 +174,9 @@ struct probekit_session {
 	size_t lock_count;
 	uint32_t *lock_slots; /* their numbers by hash of the place, plus 1; 0: free */
 	size_t lock_slot_count;
-	struct named_thing *things;
+	void *things; /* a tree by id */
 	size_t thing_count;
-	struct named_process *processes;
+	void *processes; /* a tree by pid */
 	size_t process_count;
 	struct held *held; /* while causes are explained */
 	size_t held_count;

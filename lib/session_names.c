@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns what the things that spans waited for are called: locks, files, peers, processes. */
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,25 +165,62 @@ const struct named_lock *session_lock(struct probekit_session *session, struct f
 
 /* ---- files and peers ---- */
 
+static int by_id(const void *left, const void *right)
+{
+	const struct named_thing *a = left;
+	const struct named_thing *b = right;
+
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void thing_free(struct named_thing *thing)
+{
+	if (thing)
+		free(thing->name);
+	free(thing);
+}
+
 const struct named_thing *session_thing(struct probekit_session *session, uint64_t id)
 {
-	struct named_thing *things;
+	struct named_thing **known =
+		tfind(&(struct named_thing){.id = id}, &session->things, by_id);
+	struct named_thing *named;
 	struct thing thing;
 
-	for (size_t i = 0; i < session->thing_count; i++)
-		if (session->things[i].id == id)
-			return &session->things[i];
-	things = reallocarray(session->things, session->thing_count + 1, sizeof(*things));
-	if (!things)
+	if (known) {
+		(*known)->asked_ns = session->last_look_ns;
+		return *known;
+	}
+	named = calloc(1, sizeof(*named));
+	if (!named)
 		return NULL;
-	session->things = things;
-	things += session->thing_count;
-	*things = (struct named_thing){.id = id};
-	if (engine_find_thing(session->engine, id, &thing) &&
-	    thing_name(&thing, session->pids, session->pid_count, &things->name))
+	*named = (struct named_thing){.id = id, .asked_ns = session->last_look_ns};
+	if ((engine_find_thing(session->engine, id, &thing) &&
+	     thing_name(&thing, session->pids, session->pid_count, &named->name)) ||
+	    !tsearch(named, &session->things, by_id)) {
+		thing_free(named);
 		return NULL;
+	}
 	session->thing_count++;
-	return things;
+	return named;
+}
+
+/* Those that were not asked for at the last look, or all. */
+static void forget_things(struct probekit_session *session, bool are_all)
+{
+	void *kept = NULL;
+
+	while (session->things) {
+		struct named_thing *thing = *(struct named_thing **)session->things;
+
+		tdelete(thing, &session->things, by_id);
+		if (are_all || thing->asked_ns != session->last_look_ns ||
+		    !tsearch(thing, &kept, by_id)) {
+			thing_free(thing);
+			session->thing_count--;
+		}
+	}
+	session->things = kept;
 }
 
 /* ---- processes ---- */
@@ -204,26 +242,63 @@ void session_read_comm(pid_t pid, char comm[static 16])
 	comm[strcspn(comm, "\n")] = '\0';
 }
 
+static int by_pid(const void *left, const void *right)
+{
+	const struct named_process *a = left;
+	const struct named_process *b = right;
+
+	return a->pid < b->pid ? -1 : a->pid > b->pid;
+}
+
+static void process_free(struct named_process *process)
+{
+	free(process->cgroup);
+	free(process);
+}
+
 struct named_process *session_process(struct probekit_session *session, pid_t pid)
 {
-	struct named_process *processes;
+	struct named_process **known =
+		tfind(&(struct named_process){.pid = pid}, &session->processes, by_pid);
+	struct named_process *process;
 	struct process_name name;
 
-	for (size_t i = 0; i < session->process_count; i++)
-		if (session->processes[i].pid == pid)
-			return &session->processes[i];
-	processes =
-		reallocarray(session->processes, session->process_count + 1, sizeof(*processes));
-	if (!processes)
+	if (known) {
+		(*known)->asked_ns = session->last_look_ns;
+		return *known;
+	}
+	process = calloc(1, sizeof(*process));
+	if (!process)
 		return NULL;
-	session->processes = processes;
-	processes += session->process_count++;
-	*processes = (struct named_process){.pid = pid};
+	*process = (struct named_process){.pid = pid, .asked_ns = session->last_look_ns};
+	if (!tsearch(process, &session->processes, by_pid)) {
+		process_free(process);
+		return NULL;
+	}
+	session->process_count++;
 	if (engine_find_process(session->engine, (uint32_t)pid, &name))
-		snprintf(processes->comm, sizeof(processes->comm), "%.15s", name.comm);
+		snprintf(process->comm, sizeof(process->comm), "%.15s", name.comm);
 	else
-		session_read_comm(pid, processes->comm);
-	return processes;
+		session_read_comm(pid, process->comm);
+	return process;
+}
+
+/* As forget_things(). */
+static void forget_processes(struct probekit_session *session, bool are_all)
+{
+	void *kept = NULL;
+
+	while (session->processes) {
+		struct named_process *process = *(struct named_process **)session->processes;
+
+		tdelete(process, &session->processes, by_pid);
+		if (are_all || process->asked_ns != session->last_look_ns ||
+		    !tsearch(process, &kept, by_pid)) {
+			process_free(process);
+			session->process_count--;
+		}
+	}
+	session->processes = kept;
 }
 
 const char *session_cgroup(struct probekit_session *session, pid_t pid)
@@ -243,6 +318,9 @@ const char *session_cgroup(struct probekit_session *session, pid_t pid)
 }
 
 /* ---- all ---- */
+
+#define MAX_NAMES \
+	4096 /* then those go that are in no table any more: processes come and go without end */
 
 bool holding_waits_for_lock(const struct holding_key *key)
 {
@@ -308,17 +386,17 @@ int session_find_names(struct probekit_session *session)
 	if (!result && session->options.measure_locks)
 		result = engine_visit_futexes(session->engine, find_futex, session);
 	session_forget_maps(session);
+	if (!result && session->thing_count > MAX_NAMES)
+		forget_things(session, false);
+	if (!result && session->process_count > MAX_NAMES)
+		forget_processes(session, false);
 	return result;
 }
 
 void session_forget_names(struct probekit_session *session)
 {
 	forget_locks(session);
-	for (size_t i = 0; i < session->thing_count; i++)
-		free(session->things[i].name);
-	for (size_t i = 0; i < session->process_count; i++)
-		free(session->processes[i].cgroup);
-	free(session->things);
-	free(session->processes);
+	forget_things(session, true);
+	forget_processes(session, true);
 	proc_maps_done(&session->command_maps);
 }
