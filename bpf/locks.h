@@ -124,12 +124,7 @@ static __noinline int charge_hold(struct hold *hold, __u32 time_class, __u32 sys
 	hold->key.syscall = syscall;
 	hold->key.address = next->address;
 	hold->key.address_space = next->space;
-	holding = bpf_map_lookup_elem(&holdings, &hold->key);
-	if (!holding && time_class == CLASS_RUNQUEUE && next->address &&
-	    are_thefts_enough(&hold_thefts, MAX_HOLD_THEFTS))
-		hold->key.address = 0;
-	if (!holding)
-		holding = find_or_add(&holdings, &hold->key, &none);
+	holding = find_or_add(&holdings, &hold->key, &none);
 	if (!holding) {
 		COUNT(0, map_full);
 		return 0;

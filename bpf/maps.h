@@ -50,8 +50,6 @@ WEAK __u64 hits;	    /* of count_hit */
 WEAK __u64 spare_processes; /* bit (pid & 63): a thread's state may be in spare_threads */
 WEAK __u64 slow_spans;	    /* over slow_over_ns */
 WEAK __u64 renewed_ns;	    /* the latest of all counters' */
-WEAK __u32 thefts;	    /* causes that name who had the CPU */
-WEAK __u32 hold_thefts;	    /* holdings that do */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -236,22 +234,13 @@ static __always_inline void *find_or_add(void *map, const void *key, const void 
 	return bpf_map_lookup_elem(map, key);
 }
 
-/* Processes come and go without end, and may not take the room of what else is waited for: who had the CPU is
- * not told where many are told already. */
-static __always_inline bool are_thefts_enough(__u32 *count, __u32 limit)
-{
-	if (*(volatile __u32 *)count >= limit)
-		return true;
-	__sync_fetch_and_add(count, 1);
-	return false;
-}
-
-#define COUNT(probe, member)                                                                  \
+#define COUNT_MANY(probe, member, many)                                                       \
 	do {                                                                                  \
 		__u32 count_key = (probe);                                                    \
 		struct probe_counters *count_at = bpf_map_lookup_elem(&counters, &count_key); \
 		if (count_at)                                                                 \
-			__sync_fetch_and_add(&count_at->member, 1);                           \
+			__sync_fetch_and_add(&count_at->member, many);                        \
 	} while (0)
+#define COUNT(probe, member) COUNT_MANY(probe, member, 1)
 
 #endif

@@ -163,18 +163,13 @@ __noinline __u32 key_row(__u32 probe, __s64 key)
 	return search.row;
 }
 
-static __always_inline void charge(struct cause_key *key, const struct wait *wait)
+static __always_inline void charge(const struct cause_key *key, const struct wait *wait)
 {
 	const struct cause none = {0};
-	struct cause *cause = bpf_map_lookup_elem(&causes, key);
+	struct cause *cause = find_or_add(&causes, key, &none);
 
-	if (!cause && key->time_class == CLASS_RUNQUEUE && key->pid &&
-	    are_thefts_enough(&thefts, MAX_THEFTS))
-		key->pid = 0;
-	if (!cause)
-		cause = find_or_add(&causes, key, &none);
 	if (!cause) {
-		COUNT(key->probe, map_full);
+		COUNT_MANY(key->probe, waits_unnamed, wait->count);
 		return;
 	}
 	__sync_fetch_and_add(&cause->ns, wait->ns);

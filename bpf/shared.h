@@ -309,8 +309,9 @@ struct probe_counters {
 	__u64 samples_dropped;
 	__u64 samples_skipped;
 	__u64 trial_calls; /* of a function, while it was attached and not recorded; or of locks, and none was taken */
-	__u64 renewed_ns; /* of a function: it was detached for a while until then; 0: never */
-	__u64 padding[4];
+	__u64 renewed_ns;    /* of a function: it was detached for a while until then; 0: never */
+	__u64 waits_unnamed; /* that are in no cause */
+	__u64 padding[3];
 };
 _Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
 
@@ -348,8 +349,8 @@ struct relation {
 
 /* ---- what spans waited for ---- */
 
-/* Of the spans of a probe in a band; what is not in here for want of room is in struct row all the
- * same. */
+/* Of the spans of a probe in a band; what is not in here for want of room, or had to make room for others, is in
+ * struct row all the same. */
 struct cause_key {
 	__u64 address; /* as in struct wait */
 	__u32 pid;
@@ -368,7 +369,6 @@ struct cause {
 	__u64 spans;
 };
 #define MAX_CAUSES 16384
-#define MAX_THEFTS (MAX_CAUSES / 4) /* of them, that name who had the CPU */
 
 /* ---- evidence: what leaves the kernel one by one, at a limited rate ---- */
 

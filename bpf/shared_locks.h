@@ -102,8 +102,7 @@ struct holding {
 	__u64 count;
 };
 #define MAX_HOLDINGS 16384
-#define MAX_LOCK_HOLDINGS 131072	   /* where holders are told apart */
-#define MAX_HOLD_THEFTS (MAX_HOLDINGS / 4) /* of either, that name who had the holder's CPU */
+#define MAX_LOCK_HOLDINGS 131072 /* where holders are told apart */
 
 /* ---- every wait for a futex ---- */
 

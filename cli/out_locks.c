@@ -467,6 +467,8 @@ static void print_losses(struct text_line *line, const struct probekit_snapshot 
 		{info->lost.map_full,
 		 "times a table for holders or spans of locks was full: their shares are too "
 		 "small"},
+		{info->lost.waits_unnamed,
+		 "times of what holders did are told no more, as others took longer"},
 		{info->lost.samples_dropped, "stacks found no room on their way"},
 		{info->lost.sched_repaired,
 		 "switches were not seen: their times are right, but not for what"},

@@ -51,6 +51,8 @@ static const struct {
 	 "keys, ids or values that could not be read"},
 	{LOST(samples_dropped), "not told", "stack or slow span that found no room on its way",
 	 "stacks or slow spans that found no room on their way"},
+	{LOST(waits_unnamed), "told by class alone", "wait, as other causes took longer",
+	 "waits, as other causes took longer"},
 	{LOST(out_of_range), "in the last bucket", "value beyond the histogram's range",
 	 "values beyond the histogram's range"},
 #undef LOST

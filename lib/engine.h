@@ -162,6 +162,9 @@ int engine_visit_holdings(const struct engine *engine,
 			  int (*visit)(const struct holding_key *key, const struct holding *holding,
 				       void *arg),
 			  void *arg);
+/* Where the table of causes, or of what holders did, fills up, the lightest leave it, as their waits are then no more
+ * told by what they were for (probe_counters.waits_unnamed). To be called from time to time. -errno. */
+int engine_make_room(struct engine *engine);
 /* What an address in struct wait_identity stands for; false: it is not known. */
 bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing);
 /* A process that sees this place in shared memory, and where; false: it is not known. */

@@ -126,24 +126,31 @@ int engine_visit_relations(const struct engine *engine,
 	return result;
 }
 
+struct cause_visit {
+	const struct engine *engine;
+	int (*visit)(const struct cause_key *key, const struct cause *cause, void *arg);
+	void *arg;
+};
+
+static int visit_cause(const void *key, const void *cause, void *arg)
+{
+	const struct cause_visit *visit = arg;
+	struct cause_key own = *(const struct cause_key *)key;
+
+	engine_own_cause(visit->engine, &own);
+	return visit->visit(&own, cause, visit->arg);
+}
+
 int engine_visit_causes(const struct engine *engine,
 			int (*visit)(const struct cause_key *key, const struct cause *cause,
 				     void *arg),
 			void *arg)
 {
-	int map = bpf_map__fd(engine->bpf->maps.causes);
-	struct cause_key key;
-	struct cause cause;
-	bool has_begun = false;
-	int result = 0;
+	struct cause_visit each = {engine, visit, arg};
 
-	while (!result && engine_next_element(map, &has_begun, &key, &cause)) {
-		struct cause_key own = key; /* the next is found by the kernel's */
-
-		engine_own_cause(engine, &own);
-		result = visit(&own, &cause, arg);
-	}
-	return result;
+	return engine_visit_elements(bpf_map__fd(engine->bpf->maps.causes),
+				     sizeof(struct cause_key), sizeof(struct cause), visit_cause,
+				     &each);
 }
 
 struct holding_visit {

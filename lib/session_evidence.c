@@ -54,6 +54,8 @@ static int look(struct probekit_session *session)
 	int result = session_find_names(session);
 
 	session_follow_users(session);
+	if (!result)
+		result = engine_make_room(session->engine);
 	if (!result && session->options.measure_locks)
 		result = session_retire_futexes(session);
 	if (!result && session->options.measure_locks)

@@ -146,6 +146,7 @@ static struct probekit_lost lost_of(const struct probe_counters *counters)
 		.sched_repaired = counters->sched_repaired,
 		.samples_skipped = counters->samples_skipped,
 		.samples_dropped = counters->samples_dropped,
+		.waits_unnamed = counters->waits_unnamed,
 	};
 }
 

@@ -88,6 +88,7 @@ static const struct json_field lost[] = {
 	PROBE_FIELD("samples_skipped", lost.samples_skipped, FIELD_U64, false),
 	PROBE_FIELD("samples_dropped", lost.samples_dropped, FIELD_U64, false),
 	PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
+	PROBE_FIELD("waits_unnamed", lost.waits_unnamed, FIELD_U64, false),
 };
 
 static int read_numbers(struct json_reader *r, const struct json_value *object,
@@ -301,6 +302,7 @@ static int read_lost(struct json_reader *r, const struct json_value *root,
 		rest->samples_dropped = less(rest->samples_dropped, part->samples_dropped);
 		rest->samples_skipped = less(rest->samples_skipped, part->samples_skipped);
 		rest->sched_repaired = less(rest->sched_repaired, part->sched_repaired);
+		rest->waits_unnamed = less(rest->waits_unnamed, part->waits_unnamed);
 		rest->state_unavailable = less(rest->state_unavailable, part->state_unavailable);
 	}
 	rest->unmatched_end = rest->abandoned = rest->depth_overflow = 0; /* of probes alone */

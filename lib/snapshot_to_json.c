@@ -37,6 +37,7 @@ static void lost(struct json_text *json, const struct probekit_lost *counts)
 		{"out_of_range", counts->out_of_range},
 		{"samples_skipped", counts->samples_skipped},
 		{"samples_dropped", counts->samples_dropped},
+		{"waits_unnamed", counts->waits_unnamed},
 	};
 
 	json_text_open_inline(json, "lost", '{');
@@ -260,6 +261,7 @@ static void add_lost(struct probekit_lost *sum, const struct probekit_lost *coun
 	sum->samples_skipped += counts->samples_skipped;
 	sum->samples_dropped += counts->samples_dropped;
 	sum->sched_repaired += counts->sched_repaired;
+	sum->waits_unnamed += counts->waits_unnamed;
 }
 
 /* All but locks and runs. */

@@ -100,6 +100,7 @@ struct probekit_lost {
 	uint64_t samples_dropped; /* stacks and slow spans that found no room on their way here */
 	uint64_t sched_repaired;  /* times off-CPU whose begin or end was not seen in time */
 	uint64_t samples_skipped; /* long waits of which no stack was taken, to bound the cost */
+	uint64_t waits_unnamed; /* waits that are no more told by cause: many others took longer */
 };
 
 /* A span that had begun and not ended when the measurement stopped. */

@@ -183,7 +183,7 @@ static int64_t exact_count(struct soak *soak, json_t *snapshot, const char *name
 
 	json_object_foreach (json_object_get(row, "lost"), kind, value) {
 		if (!json_integer_value(value) || strncmp(kind, "samples_", 8) == 0 ||
-		    strcmp(kind, "sched_repaired") == 0)
+		    strcmp(kind, "sched_repaired") == 0 || strcmp(kind, "waits_unnamed") == 0)
 			continue;
 		print_message("%s: LOST: %s %lld\n", name, kind,
 			      (long long)json_integer_value(value));
