@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lock_runs.h"
+#include "lock_told.h"
 
 /* clang-format off */
 /* (Of joins fewer, each of which has a holder of its own: a lock's list of holders is short.) */
@@ -350,6 +351,36 @@ static void the_spans_in_which_threads_wait_are_told(void **state)
 	support_done(&probekit);
 }
 
+/* The thread that it wakes did not see it, the next one did and waits on; then it waits itself. */
+static void who_has_let_it_go_is_no_holder_for_who_waits_on(void **state)
+{
+	struct support_child probekit;
+	struct lock_told truth;
+	json_t *snapshot;
+	json_t *holder;
+	double told = 0;
+	double held;
+	size_t i;
+	long tid;
+
+	(void)state;
+	lock_require_true_times();
+	snapshot = lock_run_program(&probekit, "lock_queues", "unseen", LOCK_ROUNDS);
+	tid = (long)support_number(probekit.err.text, "back");
+	assert_true(lock_told_read(probekit.err.text, strstr(probekit.err.text, "lock guard "),
+				   &truth));
+	held = lock_told_holder(&truth, tid)->share;
+	json_array_foreach (json_object_get(lock_row_with(snapshot, "symbol", "guard"), "holders"),
+			    i, holder)
+		if (support_integer(holder, "tid") == tid)
+			told = json_number_value(json_object_get(holder, "share"));
+	print_message("  held %.3f of the time, told %.3f\n", held, told);
+	/* (half of what it held it for was waited by who did not see it) */
+	assert_true(told > .8 * held / 2 && told < held + .05);
+	json_decref(snapshot);
+	support_done(&probekit);
+}
+
 /* All that a holder did is charged at once, with interrupts off: one round in 20, to maps that are new. */
 static void a_first_hold_of_many_parts_is_told_whole(void **state)
 {
@@ -386,6 +417,7 @@ int main(void)
 		cmocka_unit_test(the_name_of_a_PROBEKIT_MUTEX_LOCK_is_told),
 		cmocka_unit_test(the_spans_in_which_threads_wait_are_told),
 		cmocka_unit_test(a_first_hold_of_many_parts_is_told_whole),
+		cmocka_unit_test(who_has_let_it_go_is_no_holder_for_who_waits_on),
 	};
 	struct CMUnitTest tests[KINDS + sizeof(more) / sizeof(more[0])];
 

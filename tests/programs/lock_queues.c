@@ -380,6 +380,82 @@ static void starving(unsigned long count)
 	tell("starved", starved_ns);
 }
 
+/* ---- one that comes while no owner stands there yet is woken first; who let it go comes back for it ---- */
+
+static void futex_of_guard(int operation, int value)
+{
+	check(syscall(SYS_futex, &guard.__data.__lock, operation | FUTEX_PRIVATE_FLAG, value, NULL,
+		      NULL, 0) >= 0);
+}
+
+static void want_guard(void)
+{
+	struct lock_event *wait = wait_begin(0);
+
+	check(pthread_mutex_lock(&guard) == 0);
+	wait_end(wait);
+	check(pthread_mutex_unlock(&guard) == 0);
+}
+
+static void let_go_and_come_back(void)
+{
+	struct lock_event *hold;
+
+	check(pthread_mutex_lock(&guard) == 0);
+	hold = hold_begin(0);
+	turn_give(&has_first);
+	turn_await(&is_free);
+	pause_ms(HOLD_MS);
+	hold_end(hold);
+	check(pthread_mutex_unlock(&guard) == 0);
+	pause_ms(3 * HOLD_MS);
+	want_guard();
+}
+
+/* As the C library does, but for the owner. */
+static void take_unseeing(void)
+{
+	struct lock_event *event;
+
+	guard.__data.__owner = 0;
+	check(__atomic_exchange_n(&guard.__data.__lock, 2, __ATOMIC_SEQ_CST) != 0);
+	event = wait_begin(0);
+	futex_of_guard(FUTEX_WAIT, 2);
+	wait_end(event);
+	check(__atomic_exchange_n(&guard.__data.__lock, 2, __ATOMIC_SEQ_CST) == 0);
+	guard.__data.__owner = own_tid();
+	event = hold_begin(0);
+	await_futex(getpid(), round_member(0)->tid);
+	pause_ms(HOLD_MS);
+	hold_end(event);
+	guard.__data.__owner = 0;
+	check(__atomic_exchange_n(&guard.__data.__lock, 0, __ATOMIC_SEQ_CST) == 2);
+	futex_of_guard(FUTEX_WAKE, 1);
+}
+
+static void let_go_unseen(struct member *member)
+{
+	if (member->place == 0) {
+		let_go_and_come_back();
+	} else if (member->place == 1) {
+		take_unseeing();
+	} else {
+		guard.__data.__owner = round_member(0)->tid;
+		want_guard();
+	}
+}
+
+static void unseen(unsigned long count)
+{
+	lock_declare("guard", &guard);
+	start_members(3, let_go_unseen);
+	for (unsigned long i = 0; i < count; i++)
+		play_round();
+	check_waits_once();
+	tell_lock_truth();
+	tell("back", round_member(0)->tid);
+}
+
 static const struct mode modes[] = {
 	{"queue", queue},
 	{"barging", barging},
@@ -388,6 +464,7 @@ static const struct mode modes[] = {
 	{"barging_malloc", barging_malloc},
 	{"chain", chain},
 	{"starving", starving},
+	{"unseen", unseen},
 	{NULL, NULL},
 };
 
