@@ -27,4 +27,23 @@ static __always_inline bool is_silent(__u64 cookie)
 				  hushed_pid == bpf_get_current_pid_tgid() >> 32));
 }
 
+/* Has the newer link at this site taken the event? */
+static __always_inline bool is_taken(struct taken *taken, __u64 cookie, __u64 sp, __u8 what)
+{
+	__u32 now = *(volatile __u32 *)&renewal;
+
+	if (!now)
+		return false;
+	if (!(cookie_flags(cookie) & COOKIE_IS_ODD) == !(now & 1)) {
+		*taken = (struct taken){
+			.sp = sp, .renewal = now, .probe = cookie_probe(cookie), .what = what};
+		return false;
+	}
+	if (taken->renewal != now || taken->sp != sp || taken->probe != cookie_probe(cookie) ||
+	    taken->what != what)
+		return false;
+	taken->renewal = 0;
+	return true;
+}
+
 #endif

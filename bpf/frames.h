@@ -89,23 +89,24 @@ static __always_inline bool is_below(const struct frame *frame, __u64 stack, __u
 	       frame->sp < sp;
 }
 
-/* Had it begun before its function was detached for a while? Then its end may not have been seen, or be that
- * of a later call that began unseen. It counts as little as that does. */
-static __always_inline bool is_across_gap(const struct frame *frame)
+/* Is it a function that is measured no longer? Its probes go one by one, and what they miss meanwhile is no
+ * loss. */
+static __always_inline bool is_dropped(__u32 probe)
 {
-	struct probe_counters *counted;
-	__u32 probe = frame->probe;
+	struct probe_counters *counted = bpf_map_lookup_elem(&counters, &probe);
 
-	if (frame->begin_ns >= renewed_ns)
-		return false;
-	counted = bpf_map_lookup_elem(&counters, &probe);
-	return counted && frame->begin_ns < counted->renewed_ns;
+	return counted && counted->is_dropped;
+}
+
+static __always_inline void count_abandoned(const struct frame *frame)
+{
+	if (!is_dropped(frame->probe))
+		COUNT(frame->probe, abandoned);
 }
 
 static __always_inline void drop(struct thread *thread, struct frame *frame)
 {
-	if (!is_across_gap(frame))
-		COUNT(frame->probe, abandoned);
+	count_abandoned(frame);
 	frame->kind = FRAME_HOLE;
 	thread->holes++;
 }
@@ -319,7 +320,7 @@ __noinline int count_unmatched(const struct end *end, struct thread *thread)
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool is_older;
 
-	if (!end || !thread)
+	if (!end || !thread || is_dropped(end->probe))
 		return 0;
 	is_older = !thread->is_fresh && BPF_CORE_READ(task, start_time) < measure_start_ns;
 	if ((is_older || end->is_late) && was_open(end, thread))
@@ -487,7 +488,7 @@ static long abandon_one(__u32 i, struct thread **context)
 	if (!frame)
 		return 1;
 	if (frame->kind != FRAME_HOLE)
-		COUNT(frame->probe, abandoned);
+		count_abandoned(frame);
 	return 0;
 }
 

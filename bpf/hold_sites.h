@@ -194,6 +194,8 @@ int hold_site(struct pt_regs *ctx)
 		COUNT(site.probe, state_unavailable);
 		return 0;
 	}
+	if (is_taken(&holds->taken, cookie, REGS_SP(ctx), site.what))
+		return 0;
 	if (bpf_probe_read_user(site.words, sizeof(site.words), (void *)site.address)) {
 		COUNT(site.probe, unreadable_argument);
 		return 0;

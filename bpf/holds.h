@@ -26,6 +26,7 @@ struct open_hold {
 };
 
 struct open_holds {
+	struct taken taken;
 	struct open_hold at[MAX_OPEN_HOLDS];
 };
 

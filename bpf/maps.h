@@ -49,7 +49,7 @@ WEAK __u64 missed_children; /* that ended before they were known, or found no ro
 WEAK __u64 hits;	    /* of count_hit */
 WEAK __u64 spare_processes; /* bit (pid & 63): a thread's state may be in spare_threads */
 WEAK __u64 slow_spans;	    /* over slow_over_ns */
-WEAK __u64 renewed_ns;	    /* the latest of all counters' */
+WEAK __u32 renewal;	    /* the number of the one that goes on (struct taken); 0: none */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -12,8 +12,8 @@ struct listing {
 	struct open_record record;
 };
 
-/* Has the function returned, though nobody was there to see it: while its probes were attached anew, or since
- * recording has stopped? Then the stack goes no longer as deep as its entry. */
+/* Has the function returned, though nobody was there to see it, since recording has stopped? Then the stack goes
+ * no longer as deep as its entry. */
 static __always_inline bool has_returned(const struct listing *listing, const struct frame *frame)
 {
 	return frame->kind == FRAME_FUNCTION && listing->sp > frame->sp &&
@@ -27,7 +27,7 @@ static long list_one(__u32 i, struct listing *listing)
 
 	if (!frame)
 		return 1;
-	if (frame->kind == FRAME_HOLE || has_returned(listing, frame))
+	if (frame->kind == FRAME_HOLE || has_returned(listing, frame) || is_dropped(frame->probe))
 		return 0;
 	record->begin_ns =
 		frame->begin_ns +

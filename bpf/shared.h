@@ -25,7 +25,8 @@
 #define COOKIE_AT_EXIT 8u    /* at an instruction that leaves a function, not behind its return */
 #define COOKIE_IS_PART \
 	16u /* a part of a function that the compiler has split off: no call of its own */
-#define COOKIE_FOUND 32u /* late, and so is all else in the process: it came while others record */
+#define COOKIE_FOUND 32u  /* late, and so is all else in the process: it came while others record */
+#define COOKIE_IS_ODD 64u /* of every second renewal: struct taken */
 
 /* bits 48-52: of an exit at a conditional jump, 16 plus the condition, as x86 encodes it; else 0. */
 #define COOKIE_CONDITION_SHIFT 48
@@ -177,6 +178,19 @@ _Static_assert(sizeof(struct total) == 24, "no padding");
 #define MAX_TOTALS 16		    /* a thread; a power of two */
 #define TOTAL_REST (MAX_TOTALS - 1) /* of all that found no other place: CLASS_OTHER */
 
+/* While a function's links are renewed there are two at each of its sites, and both see an event. What is
+ * attached last runs first, so the newer one takes it, notes that here, and the older one keeps off. */
+struct taken {
+	__u64 sp;
+	__u32 renewal; /* its number; 0: nothing is taken */
+	__u16 probe;
+	__u8 what; /* TAKEN_ENTRY ..., or of locks HOLD_BEGINS ... */
+	__u8 padding;
+};
+_Static_assert(sizeof(struct taken) == 16, "no padding");
+#define TAKEN_ENTRY 1
+#define TAKEN_END 2
+
 /* Only its own thread writes it, in programs that cannot interrupt each other; the clock is written
  * by the scheduler's programs alone, which can interrupt the others. What others write is marked. */
 struct thread {
@@ -255,6 +269,7 @@ struct thread {
 	__u8 missed_class;
 	__u8 missed_padding[5];
 	struct total totals[MAX_TOTALS];
+	struct taken taken;
 	struct off_time off;
 	struct wait waits[MAX_WAITS];
 
@@ -309,7 +324,7 @@ struct probe_counters {
 	__u64 samples_dropped;
 	__u64 samples_skipped;
 	__u64 trial_calls; /* of a function, while it was attached and not recorded; or of locks, and none was taken */
-	__u64 renewed_ns;    /* of a function: it was detached for a while until then; 0: never */
+	__u64 is_dropped;    /* a function that is measured no longer */
 	__u64 waits_unnamed; /* that are in no cause */
 	__u64 padding[3];
 };

@@ -46,6 +46,8 @@ static __always_inline int begin(struct pt_regs *ctx, __u64 cookie, __u8 kind)
 		COUNT(frame.probe, state_unavailable);
 		return 0;
 	}
+	if (kind == FRAME_FUNCTION && is_taken(&thread->taken, cookie, frame.sp, TAKEN_ENTRY))
+		return 0;
 	frame.stack = stack_of(thread, frame.sp);
 	if (kind == FRAME_FUNCTION && is_inside_part(thread, cookie))
 		return 0;
@@ -150,10 +152,13 @@ int function_return(struct pt_regs *ctx)
 	if (is_silent(cookie) || !is_left(ctx, cookie) || is_stray(end.probe))
 		return 0;
 	thread = thread_current(true);
+	if (thread && is_taken(&thread->taken, cookie, end.sp, TAKEN_END))
+		return 0;
 	at = pop(thread, &end);
 	if (!thread || at >= MAX_DEPTH)
 		return 0;
-	if (!is_across_gap(&thread->frames[at & (MAX_DEPTH - 1)]))
+	/* Of one that goes this may be the end of a later call, which began unseen. */
+	if (!renewal || !is_dropped(end.probe))
 		record_span(cookie_operand(cookie), end.probe, thread, at, now);
 	profile_end(thread, now);
 	return 0;

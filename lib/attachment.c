@@ -90,13 +90,15 @@ static bool is_hold(enum program program)
 static uint64_t site_cookie(const struct plan *plan, uint32_t index, uint32_t flags)
 {
 	const struct plan_site *site = &plan->sites[index];
+	const struct plan_probe *probe = &plan->probes[site->probe];
 	bool is_row = site->program == PROGRAM_SPAN_END || is_function_end(site->program);
-	uint32_t operand = is_row		    ? ENGINE_ROW(plan->probes[site->probe].row)
+	uint32_t operand = is_row		    ? ENGINE_ROW(probe->row)
 			   : is_hold(site->program) ? 0
 						    : ENGINE_SITE(index);
 
 	return cookie_make(ENGINE_PROBE(site->probe), operand,
-			   flags | (site->has_key ? COOKIE_HAS_KEY : 0)) |
+			   flags | (site->has_key ? COOKIE_HAS_KEY : 0) |
+				   (probe->is_odd ? COOKIE_IS_ODD : 0)) |
 	       named_bits(site->program);
 }
 

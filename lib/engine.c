@@ -424,10 +424,14 @@ void engine_set_slow(struct engine *engine, uint32_t probe, uint64_t from_ns)
 	__atomic_store_n(&engine->slowness[probe].from_ns, from_ns, __ATOMIC_RELAXED);
 }
 
-void engine_skip_before(struct engine *engine, uint32_t probe, uint64_t ns)
+void engine_renew(struct engine *engine, uint32_t number)
 {
-	__atomic_store_n(&engine->counters[probe].renewed_ns, ns, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&engine->bpf->bss->renewed_ns, ns, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&engine->bpf->bss->renewal, number, __ATOMIC_SEQ_CST);
+}
+
+void engine_drop(struct engine *engine, uint32_t probe)
+{
+	__atomic_store_n(&engine->counters[probe].is_dropped, 1, __ATOMIC_SEQ_CST);
 }
 
 uint64_t engine_slow_spans(const struct engine *engine)

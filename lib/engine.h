@@ -122,8 +122,11 @@ uint64_t engine_slow_spans(const struct engine *engine);
 int engine_event_fd(const struct engine *engine);
 uint64_t engine_hits(const struct engine *engine);
 
-/* Calls of the function that began before are not recorded; UINT64_MAX: none, from now on. */
-void engine_skip_before(struct engine *engine, uint32_t probe, uint64_t ns);
+/* From now on functions may have old links and new ones, whose cookies are as odd as `number`: each event is taken
+ * once. 0: that is over. */
+void engine_renew(struct engine *engine, uint32_t number);
+/* The function is measured no longer: what its probes miss while they go is no loss. */
+void engine_drop(struct engine *engine, uint32_t probe);
 
 /* Sums of a row's shards since the row was created. `slots` has engine_slots() counts. */
 struct row_sums {

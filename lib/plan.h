@@ -54,6 +54,7 @@ struct plan_probe {
 			   UINT32_MAX: it was dropped or refused */
 	uint64_t dropped_ns; /* when it was detached for what it cost, CLOCK_MONOTONIC; 0: it was not */
 	bool is_refused;     /* by the kernel */
+	bool is_odd;	     /* how often its links have been renewed */
 };
 
 struct plan_site {

@@ -150,6 +150,8 @@ struct probekit_session {
 	size_t link_set_count;
 	struct attach_later detaching;
 	uint32_t batch_count;	/* of functions */
+	uint32_t renewals;	/* of them; of this number the lowest bit is 0 */
+	bool is_renewing;	/* the caller's programs are left for session_renew_programs() */
 	uint64_t *calls_before; /* by probe, of functions: when they were last watched */
 	uint64_t last_watch_ns; /* 0: not yet */
 	uint64_t watch_every_ns;
@@ -222,7 +224,9 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 /* Attaches all that is planned to watched process number `index`, late. On error nothing is. */
 int session_attach_process(struct probekit_session *session, size_t index,
 			   struct probekit_error *err);
-void session_detach_batch(struct probekit_session *session, uint32_t batch);
+/* What is attached for a batch of functions is the caller's from now on, who detaches it. */
+void session_take_batch(struct probekit_session *session, uint32_t batch,
+			struct attach_links *links);
 void session_detach_process(struct probekit_session *session, pid_t pid);
 /* What a process that has ended leaves goes later: session_detach_waiting(), to be called often. */
 void session_detach_ended(struct probekit_session *session, pid_t pid);
@@ -254,6 +258,9 @@ void session_find_missed(struct probekit_session *session);
 int session_attach_functions(struct probekit_session *session, struct probekit_error *err);
 /* The caller's programs, to the functions that are probed and were not when it was called last. */
 int session_attach_programs(struct probekit_session *session, struct probekit_error *err);
+/* All of them to the functions of one batch, which has none. */
+int session_renew_programs(struct probekit_session *session, uint32_t batch,
+			   struct probekit_error *err);
 /* Drops those that cost too much by now; to be called often. */
 int session_watch_functions(struct probekit_session *session, struct probekit_error *err);
 /* What probing one call takes; 0: not measured. */

@@ -86,12 +86,10 @@ static void take_links(struct probekit_session *session, const pid_t *pid, const
 	session->link_set_count = kept;
 }
 
-void session_detach_batch(struct probekit_session *session, uint32_t batch)
+void session_take_batch(struct probekit_session *session, uint32_t batch,
+			struct attach_links *links)
 {
-	struct attach_links links = {0};
-
-	take_links(session, NULL, &batch, &links);
-	attach_links_close(&links, 0);
+	take_links(session, NULL, &batch, links);
 }
 
 void session_detach_process(struct probekit_session *session, pid_t pid)
@@ -132,7 +130,8 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 	size_t ended = 0;
 	int result = 0;
 
-	session->attachment.custom_from = batch ? 0 : session->custom.site_count;
+	session->attachment.custom_from =
+		batch && !session->is_renewing ? 0 : session->custom.site_count;
 	if (batch == 0)
 		result = custom_take_over(&session->custom, &session->attachment, false, err);
 	if (result)
@@ -142,7 +141,8 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 	for (size_t i = 0; i < session->pid_count && (!result || result == -ESRCH); i++) {
 		if (!session->watched[i].is_attached)
 			continue;
-		engine_hush(session->engine, session->pids[i]);
+		if (is_late)
+			engine_hush(session->engine, session->pids[i]);
 		result = session->watched[i].has_ended
 				 ? -ESRCH
 				 : attach_one(session, from_site, session->pids[i], batch, is_late,
@@ -178,21 +178,35 @@ int session_attach_process(struct probekit_session *session, size_t index,
 	return result;
 }
 
-/* By batches, as functions are: what is dropped of one takes its programs along. */
 static int attach_programs_to(struct probekit_session *session, pid_t pid, uint32_t from,
-			      struct probekit_error *err)
+			      uint32_t batch, struct probekit_error *err)
+{
+	struct link_set set = {.pid = pid, .batch = batch};
+	int result;
+
+	begin_set(session, &set);
+	result =
+		custom_attach(&session->custom, &session->attachment, from, batch, &set.links, err);
+	return keep_set(session, &set, result, err);
+}
+
+static int attach_programs(struct probekit_session *session, uint32_t from, uint32_t batch,
+			   struct probekit_error *err)
 {
 	int result = 0;
 
-	for (uint32_t batch = 1; batch <= session->batch_count && !result; batch++) {
-		struct link_set set = {.pid = pid, .batch = batch};
+	if (!session_is_by_pid(session))
+		return attach_programs_to(session, 0, from, batch, err);
+	for (size_t i = 0; i < session->pid_count && (!result || result == -ESRCH); i++)
+		if (session->watched[i].is_attached)
+			result = attach_programs_to(session, session->pids[i], from, batch, err);
+	return result == -ESRCH ? 0 : result; /* the others can still be measured */
+}
 
-		begin_set(session, &set);
-		result = custom_attach(&session->custom, &session->attachment, from, batch,
-				       &set.links, err);
-		result = keep_set(session, &set, result, err);
-	}
-	return result;
+int session_renew_programs(struct probekit_session *session, uint32_t batch,
+			   struct probekit_error *err)
+{
+	return attach_programs(session, 0, batch, err);
 }
 
 int session_attach_programs(struct probekit_session *session, struct probekit_error *err)
@@ -200,12 +214,9 @@ int session_attach_programs(struct probekit_session *session, struct probekit_er
 	uint32_t from = session->custom.site_count;
 	int result = custom_take_over(&session->custom, &session->attachment, true, err);
 
-	if (result || session->custom.site_count == from)
-		return result;
-	if (!session_is_by_pid(session))
-		return attach_programs_to(session, 0, from, err);
-	for (size_t i = 0; i < session->pid_count && (!result || result == -ESRCH); i++)
-		if (session->watched[i].is_attached)
-			result = attach_programs_to(session, session->pids[i], from, err);
-	return result == -ESRCH ? 0 : result; /* the others can still be measured */
+	/* By batches, as functions are: what is dropped of one takes its programs along. */
+	for (uint32_t batch = 1;
+	     batch <= session->batch_count && session->custom.site_count > from && !result; batch++)
+		result = attach_programs(session, from, batch, err);
+	return result;
 }

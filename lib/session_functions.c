@@ -98,13 +98,15 @@ static bool is_refusal(int code)
 static int attach_batch(struct probekit_session *session, uint32_t batch, bool is_late,
 			struct probekit_error *err)
 {
+	struct attach_links failed = {0};
 	struct probekit_error problem;
 	uint32_t half = 0;
 	int result = session_attach(session, 0, batch, is_late, &problem);
 
 	if (!result)
 		return 0;
-	session_detach_batch(session, batch);
+	session_take_batch(session, batch, &failed);
+	attach_links_close(&failed, 0);
 	if (!is_refusal(result)) {
 		if (err)
 			*err = problem;
@@ -119,28 +121,39 @@ static int attach_batch(struct probekit_session *session, uint32_t batch, bool i
 	return result ? result : attach_batch(session, half, is_late, err);
 }
 
-static void skip_before(struct probekit_session *session, uint32_t batch, uint64_t ns)
+/* The new links' cookies, and the number of the renewal, are as odd as the old ones are not. */
+static uint32_t number_renewal(struct probekit_session *session, uint32_t batch)
 {
-	for (uint32_t i = 0; i < session->plan.probe_count; i++)
-		if (session->plan.probes[i].batch == batch)
-			engine_skip_before(session->engine, ENGINE_PROBE(i), ns);
+	bool is_odd = false;
+
+	for (uint32_t i = 0; i < session->plan.probe_count; i++) {
+		struct plan_probe *probe = &session->plan.probes[i];
+
+		if (probe->batch == batch)
+			is_odd = probe->is_odd = !probe->is_odd;
+	}
+	session->renewals += 2;
+	return session->renewals | is_odd;
 }
 
-/* Detaches the batch, and attaches what of it has not been dropped. Returns are missed meanwhile, and a call
- * that was entered unseen may return where one before it had the same stack. */
+/* Attaches what of the batch has not been dropped anew, and detaches the old links. While it is recorded that
+ * comes after, so that no call is missed; but the caller's programs would run twice meanwhile. */
 static int renew_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
 {
-	size_t batches = session->batch_count;
-	uint64_t now;
+	struct attach_links old = {0};
 	int result;
 
-	skip_before(session, batch, UINT64_MAX);
-	session_detach_batch(session, batch);
+	session_take_batch(session, batch, &old);
+	if (session->state != SESSION_RUNNING)
+		attach_links_close(&old, 0);
+	engine_renew(session->engine, number_renewal(session, batch));
+	session->is_renewing = true;
 	result = attach_batch(session, batch, false, err);
-	now = session_now_ns();
-	skip_before(session, batch, now);
-	while (batches < session->batch_count) /* it was split */
-		skip_before(session, (uint32_t)++batches, now);
+	session->is_renewing = false;
+	attach_links_close(&old, 0);
+	engine_renew(session->engine, 0);
+	if (!result)
+		result = session_renew_programs(session, batch, err);
 	return result == -ESRCH ? 0
 				: result; /* all have ended: what was measured until now stays */
 }
@@ -159,6 +172,7 @@ static void drop(struct probekit_session *session, uint32_t index, const struct 
 		    100 * guard_share(&(struct guard_load){.calls = load->calls,
 							   .call_ns = load->call_ns},
 				      1, window_ns));
+	engine_drop(session->engine, ENGINE_PROBE(index));
 	probe->dropped_ns = session_now_ns();
 	probe->batch = UINT32_MAX;
 }
