@@ -24,7 +24,8 @@ static __always_inline bool is_silent(__u64 cookie)
 {
 	return !is_recording || (cookie_flags(cookie) & COOKIE_LATE &&
 				 (probe_row(cookie_probe(cookie)) == 0 ||
-				  hushed_pid == bpf_get_current_pid_tgid() >> 32));
+				  (hushed_pid == bpf_get_current_pid_tgid() >> 32 &&
+				   hushed_arrival == cookie >> COOKIE_ARRIVAL_SHIFT)));
 }
 
 /* Has the newer link at this site taken the event? */

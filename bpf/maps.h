@@ -42,7 +42,8 @@ WEAK const volatile bool counts_futexes; /* every wait for one, of all threads t
 
 WEAK bool is_recording;		      /* only while all probes are attached */
 WEAK __u64 measure_start_ns;	      /* since when */
-WEAK __u32 hushed_pid;		      /* what is late is silent in this process; 0: none */
+WEAK __u32 hushed_pid;		      /* in this process what came late is silent, */
+WEAK __u32 hushed_arrival;	      /* with this number: it is being attached; 0: none */
 WEAK const volatile __u32 lose_tasks; /* the same of executions and children */
 WEAK __u64 lost_tasks;
 WEAK __u64 missed_children; /* that ended before they were known, or found no room */

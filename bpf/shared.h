@@ -23,8 +23,7 @@
 #define COOKIE_HAS_KEY 2u    /* argument 1 is the key */
 #define COOKIE_LATE 4u	     /* attached while others record: silent until its probe has a row */
 #define COOKIE_AT_EXIT 8u    /* at an instruction that leaves a function, not behind its return */
-#define COOKIE_IS_PART \
-	16u /* a part of a function that the compiler has split off: no call of its own */
+#define COOKIE_IS_PART 16u /* a part of a function, split off by the compiler: no call of its own */
 #define COOKIE_FOUND 32u  /* late, and so is all else in the process: it came while others record */
 #define COOKIE_IS_ODD 64u /* of every second renewal: struct taken */
 
@@ -32,8 +31,10 @@
 #define COOKIE_CONDITION_SHIFT 48
 #define COOKIE_CONDITION_MASK 0x1full
 
-/* bits 53-55: what a site of a pair, or of a lock, does. */
+/* bits 53-55: what a site of a pair, or of a lock, does; 56-63: number of the late ones attached at once. */
 #define COOKIE_NAMED_SHIFT 53
+#define COOKIE_NAMED_MASK 7u
+#define COOKIE_ARRIVAL_SHIFT 56
 #define NAMED_BEGINS 1u
 #define NAMED_ENDS 2u
 #define NAMED_LOCK 4u
@@ -178,8 +179,8 @@ _Static_assert(sizeof(struct total) == 24, "no padding");
 #define MAX_TOTALS 16		    /* a thread; a power of two */
 #define TOTAL_REST (MAX_TOTALS - 1) /* of all that found no other place: CLASS_OTHER */
 
-/* While a function's links are renewed there are two at each of its sites, and both see an event. What is
- * attached last runs first, so the newer one takes it, notes that here, and the older one keeps off. */
+/* While links are renewed there are two at a site, and both see an event. What is attached last runs first: the
+ * newer one takes it, notes that here, and the older one keeps off. */
 struct taken {
 	__u64 sp;
 	__u32 renewal; /* its number; 0: nothing is taken */
@@ -188,8 +189,7 @@ struct taken {
 	__u8 padding;
 };
 _Static_assert(sizeof(struct taken) == 16, "no padding");
-#define TAKEN_ENTRY 1
-#define TAKEN_END 2
+enum taken_what { TAKEN_ENTRY = 1, TAKEN_END };
 
 /* Only its own thread writes it, in programs that cannot interrupt each other; the clock is written
  * by the scheduler's programs alone, which can interrupt the others. What others write is marked. */

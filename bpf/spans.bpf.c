@@ -216,7 +216,7 @@ int named_site(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u64 cookie = bpf_get_attach_cookie(ctx);
-	__u32 what = cookie >> COOKIE_NAMED_SHIFT;
+	__u32 what = cookie >> COOKIE_NAMED_SHIFT & COOKIE_NAMED_MASK;
 	__u8 kind = what & NAMED_LOCK ? FRAME_LOCK : FRAME_PAIR;
 	__u32 probe = cookie_probe(cookie);
 

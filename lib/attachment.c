@@ -137,12 +137,17 @@ static int add_to_group(struct attachment *attachment, struct group *group, uint
 	const struct plan_site *site = &attachment->plan->sites[index];
 	uint32_t late = COOKIE_LATE | (attachment->is_found ? COOKIE_FOUND : 0);
 	uint32_t flags = is_late ? late : 0;
+	int result = 0;
 
 	if (attachment->plan->probes[site->probe].kind != PROBEKIT_KIND_FUNCTION)
-		return add_note(attachment, group, index, flags, err);
-	add_offset(group, site->probe, site->offset, 0,
-		   site_cookie(attachment->plan, index, flags) | site->cookie_bits);
-	return 0;
+		result = add_note(attachment, group, index, flags, err);
+	else
+		add_offset(group, site->probe, site->offset, 0,
+			   site_cookie(attachment->plan, index, flags) | site->cookie_bits);
+	if (!result && is_late)
+		group->cookies[group->count - 1] |= (uint64_t)attachment->arrival
+						    << COOKIE_ARRIVAL_SHIFT;
+	return result;
 }
 
 static int refused(const struct attachment *attachment, const struct object *object,

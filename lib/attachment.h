@@ -24,6 +24,7 @@ struct attachment {
 	struct custom *custom;
 	uint32_t custom_from; /* those of its sites that are attached to */
 	bool is_custom_only;  /* nothing is measured */
+	uint8_t arrival;      /* number of what is attached late now */
 	bool is_found; /* they came while others are recorded, and all is attached to them late */
 	struct attach_links links;
 };

@@ -96,8 +96,8 @@ size_t engine_followed(const struct engine *engine, enum follow_state state, pid
 uint64_t engine_missed_tasks(const struct engine *engine);
 /* How many children ended before they were known, or found no room. */
 uint64_t engine_missed_children(const struct engine *engine);
-/* Late sites are silent in this process while they are attached one by one; 0: nowhere. */
-void engine_hush(struct engine *engine, pid_t pid);
+/* Late sites of this number are silent in this process while they are attached one by one; 0: nowhere. */
+void engine_hush(struct engine *engine, pid_t pid, uint8_t arrival);
 /* Calls `executed` for each followed process that has executed a file since the last call; returns how
  * many events there were, those of new children too. Meanwhile the other threads of processes that had
  * their first span are adopted: what they do is followed too. */

@@ -119,8 +119,9 @@ uint64_t engine_missed_children(const struct engine *engine)
 	return __atomic_load_n(&engine->bpf->bss->missed_children, __ATOMIC_RELAXED);
 }
 
-void engine_hush(struct engine *engine, pid_t pid)
+void engine_hush(struct engine *engine, pid_t pid, uint8_t arrival)
 {
+	__atomic_store_n(&engine->bpf->bss->hushed_arrival, arrival, __ATOMIC_RELEASE);
 	__atomic_store_n(&engine->bpf->bss->hushed_pid, pid ? engine_kernel_pid(engine, pid) : 0,
 			 __ATOMIC_RELEASE);
 }

@@ -130,6 +130,7 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 	size_t ended = 0;
 	int result = 0;
 
+	session->attachment.arrival += is_late;
 	session->attachment.custom_from =
 		batch && !session->is_renewing ? 0 : session->custom.site_count;
 	if (batch == 0)
@@ -142,7 +143,7 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 		if (!session->watched[i].is_attached)
 			continue;
 		if (is_late)
-			engine_hush(session->engine, session->pids[i]);
+			engine_hush(session->engine, session->pids[i], session->attachment.arrival);
 		result = session->watched[i].has_ended
 				 ? -ESRCH
 				 : attach_one(session, from_site, session->pids[i], batch, is_late,
@@ -150,7 +151,7 @@ int session_attach(struct probekit_session *session, uint32_t from_site, uint32_
 		ended += result == -ESRCH;
 		attached += result == 0;
 	}
-	engine_hush(session->engine, 0);
+	engine_hush(session->engine, 0, 0);
 	if (result && result != -ESRCH)
 		return result;
 	if (ended && !attached)
@@ -167,12 +168,13 @@ int session_attach_process(struct probekit_session *session, size_t index,
 
 	session->attachment.is_found = true;
 	session->attachment.custom_from = 0;
-	engine_hush(session->engine, pid);
+	session->attachment.arrival++;
+	engine_hush(session->engine, pid, session->attachment.arrival);
 	for (uint32_t batch = 0; batch <= session->batch_count && !result; batch++)
 		result = attach_one(session, 0, pid, batch, true, err);
 	if (result) /* what was attached goes before it is heard */
 		session_detach_process(session, pid);
-	engine_hush(session->engine, 0);
+	engine_hush(session->engine, 0, 0);
 	session->attachment.is_found = false;
 	session->watched[index].is_attached = !result;
 	return result;

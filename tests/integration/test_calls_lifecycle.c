@@ -159,6 +159,36 @@ static void functions_of_a_library_that_a_command_opens_are_measured(void **stat
 	run_done(&run);
 }
 
+/* To what is opened probes are attached one by one; what has its probes already goes on. */
+static void a_library_is_counted_exactly_while_another_is_opened(void **state)
+{
+	const char *const functions[] = {"plugin_calls:plugin_*", "plugin_depths:plugin_*", "leaf",
+					 NULL};
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct child child;
+	uint64_t calls;
+
+	(void)state;
+	child_start_program(&child, "calls_processes", "opens_beside", 0);
+	session = measure_start(&(struct measure){
+		.pid = child.pid, .functions = functions, .options.follow_children = true});
+	child_go(&child);
+	measure_await_row(session, "plugin_leaf");
+	child_go(&child);
+	child_go(&child);
+	measure_await_row(session, "plugin_descend");
+	child_go(&child);
+	snapshot = measure_stop(session);
+	assert_int_equal(child_end(&child), 0);
+	calls = (uint64_t)child_truth(&child, "plugin_call.calls");
+	print_message("  %llu calls\n", (unsigned long long)calls);
+	CHECK(snapshot, "plugin_call", .count = calls);
+	CHECK(snapshot, "plugin_leaf", .count = 2 * calls);
+	probekit_snapshot_free(snapshot);
+	child_done(&child);
+}
+
 /* ---- whom, and when ---- */
 
 static void only_the_named_process_is_measured_and_left_as_before(void **state)
@@ -336,6 +366,7 @@ int main(void)
 		cmocka_unit_test(exec_inside_a_function_abandons_it),
 		cmocka_unit_test(a_library_that_comes_and_goes_is_counted_exactly),
 		cmocka_unit_test(functions_of_a_library_that_a_command_opens_are_measured),
+		cmocka_unit_test(a_library_is_counted_exactly_while_another_is_opened),
 		cmocka_unit_test(only_the_named_process_is_measured_and_left_as_before),
 		cmocka_unit_test(two_sessions_count_the_same_calls),
 		cmocka_unit_test(a_call_that_began_before_us_is_not_counted),

@@ -2,7 +2,9 @@
 /* Functions around fork, vfork and exec, and in a library that comes and goes. What a child process
  * counts, it counts for itself. */
 #include <dlfcn.h>
+#include <pthread.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +189,39 @@ static void opens_awaited(unsigned long count)
 	opens(count);
 }
 
+static atomic_int is_over;
+
+static void *call_without_pause(void *library)
+{
+	for (unsigned long i = 0; !atomic_load(&is_over); i++)
+		call_plugin(library, i);
+	return NULL;
+}
+
+/* Each time a step further: a library is opened, it is called, another is opened, it is over. */
+static void opens_beside(unsigned long from)
+{
+	static unsigned long next;
+	static pthread_t thread;
+	static void *library;
+
+	switch (from + next++) {
+	case 0:
+		library = open_beside(PLUGIN);
+		break;
+	case 1:
+		if (pthread_create(&thread, NULL, call_without_pause, library))
+			abort();
+		break;
+	case 2:
+		open_beside("plugin_depths.so");
+		break;
+	default:
+		atomic_store(&is_over, 1);
+		pthread_join(thread, NULL);
+	}
+}
+
 /* ---- inside while somebody comes to look ---- */
 
 static NOINLINE uint64_t inside(uint64_t value)
@@ -219,6 +254,7 @@ int main(int argc, char **argv)
 		{"opens", opens},
 		{"opens_awaited", opens_awaited},
 		{"reopens", reopens},
+		{"opens_beside", opens_beside},
 		{"enters", enters},
 		{NULL, NULL},
 	};
