@@ -44,8 +44,9 @@ WEAK bool is_recording;		      /* only while all probes are attached */
 WEAK __u64 measure_start_ns;	      /* since when */
 WEAK __u32 hushed_pid;		      /* in this process what came late is silent, */
 WEAK __u32 hushed_arrival;	      /* with this number: it is being attached; 0: none */
-WEAK const volatile __u32 lose_tasks; /* the same of executions and children */
+WEAK const volatile __u32 lose_tasks; /* the same of executions and children, and of ends */
 WEAK __u64 lost_tasks;
+WEAK __u64 lost_ends;
 WEAK __u64 missed_children; /* that ended before they were known, or found no room */
 WEAK __u64 hits;	    /* of count_hit */
 WEAK __u64 spare_processes; /* bit (pid & 63): a thread's state may be in spare_threads */

@@ -367,6 +367,15 @@ static __always_inline void drop_followed(__u32 pid)
 	bpf_map_delete_elem(&followed, &pid);
 }
 
+/* As when the kernel skips a program at a tracepoint. */
+static __always_inline bool is_lost(__u64 *count)
+{
+	if (!lose_tasks || bpf_get_prandom_u32() % lose_tasks)
+		return false;
+	__sync_fetch_and_add(count, 1);
+	return true;
+}
+
 SEC("probekit.tp/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
@@ -374,6 +383,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	__u64 key = spare_key(task);
 	__u32 pid = task->tgid;
 
+	if (is_lost(&lost_ends))
+		return 0;
 	if (is_recording)
 		drop_all(thread);
 	if (may_be_spare(pid))
@@ -406,15 +417,6 @@ int BPF_PROG(on_thread, struct task_struct *task, unsigned long clone_flags)
 	return 0;
 }
 
-/* As when the kernel skips a program at a tracepoint. */
-static __always_inline bool is_task_lost(void)
-{
-	if (!lose_tasks || bpf_get_prandom_u32() % lose_tasks)
-		return false;
-	__sync_fetch_and_add(&lost_tasks, 1);
-	return true;
-}
-
 /* A child that borrows its parent's memory would count the parent's threads twice if it was attached to:
  * it is told when it executes a file. */
 SEC("?probekit.tp/task_newtask")
@@ -425,7 +427,7 @@ int BPF_PROG(on_child, struct task_struct *task, unsigned long clone_flags)
 	__u32 child = task->tgid;
 
 	if (clone_flags & CLONE_THREAD || !bpf_map_lookup_elem(&followed, &parent) ||
-	    is_task_lost())
+	    is_lost(&lost_tasks))
 		return 0;
 	if (has_own_numbers)
 		note_numbers(task);
@@ -492,7 +494,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid)
 {
 	struct thread *thread;
 
-	if (is_task_lost())
+	if (is_lost(&lost_tasks))
 		return 0;
 	thread = thread_current(tell_exec(task->tgid));
 	if (!is_recording)

@@ -94,6 +94,8 @@ size_t engine_followed(const struct engine *engine, enum follow_state state, pid
 		       size_t capacity);
 /* How many executions and children, roughly, the kernel did not tell of. */
 uint64_t engine_missed_tasks(const struct engine *engine);
+/* At how many begins and ends of threads, of any process, the kernel did not run our programs. */
+uint64_t engine_missed_threads(const struct engine *engine);
 /* How many children ended before they were known, or found no room. */
 uint64_t engine_missed_children(const struct engine *engine);
 /* Late sites of this number are silent in this process while they are attached one by one; 0: nowhere. */

@@ -114,6 +114,14 @@ uint64_t engine_missed_tasks(const struct engine *engine)
 	       __atomic_load_n(&bpf->bss->lost_tasks, __ATOMIC_RELAXED);
 }
 
+uint64_t engine_missed_threads(const struct engine *engine)
+{
+	const struct probekit_bpf *bpf = engine->bpf;
+
+	return skipped_runs(bpf->progs.on_exit) + skipped_runs(bpf->progs.on_thread) +
+	       __atomic_load_n(&bpf->bss->lost_ends, __ATOMIC_RELAXED);
+}
+
 uint64_t engine_missed_children(const struct engine *engine)
 {
 	return __atomic_load_n(&engine->bpf->bss->missed_children, __ATOMIC_RELAXED);

@@ -314,6 +314,7 @@ static int fill_info(const struct probekit_session *session, struct probekit_sna
 	info->has_locks = session->options.measure_locks;
 	engine_read_counters(session->engine, 0, &counters);
 	info->lost = lost_of(&counters);
+	info->lost.tasks_missed = engine_missed_threads(session->engine);
 	for (int i = 0; info->has_stacks && i < PROBEKIT_STACK_END_COUNT; i++)
 		info->stacks[i] = evidence_stacks(session->evidence, (enum probekit_stack_end)i);
 	if (environment_copy(&session->environment, &info->environment))

@@ -89,6 +89,7 @@ static const struct json_field lost[] = {
 	PROBE_FIELD("samples_dropped", lost.samples_dropped, FIELD_U64, false),
 	PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
 	PROBE_FIELD("waits_unnamed", lost.waits_unnamed, FIELD_U64, false),
+	PROBE_FIELD("tasks_missed", lost.tasks_missed, FIELD_U64, false),
 };
 
 static int read_numbers(struct json_reader *r, const struct json_value *object,

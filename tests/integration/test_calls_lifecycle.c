@@ -4,6 +4,7 @@
 #include "calls.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const leaf_only[] = {"leaf", NULL};
@@ -262,6 +263,40 @@ static void a_call_that_began_before_us_is_not_counted(void **state)
 	child_done(&child);
 }
 
+/* Its open calls are in no count then, and that is told. */
+static void ends_of_threads_that_the_kernel_does_not_tell_are_told(void **state)
+{
+	const char *const functions[] = {"run_exit", "leaves", "work", NULL};
+	uint64_t count = scaled(200, 40);
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct child child;
+	uint64_t abandoned;
+
+	(void)state;
+	setenv("PROBEKIT_LOSE_TASKS", "2", 1);
+	child_start_program(&child, "calls_threads", "thread_exits", count);
+	session = measure_start(&(struct measure){.pid = child.pid, .functions = functions});
+	child_go(&child);
+	snapshot = measure_stop(session);
+	abandoned = calls_sum(snapshot, "run_exit").abandoned;
+	print_message("  %llu of %llu told\n", (unsigned long long)abandoned,
+		      (unsigned long long)count);
+	assert_in_range(abandoned, 1, count - 1);
+	CHECK(snapshot, "run_exit", .abandoned = abandoned);
+	CHECK(snapshot, "leaves", .abandoned = abandoned);
+	CHECK(snapshot, "work", .count = count);
+	assert_true(probekit_snapshot_info(snapshot)->lost.tasks_missed >= count - abandoned);
+	probekit_snapshot_free(snapshot);
+	child_done(&child);
+}
+
+static int lose_nothing(void **state)
+{
+	(void)state;
+	return unsetenv("PROBEKIT_LOSE_TASKS");
+}
+
 static void calls_open_at_the_end_are_listed(void **state)
 {
 	const char *const functions[] = {"stuck", "work", NULL};
@@ -366,6 +401,8 @@ int main(void)
 		cmocka_unit_test(only_the_named_process_is_measured_and_left_as_before),
 		cmocka_unit_test(two_sessions_count_the_same_calls),
 		cmocka_unit_test(a_call_that_began_before_us_is_not_counted),
+		cmocka_unit_test_teardown(ends_of_threads_that_the_kernel_does_not_tell_are_told,
+					  lose_nothing),
 		cmocka_unit_test(calls_open_at_the_end_are_listed),
 		cmocka_unit_test(a_function_that_kernels_refuse_is_refused_or_counted),
 		cmocka_unit_test(a_function_too_hot_is_dropped_and_named),

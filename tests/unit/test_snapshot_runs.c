@@ -228,6 +228,7 @@ static void the_header_sums_what_adds_up(void **state)
 	struct probekit_snapshot *a = new_run(0);
 	struct probekit_snapshot *b = new_run(0);
 	struct probekit_snapshot *joined;
+	struct probekit_snapshot *read;
 	const struct probekit_snapshot_info *info;
 
 	(void)state;
@@ -247,6 +248,7 @@ static void the_header_sums_what_adds_up(void **state)
 	b->info.stacks[PROBEKIT_STACK_COMPLETE] = 8;
 	a->info.lost.samples_dropped = 1;
 	b->info.lost.samples_dropped = 2;
+	b->info.lost.tasks_missed = 5;
 	joined = join(a, b);
 	info = probekit_snapshot_info(joined);
 	assert_true(info->started_unix_ns == 1767225600000000000);
@@ -260,6 +262,10 @@ static void the_header_sums_what_adds_up(void **state)
 	assert_true(fabs(info->environment.steal - 0.05) < 1e-12);
 	assert_int_equal(info->stacks[PROBEKIT_STACK_COMPLETE], 15);
 	assert_int_equal(info->lost.samples_dropped, 3);
+	assert_int_equal(info->lost.tasks_missed, 5);
+	read = read_back(joined);
+	assert_int_equal(probekit_snapshot_info(read)->lost.tasks_missed, 5);
+	probekit_snapshot_free(read);
 	probekit_snapshot_free(joined);
 }
 
