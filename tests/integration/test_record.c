@@ -482,7 +482,8 @@ static void a_live_process_is_recorded_for_the_duration(void **state)
 	support_done(&child);
 	snapshot = read_snapshot(place, "now.json");
 	assert_int_equal(json_array_size(json_object_get(snapshot, "runs")), 0);
-	assert_true(count_of_work(snapshot) > 0);
+	if (count_of_work(snapshot) == 0)
+		fail_msg("no span in %s", json_dumps(snapshot, 0));
 	assert_true(support_integer(snapshot, "duration_ns") >= 300000000);
 	assert_true(json_is_null(json_object_get(snapshot, "child_cpu_ns")));
 	json_decref(snapshot);
