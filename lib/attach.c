@@ -226,10 +226,10 @@ int attach_links_add(struct attach_links *links, int fd)
 
 /* ---- detaching ---- */
 
-#define CLOSERS 8
-
 /* Closing a link waits for the kernel's grace periods, 30 to 100 ms; those of several threads pass
- * at once. */
+ * at once. Functions are some ten or twenty links, so that each has a thread of its own. */
+#define CLOSERS 32
+
 struct closer {
 	const int *fds;
 	size_t size;
