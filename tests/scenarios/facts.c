@@ -111,7 +111,13 @@ static const json_t *follow(const json_t *row, const char *path, const char *tru
 
 /* ---- facts ---- */
 
-static bool compare(const struct fact *fact, const json_t *value, const char *expected)
+static double rest_of(const json_t *shares)
+{
+	return 1 - json_number_value(json_object_get(shares, "runqueue"));
+}
+
+static bool compare(const struct fact *fact, const json_t *value, const json_t *last,
+		    const char *expected)
 {
 	char text[FACT_TEXT_MAX];
 
@@ -125,6 +131,9 @@ static bool compare(const struct fact *fact, const json_t *value, const char *ex
 		return strstr(text, expected) != NULL;
 	case FACT_AT_LEAST:
 		return json_is_number(value) && json_number_value(value) >= strtod(expected, NULL);
+	case FACT_OF_REST:
+		return json_is_number(value) &&
+		       json_number_value(value) >= strtod(expected, NULL) * rest_of(last);
 	case FACT_EXISTS:
 		return true;
 	}
@@ -156,6 +165,7 @@ static const char *const wording[] = {
 	[FACT_IS] = "",
 	[FACT_HAS] = "something with ",
 	[FACT_AT_LEAST] = "at least ",
+	[FACT_OF_REST] = "without the run queue at least ",
 	[FACT_EXISTS] = "anything",
 };
 
@@ -181,7 +191,7 @@ bool fact_holds(const struct fact *fact, const json_t *row, const char *truth,
 			 fact->expected);
 		return false;
 	}
-	if (compare(fact, value, expected))
+	if (compare(fact, value, last, expected))
 		return true;
 	tell_missed(fact, expected, json_is_array(last) && !value ? last : value, missed);
 	return false;

@@ -16,7 +16,8 @@ enum fact_kind {
 	FACT_IS,       /* its text is `expected` */
 	FACT_HAS,      /* its text contains `expected` */
 	FACT_AT_LEAST, /* its number */
-	FACT_EXISTS,   /* whatever it is, but null */
+	FACT_OF_REST, /* its number, of what `runqueue` beside it leaves: however busy the machine is */
+	FACT_EXISTS, /* whatever it is, but null */
 };
 
 struct fact {

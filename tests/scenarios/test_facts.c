@@ -15,7 +15,7 @@ static int read_row(void **state)
 {
 	(void)state;
 	row = json_loads(
-		"{\"causes\": [{\"class\": \"lock\", \"share\": 0.75, \"file\": \"/tmp/a b\","
+		"{\"causes\": [{\"class\": \"lock\", \"share\": 0.75, \"blocked_in\": {\"fsync\": 0.3, \"runqueue\": 0.5}, \"file\": \"/tmp/a b\","
 		" \"lock\": null, \"tid\": 8, \"is\": true, \"stack\":"
 		" [{\"function\": \"inner\", \"line\": 3}, {\"function\": \"outer\"}]}]}",
 		0, NULL);
@@ -42,6 +42,8 @@ static void a_fact_that_the_row_states_holds(void **state)
 	assert_true(holds("causes[0].class", FACT_IS, "lock"));
 	assert_true(holds("causes[0].is", FACT_IS, "true"));
 	assert_true(holds("causes[0].share", FACT_AT_LEAST, "0.75"));
+	assert_true(holds("causes[0].blocked_in.fsync", FACT_OF_REST, "0.6"));
+	assert_true(holds("causes[0].share", FACT_OF_REST, "0.75"));
 	assert_true(holds("causes[0].stack[1].function", FACT_IS, "outer"));
 	assert_true(holds("causes[0].stack[function:inner].line", FACT_IS, "3"));
 	assert_true(holds("causes[0].stack[function:outer]", FACT_EXISTS, NULL));
@@ -57,6 +59,7 @@ static void a_fact_that_the_row_does_not_state_is_missed(void **state)
 	assert_false(holds("causes[0].class", FACT_HAS, "locks"));
 	assert_false(holds("causes[0].class", FACT_AT_LEAST, "0"));
 	assert_false(holds("causes[0].share", FACT_AT_LEAST, "0.8"));
+	assert_false(holds("causes[0].blocked_in.fsync", FACT_OF_REST, "0.61"));
 	assert_false(holds("causes[0].lock", FACT_EXISTS, NULL));
 	assert_false(holds("causes[0].lock.symbol", FACT_EXISTS, NULL));
 	assert_false(holds("causes[1].class", FACT_EXISTS, NULL));
