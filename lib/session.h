@@ -192,7 +192,8 @@ struct probekit_session {
 	size_t deadlock_count;
 	bool has_new_deadlock;
 	struct evidence *evidence; /* NULL: nothing is broken down */
-	uint64_t last_look_ns;	   /* when thresholds were last set, and names found */
+	uint64_t last_look_ns;	   /* when names were last found */
+	uint64_t last_set_ns;	   /* when thresholds were last set */
 
 	struct row_history *history;	    /* by row of the plan; max_rows of them */
 	struct probekit_snapshot *previous; /* the whole at the last interval */

@@ -13,6 +13,7 @@
 #include "syscalls.h"
 
 #define LOOK_INTERVAL_NS 1000000000ull
+#define FIRST_LOOK_NS 50000000ull
 #define MAX_CHAIN 8 /* locks whose holders wait for each other */
 /* Holds this much shorter, in octaves, than a slow span are not what made it slow. */
 #define HOLD_OCTAVES 4
@@ -53,6 +54,7 @@ static int look(struct probekit_session *session)
 {
 	int result = session_find_names(session);
 
+	session->last_set_ns = session->last_look_ns;
 	session_follow_users(session);
 	if (!result)
 		result = engine_make_room(session->engine);
@@ -69,6 +71,14 @@ static int look(struct probekit_session *session)
 	return result;
 }
 
+/* Files have names while their process is there: after 50 ms, 100, 200 ..., for those that end within a second. */
+static bool are_names_due(const struct probekit_session *session)
+{
+	uint64_t since_ns = session_now_ns() - session->last_look_ns;
+
+	return since_ns >= FIRST_LOOK_NS && session->last_look_ns < session->started_ns + since_ns;
+}
+
 int session_poll_evidence(struct probekit_session *session)
 {
 	int result;
@@ -82,8 +92,10 @@ int session_poll_evidence(struct probekit_session *session)
 		result = 0;
 	if (evidence_wants_longer_copies(session->evidence))
 		engine_lengthen_copies(session->engine);
-	if (!result && session_now_ns() - session->last_look_ns >= LOOK_INTERVAL_NS)
+	if (!result && session_now_ns() - session->last_set_ns >= LOOK_INTERVAL_NS)
 		result = look(session);
+	else if (!result && are_names_due(session))
+		result = session_find_names(session);
 	return result;
 }
 

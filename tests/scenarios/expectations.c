@@ -15,7 +15,8 @@
 
 /* clang-format off */
 const struct scenario scenarios[] = {
-	{"a mutex held across fsync", "scene_locks", "mutex_fsync", "1200", REQUESTS, "lock", {
+	/* Within a second, after which nothing is left that knows where its file is. */
+	{"a mutex held across fsync", "scene_locks", "mutex_fsync", "600", REQUESTS, "lock", {
 		CLASS("lock"), MOST,
 		{"causes[0].lock.symbol", FACT_IS, "scene_mutex"},
 		{"causes[0].lock.kind", FACT_IS, "mutex"},
