@@ -27,8 +27,7 @@ extern const struct scenario scope_scenarios[];
 extern const struct scenario pairing_scenarios[];
 extern const struct scenario kind_scenarios[];
 
-/* Runs the program as the command of a session, from its first instruction to its end; measures the
- * rows' spans and no others. */
+/* Measures the program in its series, from its first instruction to its end. */
 void scenario_run(const struct scenario *scenario, uint64_t rounds);
 /* cmocka tests of a whole array, with `more` behind them; returns what main() returns. */
 int scenarios_run(const char *group, const struct scenario *scenarios,

@@ -7,6 +7,7 @@
  */
 #include "breakdown.h"
 #include "breakdown_truth.h"
+#include "series.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +56,12 @@ static const struct cause causes[] = {
 	{"a_major_fault_is_pagefault", "resources", "fault", 10, PROBEKIT_CLASS_PAGEFAULT, NULL,
 	 NULL},
 	{"io_uring_is_io", "resources", "ring", 20, PROBEKIT_CLASS_IO, NULL, NULL},
+	{"a_foreign_pair_has_a_breakdown", "shapes", "events", 20, PROBEKIT_CLASS_SLEEP, EVENTS,
+	 EVENTS},
 	{"recursive_spans_each_have_all_that_is_inside", "shapes", "recursion", 10,
 	 PROBEKIT_CLASS_SLEEP, NULL, NULL},
 	{"an_explicit_pair_has_a_breakdown", "shapes", "pair", 20, PROBEKIT_CLASS_SLEEP,
 	 "waits:pair", NULL},
-	{"a_foreign_pair_has_a_breakdown", "shapes", "events", 20, PROBEKIT_CLASS_SLEEP, EVENTS,
-	 EVENTS},
 	{"an_async_span_of_one_thread_has_a_breakdown", "shapes", "async", 20, PROBEKIT_CLASS_SLEEP,
 	 "waits:request", NULL},
 	{"keyed_spans_have_a_breakdown", "shapes", "keys", 20, PROBEKIT_CLASS_SLEEP, "waits:keyed",
@@ -79,7 +80,7 @@ static void run_checked(const char *program, const char *mode, uint64_t rounds, 
 	const char *const command[] = {program_path(program), mode, number_text(rounds), NULL};
 
 	for (int i = 0; i < RUNS; i++) {
-		measure_run(&(struct measure){.command = command, .pair = pair}, run);
+		series_run(&(struct measure){.command = command, .pair = pair}, run);
 		assert_int_equal(run->status, 0);
 		run_skip_if_missing(run);
 		breakdowns_check(run->snapshot);
@@ -121,9 +122,7 @@ static void check_repaired(const char *program, const char *mode, const char *ro
 	struct truth truth;
 	struct run run;
 
-	setenv("PROBEKIT_LOSE_SWITCHES", "50", 1);
-	measure_run(&(struct measure){.command = command}, &run);
-	unsetenv("PROBEKIT_LOSE_SWITCHES");
+	series_run(&(struct measure){.command = command}, &run);
 	assert_int_equal(run.status, 0);
 	breakdowns_check(run.snapshot);
 	row = find_row(run.snapshot, "waits:round");
@@ -133,6 +132,18 @@ static void check_repaired(const char *program, const char *mode, const char *ro
 	truth_check_row(row, &truth);
 	truth_check_class(row, &truth, &run, time_class);
 	run_done(&run);
+}
+
+static int lose_switches(void **state)
+{
+	setenv("PROBEKIT_LOSE_SWITCHES", "50", 1);
+	return series_tear_down(state);
+}
+
+static int lose_none(void **state)
+{
+	unsetenv("PROBEKIT_LOSE_SWITCHES");
+	return series_tear_down(state);
 }
 
 static void breakdowns_are_right_where_switches_are_lost(void **state)
@@ -301,13 +312,14 @@ static void a_span_open_at_the_end_leaves_the_others_time_whole(void **state)
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
-		cmocka_unit_test(breakdowns_are_right_where_switches_are_lost),
-		cmocka_unit_test(a_sleep_that_is_stopped_is_stopped_and_then_sleep_again),
-		cmocka_unit_test(a_span_has_all_that_its_children_have),
 		cmocka_unit_test(a_span_inside_one_of_its_own_name_is_no_relation),
+		cmocka_unit_test(a_span_has_all_that_its_children_have),
 		cmocka_unit_test(an_async_span_that_another_thread_ends_is_unexplained),
 		cmocka_unit_test(the_keys_of_a_span_have_all_of_its_time),
 		cmocka_unit_test(empty_spans_wait_for_nothing),
+		cmocka_unit_test(a_sleep_that_is_stopped_is_stopped_and_then_sleep_again),
+		cmocka_unit_test_setup_teardown(breakdowns_are_right_where_switches_are_lost,
+						lose_switches, lose_none),
 		cmocka_unit_test(a_span_open_at_the_end_leaves_the_others_time_whole),
 	};
 	struct CMUnitTest tests[64];
@@ -321,5 +333,5 @@ int main(void)
 		};
 	memcpy(tests + count, others, sizeof(others));
 	count += sizeof(others) / sizeof(*others);
-	return _cmocka_run_group_tests("breakdown", tests, count, NULL, NULL);
+	return _cmocka_run_group_tests("breakdown", tests, count, NULL, series_tear_down);
 }

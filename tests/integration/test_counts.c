@@ -2,6 +2,7 @@
 /* Every span is counted once: under load, however its scope is left, and in the sums of
  * intervals. */
 #include "scenarios.h"
+#include "series.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static void spans_in_a_loop_at_the_depth_limit_are_each_counted_as_overflow(void
 	struct run run;
 
 	(void)state;
-	measure_program("scopes", "brim", number_text(each), &run);
+	series_program("scopes", "brim", number_text(each), &run);
 	assert_row(run.snapshot, "scopes:filler", .count = 32 + 31);
 	assert_row(run.snapshot, "scopes:inner", .count = each, .depth_overflow = each);
 	run_done(&run);

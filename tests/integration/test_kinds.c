@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Keys, values, events, locks and async spans: every figure against what the program did. */
 #include "scenarios.h"
+#include "series.h"
 
 #include <math.h>
 #include <string.h>
@@ -169,7 +170,7 @@ static void values_of_threads_are_summed_exactly(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("kinds", "values", number_text(each), &run);
+	series_program("kinds", "values", number_text(each), &run);
 	assert_row(run.snapshot, "kinds:sampled", .count = (uint64_t)n);
 	row = find_row(run.snapshot, "kinds:sampled");
 	assert_value(row, n * (n + 1) / 2, 1, n);
@@ -190,7 +191,7 @@ static void zero_and_negative_values_are_counted_apart(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("kinds", "odd_values", number_text(each), &run);
+	series_program("kinds", "odd_values", number_text(each), &run);
 	assert_row(run.snapshot, "kinds:sampled", .count = 6 * each);
 	row = find_row(run.snapshot, "kinds:sampled");
 	assert_value(row, once * (int64_t)each, -1000000007, INT32_MAX);
@@ -207,7 +208,7 @@ static void extreme_values_are_exact_and_out_of_range(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("kinds", "extreme_values", number_text(each), &run);
+	series_program("kinds", "extreme_values", number_text(each), &run);
 	assert_row(run.snapshot, "kinds:sampled", .count = 3 * each, .out_of_range = each);
 	row = find_row(run.snapshot, "kinds:sampled");
 	assert_value(row, -(int64_t)each, INT64_MIN, INT64_MAX);
@@ -224,7 +225,7 @@ static void powers_of_two_end_their_buckets(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("kinds", "powers", number_text(each), &run);
+	series_program("kinds", "powers", number_text(each), &run);
 	assert_row(run.snapshot, "kinds:sampled", .count = 40 * each);
 	row = find_row(run.snapshot, "kinds:sampled");
 	assert_value(row, ((1ll << 40) - 1) * (int64_t)each, 1, 1ll << 39);
@@ -244,7 +245,7 @@ static void values_keep_the_sign_and_width_of_their_type(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("kinds", "types", number_text(each), &run);
+	series_program("kinds", "types", number_text(each), &run);
 	assert_row(run.snapshot, "kinds:typed", .count = 6 * each, .sites = 6);
 	row = find_row(run.snapshot, "kinds:typed");
 	assert_value(row, once * (int64_t)each, -2000000000, 4000000000ll);
@@ -284,6 +285,20 @@ static void a_pair_without_its_other_end_abandons_those_begins(void **state)
 	run_done(&run);
 }
 
+/* ---- async spans ---- */
+
+/* Which is known once the session has ended. */
+static void async_spans_of_ended_processes_are_abandoned(void **state)
+{
+	uint64_t each = scaled(1000, 1);
+	struct run run;
+
+	(void)state;
+	measure_program("locks", "unended", number_text(each), &run);
+	assert_row(run.snapshot, "locks:request", .count = 3 * each, .abandoned = each);
+	run_done(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +315,7 @@ int main(void)
 		cmocka_unit_test(values_keep_the_sign_and_width_of_their_type),
 		cmocka_unit_test(two_events_make_a_pair),
 		cmocka_unit_test(a_pair_without_its_other_end_abandons_those_begins),
+		cmocka_unit_test(async_spans_of_ended_processes_are_abandoned),
 	};
 
 	return scenarios_run("kinds", kind_scenarios, tests, sizeof(tests) / sizeof(*tests));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An end finds its own begin: on several stacks, in other functions, with several open at once. */
 #include "scenarios.h"
+#include "series.h"
 
 /* The first begin has no partner in the loop: one more than rounds. */
 static void pairs_that_overlap_without_end_lose_none(void **state)
@@ -9,7 +10,7 @@ static void pairs_that_overlap_without_end_lose_none(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("kinds", "overlapping_pairs", number_text(rounds), &run);
+	series_program("kinds", "overlapping_pairs", number_text(rounds), &run);
 	assert_row(run.snapshot, "kinds:left", .count = rounds + 1);
 	assert_row(run.snapshot, "kinds:right", .count = rounds);
 	run_done(&run);
@@ -21,7 +22,7 @@ static void locks_that_fail_are_abandoned_waits(void **state)
 	struct run run;
 
 	(void)state;
-	measure_program("locks", "failing", number_text(rounds), &run);
+	series_program("locks", "failing", number_text(rounds), &run);
 	assert_row(run.snapshot, "locks:guard.wait", .count = 1, .abandoned = rounds);
 	assert_row(run.snapshot, "locks:guard.hold", .count = 1);
 	run_done(&run);
