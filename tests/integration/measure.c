@@ -83,15 +83,21 @@ struct probekit_session *measure_start(const struct measure *what)
 
 void require_measurable(pid_t pid)
 {
-	probekit_snapshot_free(measure_stop(measure_start(&(struct measure){.pid = pid})));
+	static bool is_measurable;
+
+	if (!is_measurable)
+		probekit_snapshot_free(measure_stop(measure_start(&(struct measure){.pid = pid})));
+	is_measurable = true;
 }
 
 void require_tracing(void)
 {
+	static bool can_measure;
 	struct probekit_support *support;
 	struct probekit_error err;
-	bool can_measure;
 
+	if (can_measure)
+		return;
 	if (probekit_support_new(NULL, &support, &err))
 		fail_msg("%s", err.text);
 	can_measure = probekit_support_can_measure(support);

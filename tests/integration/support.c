@@ -331,6 +331,8 @@ const char *support_require_tracing(void)
 	static const char *attach;
 	static char *refusal;
 
+	if (!attach)
+		attach = getenv("PROBEKIT_TEST_ATTACHMENT");
 	if (!attach && !refusal)
 		attach = find_attachment(&refusal);
 	if (!attach) {

@@ -58,6 +58,16 @@ static void profile_program(const char *option, const char *value, const char *m
 	read_profile(profiled);
 }
 
+/* A profile of everything that threads may wait for, of which several tests take what concerns them. */
+static const struct profiled *known_profile(void)
+{
+	static struct profiled known;
+
+	if (!known.profile)
+		profile_program(NULL, NULL, "known", "3000", &known);
+	return &known;
+}
+
 /* ---- what a profile says ---- */
 
 static int64_t class_time(const struct profiled *profiled, const char *name)
@@ -164,25 +174,23 @@ static void the_times_of_a_command_are_its_own(void **state)
 {
 	static const char *const waits[] = {"sleep", "ipc", "lock", "poll"};
 	int64_t ends = support_scaled(2) < 2 ? SLOWER * ALLOWED_NS : ALLOWED_NS;
-	struct profiled profiled;
+	const struct profiled *profiled = known_profile();
 	int64_t stolen;
 	int64_t early;
 
 	(void)state;
-	profile_program(NULL, NULL, "known", "2000", &profiled);
-	stolen = (int64_t)support_number(profiled.truth, "stolen");
-	early = (int64_t)support_number(profiled.truth, "early");
+	stolen = (int64_t)support_number(profiled->truth, "stolen");
+	early = (int64_t)support_number(profiled->truth, "early");
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
-		assert_near(waits[i], class_time(&profiled, waits[i]),
-			    (int64_t)support_number(profiled.truth, waits[i]), ends + stolen);
-	assert_near("oncpu", class_time(&profiled, "oncpu"),
-		    (int64_t)support_number(profiled.truth, "oncpu"), 4 * ends + stolen);
+		assert_near(waits[i], class_time(profiled, waits[i]),
+			    (int64_t)support_number(profiled->truth, waits[i]), ends + stolen);
+	assert_near("oncpu", class_time(profiled, "oncpu"),
+		    (int64_t)support_number(profiled->truth, "oncpu"), 4 * ends + stolen);
 	/* Between what the threads know and as much more as main() was too late to know. */
-	assert_near("runqueue", class_time(&profiled, "runqueue"),
-		    (int64_t)support_number(profiled.truth, "runqueue") + early / 2,
+	assert_near("runqueue", class_time(profiled, "runqueue"),
+		    (int64_t)support_number(profiled->truth, "runqueue") + early / 2,
 		    8 * ends + stolen + early / 2);
-	assert_entries_add_up(&profiled);
-	profiled_done(&profiled);
+	assert_entries_add_up(profiled);
 }
 
 static double samples_of(const struct profiled *profiled, const char *name)
@@ -217,40 +225,35 @@ static void assert_share(const struct profiled *profiled, const char *name, cons
 
 static void each_wait_is_where_the_program_waits(void **state)
 {
-	struct profiled profiled;
+	const struct profiled *profiled = known_profile();
 
 	(void)state;
-	profile_program(NULL, NULL, "known", "2000", &profiled);
-	assert_heaviest(&profiled, "sleep", "want_time");
-	assert_heaviest(&profiled, "ipc", "want_byte");
-	assert_heaviest(&profiled, "poll", "want_event");
+	assert_heaviest(profiled, "sleep", "want_time");
+	assert_heaviest(profiled, "ipc", "want_byte");
+	assert_heaviest(profiled, "poll", "want_event");
 	/* Of the three threads that sleep one does so elsewhere. */
-	assert_share(&profiled, "sleep", "hold_lock", "held", 0.05);
+	assert_share(profiled, "sleep", "hold_lock", "held", 0.05);
 	/* The thread waits for two locks in turns. */
-	assert_share(&profiled, "lock", "want_lock", "wanted_lock", 0.05);
-	profiled_done(&profiled);
+	assert_share(profiled, "lock", "want_lock", "wanted_lock", 0.05);
 }
 
 static void running_functions_have_their_share(void **state)
 {
-	struct profiled profiled;
+	const struct profiled *profiled = known_profile();
 	double once, twice;
 
 	(void)state;
-	profile_program(NULL, NULL, "known", "3000", &profiled);
-	if (json_is_false(json_object_get(profiled.profile, "has_oncpu"))) {
+	if (json_is_false(json_object_get(profiled->profile, "has_oncpu"))) {
 		print_message("skipped: the kernel's tick cannot be used for samples\n");
-		profiled_done(&profiled);
 		skip();
 	}
-	once = (double)time_in(&profiled, "oncpu", "burn_once");
-	twice = (double)time_in(&profiled, "oncpu", "burn_twice");
+	once = (double)time_in(profiled, "oncpu", "burn_once");
+	twice = (double)time_in(profiled, "oncpu", "burn_twice");
 	print_message("once %.0f, twice %.0f ns\n", once, twice);
-	assert_true(once + twice > 0.5 * (double)class_time(&profiled, "oncpu"));
+	assert_true(once + twice > 0.5 * (double)class_time(profiled, "oncpu"));
 	/* About 500 samples: six standard deviations of the share. */
 	assert_true(twice / (once + twice) > 2. / 3 - 0.13);
 	assert_true(twice / (once + twice) < 2. / 3 + 0.13);
-	profiled_done(&profiled);
 }
 
 static void only_time_inside_of_spans_counts(void **state)

@@ -16,6 +16,8 @@ probes=$("$build/probekit" latency --json -- "$build/tests/programs/victim" end 
 echo "=== kernel $(uname -r)"
 echo "=== preempt ${preempt:--}"
 echo "=== probes ${probes:-refused}"
+# Which the tests would each find out by a measurement.
+[ -z "$probes" ] || export PROBEKIT_TEST_ATTACHMENT="${probes%/*}"
 # run NAME: its exit status
 run() {
 	echo "=== test $1"
