@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns the programs that count their own calls, and how what they say is compared. */
 #include "calls.h"
+#include "series.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FUNCTIONS 64
+#define MAX_FUNCTIONS 128
+#define MAX_CASES 32
 
 #define CASE(claim, of, how, times, ...)                                                          \
 	{                                                                                         \
@@ -101,23 +103,30 @@ struct functions {
 	size_t size;
 };
 
+static void add_function(struct functions *functions, const char *name, int length)
+{
+	char *copy = functions->names[functions->size];
+
+	for (size_t i = 0; i < functions->size; i++)
+		if (strncmp(functions->names[i], name, (size_t)length) == 0 &&
+		    functions->names[i][length] == '\0')
+			return;
+	assert_true(functions->size < MAX_FUNCTIONS);
+	snprintf(copy, sizeof(functions->names[0]), "%.*s", length, name);
+	functions->patterns[functions->size++] = copy;
+}
+
 /* From "NAME.calls N" lines; names hold blanks and colons, too. */
-static void read_functions(const char *text, struct functions *functions)
+static void add_functions(struct functions *functions, const char *text)
 {
 	static const char said[] = ".calls ";
 
-	memset(functions, 0, sizeof(*functions));
 	for (const char *line = text; line && *line;
 	     line = strchr(line, '\n'), line += line != NULL) {
 		const char *end = strstr(line, said);
 
-		if (!end || end > line + strcspn(line, "\n"))
-			continue;
-		assert_true(functions->size < MAX_FUNCTIONS);
-		snprintf(functions->names[functions->size], sizeof(functions->names[0]), "%.*s",
-			 (int)(end - line), line);
-		functions->patterns[functions->size] = functions->names[functions->size];
-		functions->size++;
+		if (end && end < line + strcspn(line, "\n"))
+			add_function(functions, line, (int)(end - line));
 	}
 	assert_true(functions->size > 0);
 }
@@ -223,39 +232,120 @@ static void compare(const struct calls_case *one, uint64_t rounds, const struct 
 	assert_true(is_good);
 }
 
-void calls_run(const struct calls_case *one, const char *build, uint64_t rounds)
-{
-	char program[64];
-	struct functions functions;
-	struct output output;
-	struct run run;
-
-	snprintf(program, sizeof(program), "%s%s%s", one->program, *build ? "_" : "", build);
-	const char *const command[] = {program_path(program), one->mode, number_text(rounds), NULL};
-
-	run_captured(command, &output);
-	if (output.status == 77) {
-		print_message("skipped: needs x86-64: %s is written for it\n", program);
-		skip();
-	}
-	assert_int_equal(output.status, 0);
-	read_functions(output.out, &functions);
-	measure_run(&(struct measure){.command = command, .functions = functions.patterns}, &run);
-	if (run.status != 0)
-		fail_msg("%s %s: status %d", program, one->mode, run.status);
-	compare(one, rounds, &run, command[0], &functions);
-	assert_string_equal(run.text, output.out);
-	output_done(&output);
-	run_done(&run);
-}
-
 /* ---- running them ---- */
 
 struct planned {
 	const struct calls_case *one;
 	const struct calls_group *group;
+	char program[64]; /* of the build that the group names */
 	char name[160];
 };
+
+/* (What may be refused is told of a session that has no other functions; children that are forked are measured
+ * by path, and not as a command's.) */
+static bool is_shared(const struct calls_case *one)
+{
+	return test_scale() > 1 && !one->is_partly_refused;
+}
+
+static uint64_t rounds_of(const struct planned *planned, const struct calls_case *one)
+{
+	return scaled(one->rounds / (planned->group->divisor ? planned->group->divisor : 1), 2);
+}
+
+static void run_unmeasured(const struct planned *planned, const struct calls_case *one,
+			   struct output *output)
+{
+	run_captured((const char *const[]){program_path(planned->program), one->mode,
+					   number_text(rounds_of(planned, one)), NULL},
+		     output);
+	if (output->status == 77) {
+		print_message("skipped: needs x86-64: %s is written for it\n", planned->program);
+		skip();
+	}
+	assert_int_equal(output->status, 0);
+}
+
+/* What the cases of a group say in one program while nobody measures it, and all that they count: its series
+ * measures that. */
+static struct {
+	const struct calls_group *group;
+	char program[64];
+	struct functions functions;
+	char *told[MAX_CASES];
+} shared;
+
+static void forget_shared(void)
+{
+	series_end();
+	for (size_t i = 0; i < MAX_CASES; i++)
+		free(shared.told[i]);
+	memset(&shared, 0, sizeof(shared));
+}
+
+static void share(const struct planned *planned)
+{
+	struct output output;
+	size_t i = 0;
+
+	if (shared.group == planned->group && strcmp(shared.program, planned->program) == 0)
+		return;
+	forget_shared();
+	for (const struct calls_case *one = planned->group->cases; one->name; one++, i++) {
+		if (!is_shared(one) || strcmp(one->program, planned->one->program) != 0)
+			continue;
+		run_unmeasured(planned, one, &output);
+		add_functions(&shared.functions, output.out);
+		assert_true(i < MAX_CASES);
+		shared.told[i] = output.out;
+		free(output.err);
+	}
+	shared.group = planned->group;
+	snprintf(shared.program, sizeof(shared.program), "%s", planned->program);
+}
+
+/* Returns what the program says while nobody measures it; the caller frees it. */
+static char *measure_planned(const struct planned *planned, struct functions *own, struct run *run)
+{
+	const struct calls_case *one = planned->one;
+	const char *const *functions = own->patterns;
+	struct output output = {.out = NULL};
+
+	if (is_shared(one)) {
+		share(planned);
+		output.out = strdup(shared.told[one - planned->group->cases]);
+		functions = shared.functions.patterns;
+	} else {
+		run_unmeasured(planned, one, &output);
+	}
+	add_functions(own, output.out);
+	const char *const command[] = {program_path(planned->program), one->mode,
+				       number_text(rounds_of(planned, one)), NULL};
+	const struct measure what = {.command = command, .functions = functions};
+
+	if (is_shared(one))
+		series_run(&what, run);
+	else
+		measure_run(&what, run);
+	if (run->status != 0)
+		fail_msg("%s %s: status %d", planned->program, one->mode, run->status);
+	free(output.err);
+	return output.out;
+}
+
+static void run_planned(void **state)
+{
+	const struct planned *planned = *state;
+	struct functions own = {.size = 0};
+	struct run run;
+	char *told = measure_planned(planned, &own, &run);
+
+	compare(planned->one, rounds_of(planned, planned->one), &run,
+		program_path(planned->program), &own);
+	assert_string_equal(run.text, told);
+	free(told);
+	run_done(&run);
+}
 
 static int prepare(void **state)
 {
@@ -266,6 +356,13 @@ static int prepare(void **state)
 	return 0;
 }
 
+static int tidy_all(void **state)
+{
+	(void)state;
+	forget_shared();
+	return 0;
+}
+
 static int tidy(void **state)
 {
 	(void)state;
@@ -273,19 +370,13 @@ static int tidy(void **state)
 	return 0;
 }
 
-static void run_planned(void **state)
-{
-	const struct planned *planned = *state;
-	uint64_t divisor = planned->group->divisor ? planned->group->divisor : 1;
-
-	calls_run(planned->one, planned->group->build, scaled(planned->one->rounds / divisor, 2));
-}
-
 static void plan(const struct calls_group *group, const struct calls_case *one,
 		 struct planned *planned, struct CMUnitTest *test)
 {
 	planned->one = one;
 	planned->group = group;
+	snprintf(planned->program, sizeof(planned->program), "%s%s%s", one->program,
+		 *group->build ? "_" : "", group->build);
 	snprintf(planned->name, sizeof(planned->name), "%s%s%s%s%s",
 		 *group->build ? group->build : "", *group->build ? ": " : "",
 		 group->denied ? group->denied : "", group->denied ? " denied: " : "", one->name);
@@ -322,7 +413,7 @@ int calls_main(const char *name, const struct calls_group *groups, size_t group_
 	}
 	if (more_count)
 		memcpy(tests + count, more, more_count * sizeof(*more));
-	failed = _cmocka_run_group_tests(name, tests, count + more_count, NULL, NULL);
+	failed = _cmocka_run_group_tests(name, tests, count + more_count, NULL, tidy_all);
 	free(tests);
 	free(planned);
 	return failed;

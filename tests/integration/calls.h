@@ -27,10 +27,6 @@ extern const struct calls_case calls_stacks[];
 extern const struct calls_case calls_threads[];
 extern const struct calls_case calls_left_few[];
 
-/* A whole run of the program, or of the build of it that `build` names ("": the plain one), every
- * function that it counts probed. */
-void calls_run(const struct calls_case *one, const char *build, uint64_t rounds);
-
 /* Functions that have entries probed in sum, over all rows of a name that the program counts: the
  * pattern itself, or with parameters behind it. */
 struct calls_measured {
@@ -43,8 +39,8 @@ struct calls_measured {
 };
 struct calls_measured calls_sum(const struct probekit_snapshot *snapshot, const char *name);
 
-/* cmocka tests of whole arrays, `count` of them, in the given builds and attachments; what main()
- * returns. */
+/* cmocka tests of whole arrays, `count` of them, in the given builds and attachments: each is a whole run of a
+ * program, every function that it counts probed. Returns what main() returns. */
 struct calls_group {
 	const struct calls_case *cases;
 	const char *build;  /* "" for the plain one */

@@ -10,6 +10,7 @@ static struct {
 	struct probekit_session *session;
 	char *program;
 	const char *pair;
+	const char *const *functions;
 } series;
 
 void series_end(void)
@@ -20,19 +21,21 @@ void series_end(void)
 	memset(&series, 0, sizeof(series));
 }
 
-static void begin(const char *program, const char *pair)
+static void begin(const struct measure *what)
 {
 	series_end();
-	series.session = measure_start(&(struct measure){.path = program, .pair = pair});
-	series.program = strdup(program);
-	series.pair = pair;
+	series.session = measure_start(&(struct measure){
+		.path = what->command[0], .pair = what->pair, .functions = what->functions});
+	series.program = strdup(what->command[0]);
+	series.pair = what->pair;
+	series.functions = what->functions;
 	assert_non_null(series.program);
 }
 
-static bool is_of(const char *program, const char *pair)
+static bool is_of(const struct measure *what)
 {
-	return series.session && strcmp(series.program, program) == 0 &&
-	       (pair && series.pair ? strcmp(series.pair, pair) == 0 : pair == series.pair);
+	return series.session && strcmp(series.program, what->command[0]) == 0 &&
+	       series.pair == what->pair && series.functions == what->functions;
 }
 
 void series_run(const struct measure *what, struct run *run)
@@ -44,8 +47,8 @@ void series_run(const struct measure *what, struct run *run)
 		measure_run(what, run);
 		return;
 	}
-	if (!is_of(what->command[0], what->pair))
-		begin(what->command[0], what->pair);
+	if (!is_of(what))
+		begin(what);
 	run_captured(what->command, &output);
 	if (probekit_session_poll(series.session, 0, &err) < 0 ||
 	    probekit_session_interval(series.session, &run->snapshot, &err))

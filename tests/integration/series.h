@@ -8,8 +8,8 @@
  */
 #include "measure.h"
 
-/* As measure_run(), of whose arguments it takes the command and the pair, and, where each run has its own
- * session, globs. */
+/* As measure_run(), of whose arguments it takes the command, the pair and functions, which begin a session unless
+ * they are the same arrays as before; globs only where each run has a session of its own. */
 void series_run(const struct measure *what, struct run *run);
 /* As measure_program(). */
 void series_program(const char *name, const char *mode, const char *count, struct run *run);
