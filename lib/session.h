@@ -2,6 +2,8 @@
 #ifndef PROBEKIT_SESSION_H
 #define PROBEKIT_SESSION_H
 /* The session's state, shared by session.c (its life) and session_snapshot.c (what it measured). */
+#include <sys/resource.h>
+
 #include "attachment.h"
 #include "attach_later.h"
 #include "calibrate.h"
@@ -149,6 +151,7 @@ struct probekit_session {
 	struct link_set *link_sets;
 	size_t link_set_count;
 	struct attach_later detaching;
+	rlim_t files_before;	/* the soft limit of descriptors, which was raised; 0: it was not */
 	uint32_t batch_count;	/* of functions */
 	uint32_t renewals;	/* of them; of this number the lowest bit is 0 */
 	bool is_renewing;	/* the caller's programs are left for session_renew_programs() */

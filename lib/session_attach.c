@@ -112,6 +112,17 @@ void session_detach_waiting(struct probekit_session *session)
 		attach_later_run(&session->detaching);
 }
 
+static void lower_limit(struct probekit_session *session)
+{
+	struct rlimit files;
+
+	if (!session->files_before || getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = session->files_before;
+	setrlimit(RLIMIT_NOFILE, &files);
+	session->files_before = 0;
+}
+
 void session_detach(struct probekit_session *session)
 {
 	take_links(session, NULL, NULL, &session->detaching.waiting);
@@ -119,6 +130,7 @@ void session_detach(struct probekit_session *session)
 	attach_later_done(&session->detaching);
 	free(session->link_sets);
 	session->link_sets = NULL;
+	lower_limit(session);
 }
 
 /* ---- attaching ---- */

@@ -136,10 +136,25 @@ static uint32_t number_renewal(struct probekit_session *session, uint32_t batch)
 	return session->renewals | is_odd;
 }
 
+static bool is_out_of_files(int code)
+{
+	return code == -EMFILE || code == -ENFILE;
+}
+
+static void warn_of_gap(const struct probekit_session *session, uint32_t batch)
+{
+	session_log(
+		session, PROBEKIT_LOG_WARNING,
+		"calls of %zu functions are missed for a moment, as there are too many open files to "
+		"attach them anew beforehand; raise the limit with 'ulimit -n'",
+		batch_size(session, batch));
+}
+
 /* Attaches what of the batch has not been dropped anew, and detaches the old links. While it is recorded that
  * comes after, so that no call is missed; but the caller's programs would run twice meanwhile. */
 static int renew_batch(struct probekit_session *session, uint32_t batch, struct probekit_error *err)
 {
+	size_t batches = session->batch_count;
 	struct attach_links old = {0};
 	int result;
 
@@ -149,6 +164,11 @@ static int renew_batch(struct probekit_session *session, uint32_t batch, struct 
 	engine_renew(session->engine, number_renewal(session, batch));
 	session->is_renewing = true;
 	result = attach_batch(session, batch, false, err);
+	if (is_out_of_files(result) && old.size && session->batch_count == batches) {
+		warn_of_gap(session, batch);
+		attach_links_close(&old, 0);
+		result = attach_batch(session, batch, false, err);
+	}
 	session->is_renewing = false;
 	attach_links_close(&old, 0);
 	engine_renew(session->engine, 0);

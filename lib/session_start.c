@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #define SPARE_ROWS (KEYED_ROWS + SPARE_PROBES)
 #define SPARE_SITES 4096
 #define MAX_PERF_SITES 512
+#define OTHER_FILES 256 /* than perf events: maps, programs, what is read */
 
 static int check_maps_path(const struct probekit_session *session, pid_t pid,
 			   struct probekit_error *err)
@@ -217,6 +219,21 @@ static int check_perf_sites(const struct probekit_session *session, struct probe
 			  MAX_PERF_SITES);
 }
 
+/* A perf event is a file, and twice that while they are renewed. The command has its limit already. */
+static void allow_perf_sites(struct probekit_session *session)
+{
+	rlim_t rounds = session->pid_count ? session->pid_count : 1;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) ||
+	    (!session_may_grow(session) &&
+	     files.rlim_cur >= 2 * rounds * session->plan.site_count + OTHER_FILES))
+		return;
+	session->files_before = files.rlim_cur;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static uint32_t number_in(const char *variable)
 {
 	const char *text = secure_getenv(variable);
@@ -270,6 +287,8 @@ static int load(struct probekit_session *session, const struct kernel_types *typ
 					&options.use_multi, err);
 	if (!result && !options.use_multi)
 		result = check_perf_sites(session, err);
+	if (!result && !options.use_multi)
+		allow_perf_sites(session);
 	options.has_strays =
 		!options.use_multi && session_is_by_pid(session) && session_follows(session);
 	if (!result)

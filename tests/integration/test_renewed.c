@@ -3,15 +3,19 @@
  * lost, and none of the others' is told as lost (programs/renewed.c). */
 #include "calls.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define BUSY 3
 #define OPEN_CALLS 6 /* at a time, at most: two in each thread */
+#define FILES 4096   /* more than are ever open here */
 
 struct dropping {
 	bool is_dropped[BUSY];
+	bool is_missing_calls;
 };
 
 static void note_warning(void *arg, enum probekit_log_level level, const char *line)
@@ -23,6 +27,7 @@ static void note_warning(void *arg, enum probekit_log_level level, const char *l
 		snprintf(name, sizeof(name), "'busy_%d'", i);
 		dropping->is_dropped[i] |= strncmp(line, name, strlen(name)) == 0;
 	}
+	dropping->is_missing_calls |= strstr(line, "are missed for a moment") != NULL;
 }
 
 static void await_drop(struct probekit_session *session, const bool *is_dropped)
@@ -104,6 +109,92 @@ static void drop_in_turn(const char *program, bool is_by_path)
 	check_dropped(snapshot, &child, "busy_0");
 	check_dropped(snapshot, &child, "busy_1");
 	check_dropped(snapshot, &child, "busy_2");
+	assert_false(dropping.is_missing_calls);
+	probekit_snapshot_free(snapshot);
+	child_done(&child);
+}
+
+/* ---- few descriptors ---- */
+
+static struct rlimit limit_before;
+static rlim_t files_needed; /* by a session that has attached all, without a second link of any */
+
+static rlim_t count_files(void)
+{
+	rlim_t count = 0;
+
+	for (int fd = 0; fd < FILES; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void limit_files(rlim_t soft)
+{
+	const struct rlimit limit = {soft, limit_before.rlim_max};
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static uint64_t count_now(struct probekit_session *session, const char *name)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	uint64_t count;
+
+	if (probekit_session_snapshot(session, &snapshot, &err))
+		fail_msg("%s", err.text);
+	count = find_row(snapshot, name)->count;
+	probekit_snapshot_free(snapshot);
+	return count;
+}
+
+static void await_calls(struct probekit_session *session)
+{
+	uint64_t before = count_now(session, "outer");
+	struct probekit_error err;
+	uint64_t since = 0;
+
+	while (count_now(session, "outer") <= before + OPEN_CALLS) {
+		if (!keep_waiting(&since, 60))
+			fail_msg("no call of outer() is seen any more");
+		if (probekit_session_poll(session, 10, &err) < 0)
+			fail_msg("%s", err.text);
+	}
+}
+
+/* There is room for half of the new links of those that stay. The hard limit could not be raised again, so it is
+ * the soft one that is lowered, once the session has raised it. */
+static void measure_goes_on_without_room(void)
+{
+	const char *const functions[] = {"outer", "inner", "busy_*", NULL};
+	struct dropping dropping = {0};
+	struct probekit_session *session;
+	struct probekit_snapshot *snapshot;
+	struct child child;
+
+	child_start_program(&child, "renewed", "take_turns", 10000);
+	session = measure_start(&(struct measure){
+		.pid = child.pid,
+		.functions = functions,
+		.options = {.max_overhead = 0.1, .log = note_warning, .log_arg = &dropping}});
+	files_needed = count_files();
+	limit_files(files_needed + 4);
+	child_tell(&child, "go");
+	for (int i = 0; i < BUSY; i++) {
+		await_drop(session, &dropping.is_dropped[i]);
+		await_calls(session);
+		child_tell(&child, "go");
+	}
+	child_wait_line(&child, "done");
+	snapshot = measure_stop(session);
+	limit_files(limit_before.rlim_cur);
+	assert_int_equal(child_end(&child), 0);
+	assert_true(dropping.is_missing_calls);
+	assert_in_range(find_row(snapshot, "outer")->count, OPEN_CALLS,
+			(uint64_t)child_truth(&child, "outer.calls"));
+	assert_int_equal(find_row(snapshot, "outer")->dropped_after_ns, 0);
+	assert_int_equal(find_row(snapshot, "inner")->dropped_after_ns, 0);
+	check_dropped(snapshot, &child, "busy_2");
 	probekit_snapshot_free(snapshot);
 	child_done(&child);
 }
@@ -145,15 +236,38 @@ static void no_call_is_untold_by_perf_events(void **state)
 	drop_in_turn("renewed", false);
 }
 
+static void too_few_descriptors_end_no_measurement(void **state)
+{
+	(void)state;
+	skip_emulated();
+	measure_goes_on_without_room();
+}
+
+/* By the soft limit only: what the hard one allows is taken, and given back. */
+static void no_call_is_missed_for_a_soft_limit(void **state)
+{
+	struct rlimit limit;
+
+	(void)state;
+	skip_emulated();
+	assert_true(files_needed > 0);
+	limit_files(files_needed + 4);
+	drop_in_turn("renewed", false);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(limit.rlim_cur, files_needed + 4);
+}
+
 static int deny(void **state)
 {
 	(void)state;
+	getrlimit(RLIMIT_NOFILE, &limit_before);
 	return setenv("PROBEKIT_DISABLE_FEATURES", "uprobe_multi,uprobe_multi_pid", 1);
 }
 
 static int allow(void **state)
 {
 	(void)state;
+	setrlimit(RLIMIT_NOFILE, &limit_before);
 	return unsetenv("PROBEKIT_DISABLE_FEATURES");
 }
 
@@ -164,6 +278,9 @@ int main(void)
 		cmocka_unit_test(no_call_is_lost_where_exits_are_probed),
 		cmocka_unit_test(no_call_is_lost_of_all_that_run_a_file),
 		cmocka_unit_test_setup_teardown(no_call_is_untold_by_perf_events, deny, allow),
+		cmocka_unit_test_setup_teardown(too_few_descriptors_end_no_measurement, deny,
+						allow),
+		cmocka_unit_test_setup_teardown(no_call_is_missed_for_a_soft_limit, deny, allow),
 	};
 
 	return cmocka_run_group_tests_name("renewed", tests, NULL, NULL);
