@@ -222,7 +222,7 @@ __noinline int relate(__u32 parent, __u32 child, __u64 ns)
 	struct relation *relation = find_or_add(&relations, &key, &none);
 
 	if (!relation) {
-		COUNT(child, map_full);
+		COUNT(child, children_unnamed);
 		return 0;
 	}
 	__sync_fetch_and_add(&relation->count, 1);

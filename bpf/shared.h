@@ -324,9 +324,10 @@ struct probe_counters {
 	__u64 samples_dropped;
 	__u64 samples_skipped;
 	__u64 trial_calls; /* of a function, while it was attached and not recorded; or of locks, and none was taken */
-	__u64 is_dropped;    /* a function that is measured no longer */
-	__u64 waits_unnamed; /* that are in no cause */
-	__u64 padding[3];
+	__u64 is_dropped;	/* a function that is measured no longer */
+	__u64 waits_unnamed;	/* that are in no cause */
+	__u64 children_unnamed; /* spans that are in no relation */
+	__u64 padding[2];
 };
 _Static_assert(sizeof(struct probe_counters) == 128, "whole cache lines");
 

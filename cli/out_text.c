@@ -53,6 +53,8 @@ static const struct {
 	 "stacks or slow spans that found no room on their way"},
 	{LOST(waits_unnamed), "told by class alone", "wait, as other causes took longer",
 	 "waits, as other causes took longer"},
+	{LOST(children_unnamed), "told without the span around it",
+	 "span, beyond the table of who is in whom", "spans, beyond the table of who is in whom"},
 	{LOST(out_of_range), "in the last bucket", "value beyond the histogram's range",
 	 "values beyond the histogram's range"},
 #undef LOST

@@ -147,6 +147,7 @@ static struct probekit_lost lost_of(const struct probe_counters *counters)
 		.samples_skipped = counters->samples_skipped,
 		.samples_dropped = counters->samples_dropped,
 		.waits_unnamed = counters->waits_unnamed,
+		.children_unnamed = counters->children_unnamed,
 	};
 }
 

@@ -89,6 +89,7 @@ static const struct json_field lost[] = {
 	PROBE_FIELD("samples_dropped", lost.samples_dropped, FIELD_U64, false),
 	PROBE_FIELD("sched_repaired", lost.sched_repaired, FIELD_U64, false),
 	PROBE_FIELD("waits_unnamed", lost.waits_unnamed, FIELD_U64, false),
+	PROBE_FIELD("children_unnamed", lost.children_unnamed, FIELD_U64, false),
 	PROBE_FIELD("tasks_missed", lost.tasks_missed, FIELD_U64, false),
 };
 
@@ -307,7 +308,7 @@ static int read_lost(struct json_reader *r, const struct json_value *root,
 		rest->state_unavailable = less(rest->state_unavailable, part->state_unavailable);
 	}
 	rest->unmatched_end = rest->abandoned = rest->depth_overflow = 0; /* of probes alone */
-	rest->unreadable_argument = rest->out_of_range = 0;
+	rest->unreadable_argument = rest->out_of_range = rest->children_unnamed = 0;
 	return ret;
 }
 

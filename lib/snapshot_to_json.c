@@ -38,6 +38,7 @@ static void lost(struct json_text *json, const struct probekit_lost *counts)
 		{"samples_skipped", counts->samples_skipped},
 		{"samples_dropped", counts->samples_dropped},
 		{"waits_unnamed", counts->waits_unnamed},
+		{"children_unnamed", counts->children_unnamed},
 		{"tasks_missed", counts->tasks_missed},
 	};
 
@@ -263,6 +264,7 @@ static void add_lost(struct probekit_lost *sum, const struct probekit_lost *coun
 	sum->samples_dropped += counts->samples_dropped;
 	sum->sched_repaired += counts->sched_repaired;
 	sum->waits_unnamed += counts->waits_unnamed;
+	sum->children_unnamed += counts->children_unnamed;
 	sum->tasks_missed += counts->tasks_missed;
 }
 

@@ -101,6 +101,7 @@ struct probekit_lost {
 	uint64_t sched_repaired;  /* times off-CPU whose begin or end was not seen in time */
 	uint64_t samples_skipped; /* long waits of which no stack was taken, to bound the cost */
 	uint64_t waits_unnamed; /* waits that are no more told by cause: many others took longer */
+	uint64_t children_unnamed; /* spans that are not told among the children of the one they were in */
 	/* Begins and ends of threads, of any process, at which the kernel did not run our programs: what was
 	 * open in one that ended is in no count. 0 in rows. */
 	uint64_t tasks_missed;

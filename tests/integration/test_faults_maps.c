@@ -114,9 +114,35 @@ static void a_map_that_is_full_loses_nothing_silently(void **state)
 	assert_true(tried > 2);
 }
 
+/* Who is in whom is told of one pair alone, but no span is lost. */
+static void spans_in_no_pair_are_counted_for_what_they_are(void **state)
+{
+	char map[] = "relations";
+	const struct support_how how = {.prepare = prepare, .arg = map};
+	struct support_child child;
+	json_t *snapshot;
+
+	(void)state;
+	support_require_tracing();
+	snprintf(number, sizeof(number), "%d", ROUNDS);
+	support_run(&child, &how, support_probekit(), "latency", "-s", "steady:*", "--json", "--",
+		    support_program("steady"), number, "100", NULL);
+	assert_int_equal(child.status, 0);
+	snapshot = support_json(child.out.text);
+	assert_int_equal(support_integer(support_row(snapshot, "steady:round"), "count"),
+			 2 * ROUNDS);
+	assert_int_equal(support_integer(support_row(snapshot, "steady:mix"), "count"),
+			 32 * ROUNDS);
+	assert_int_equal(support_integer(json_object_get(snapshot, "lost"), "map_full"), 0);
+	assert_true(support_integer(json_object_get(snapshot, "lost"), "children_unnamed") > 0);
+	json_decref(snapshot);
+	support_done(&child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(spans_in_no_pair_are_counted_for_what_they_are),
 		cmocka_unit_test(a_map_that_is_full_loses_nothing_silently),
 	};
 

@@ -173,7 +173,7 @@ struct probekit_snapshot *example_of_kinds(void)
 	probe->build_id = copied("00ff");
 	probe->probe_cost_ns = 500;
 	probe->in_flight_at_start = 3;
-	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0};
+	probe->lost = (struct probekit_lost){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0};
 	add_open_span(probe);
 	add_times(probe);
 	for (size_t i = 1; i < 3; i++) {

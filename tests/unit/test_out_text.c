@@ -190,7 +190,7 @@ static void losses_are_told_in_words_only_when_there_are_any(void **state)
 	report(&row);
 	assert_lacks("not counted");
 	assert_lacks("still open");
-	row.probe.lost = (struct probekit_lost){1, 2, 3000, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+	row.probe.lost = (struct probekit_lost){1, 2, 3000, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 	row.probe.in_flight_at_start = 8;
 	report(&row);
 	assert_has("not counted: 1 end whose begin was not seen\n");
@@ -202,6 +202,7 @@ static void losses_are_told_in_words_only_when_there_are_any(void **state)
 	assert_has("in the last bucket: 7 values beyond");
 	assert_has("not told: 8 stacks or slow spans");
 	assert_has("told by class alone: 11 waits");
+	assert_has("told without the span around it: 12 spans");
 	assert_has("already running at the start, not counted: 8 spans");
 }
 

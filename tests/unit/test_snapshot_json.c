@@ -209,6 +209,7 @@ static void losses_add_up_at_the_top(void **state)
 	assert_int_equal(json_integer_value(member_at(root, "lost/sched_repaired")), 9);
 	assert_int_equal(json_integer_value(member_at(root, "lost/samples_skipped")), 10);
 	assert_int_equal(json_integer_value(member_at(root, "lost/waits_unnamed")), 11);
+	assert_int_equal(json_integer_value(member_at(root, "lost/children_unnamed")), 12);
 	json_decref(root);
 }
 
