@@ -342,7 +342,7 @@ int value(struct pt_regs *ctx)
 #define CLONE_VM 0x100
 #define CLONE_THREAD 0x10000
 
-/* UNSEEN_OLD: it may be running, on another CPU. */
+/* UNSEEN_OLD: it may be running, on another CPU, and have made and used its state itself since it was looked for. */
 static __always_inline void adopt_thread(struct task_struct *task, __u8 unseen)
 {
 	struct thread *thread = thread_create(task, unseen == UNSEEN_OLD);
@@ -351,6 +351,8 @@ static __always_inline void adopt_thread(struct task_struct *task, __u8 unseen)
 		COUNT(0, state_unavailable);
 		return;
 	}
+	if (thread->arrived_ns || thread->left_clock || thread->depth)
+		return;
 	thread->arrived_ns = bpf_ktime_get_ns();
 	thread->is_unseen = unseen;
 }

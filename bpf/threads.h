@@ -21,13 +21,15 @@ static __always_inline bool may_be_spare(__u32 pid)
 	return spare_processes && spare_processes >> (pid & 63) & 1;
 }
 
-/* Of two that create the storage of one task at once the kernel refuses one, which then finds the other's. */
+/* Of two that create the first storage of a task at once the kernel refuses one. What the other has made may be of
+ * another map, also of another tracer's: so it is found, or created beside that. */
 static __always_inline struct thread *stored_thread(struct task_struct *task)
 {
 	struct thread *thread =
 		bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	return thread ? thread : bpf_task_storage_get(&threads, task, NULL, 0);
+	return thread ? thread
+		      : bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* Where tasks cannot be found by number, all state is in the map that has it by number. A task that may be
