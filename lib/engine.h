@@ -167,8 +167,16 @@ int engine_visit_holdings(const struct engine *engine,
 			  int (*visit)(const struct holding_key *key, const struct holding *holding,
 				       void *arg),
 			  void *arg);
-/* Where the table of causes, or of what holders did, fills up, the lightest leave it, as their waits are then no more
- * told by what they were for (probe_counters.waits_unnamed). To be called from time to time. -errno. */
+/* Where a quarter of the table of causes is taken all leave it: calls `visit` for each. To be called from time to time.
+ * -errno. */
+int engine_take_causes(struct engine *engine,
+		       int (*visit)(const struct cause_key *key, const struct cause *cause,
+				    void *arg),
+		       void *arg);
+size_t engine_cause_room(const struct engine *engine);
+/* Of waits that are no more told by what they were for: probe_counters.waits_unnamed. */
+void engine_count_unnamed(struct engine *engine, uint32_t probe, uint64_t waits);
+/* The same for what holders did, of which the lightest leave and are unnamed, where it fills up. */
 int engine_make_room(struct engine *engine);
 /* What an address in struct wait_identity stands for; false: it is not known. */
 bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing);

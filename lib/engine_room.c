@@ -10,73 +10,111 @@
 
 struct table {
 	int map;
-	bool is_of_causes; /* else of holdings */
 	struct table_entry *entries;
 	size_t size;
 	size_t room;
 };
 
-static int add_entry(const void *key, const void *value, void *arg)
+/* NULL: what has come since the listing began. */
+static struct table_entry *next_entry(struct table *table)
 {
-	struct table *table = arg;
-	struct table_entry *entry = &table->entries[table->size];
+	return table->size < table->room ? &table->entries[table->size++] : NULL;
+}
 
-	if (table->size == table->room) /* what has come since the listing began */
-		return 0;
-	table->size++;
-	if (table->is_of_causes) {
+static int list(const struct bpf_map *map,
+		int (*visit)(const void *key, const void *value, void *arg), struct table *table)
+{
+	int result;
+
+	*table = (struct table){
+		.map = bpf_map__fd(map),
+		.room = bpf_map__max_entries(map),
+	};
+	table->entries = calloc(table->room, sizeof(*table->entries));
+	if (!table->entries)
+		return -ENOMEM;
+	result = engine_visit_elements(table->map, bpf_map__key_size(map), bpf_map__value_size(map),
+				       visit, table);
+	if (result)
+		free(table->entries);
+	return result;
+}
+
+/* ---- causes ---- */
+
+size_t engine_cause_room(const struct engine *engine)
+{
+	return bpf_map__max_entries(engine->bpf->maps.causes);
+}
+
+void engine_count_unnamed(struct engine *engine, uint32_t probe, uint64_t waits)
+{
+	__atomic_fetch_add(&engine->counters[probe].waits_unnamed, waits, __ATOMIC_RELAXED);
+}
+
+static int list_cause(const void *key, const void *value, void *arg)
+{
+	struct table_entry *entry = next_entry(arg);
+
+	(void)value;
+	if (entry)
 		entry->key.cause = *(const struct cause_key *)key;
-		entry->weight = (double)((const struct cause *)value)->ns;
-	} else {
-		entry->key.holding = *(const struct holding_key *)key;
-		entry->weight = (double)((const struct holding *)value)->ns;
-	}
 	return 0;
 }
 
-/* A CPU that has looked it up right before may still add a wait to it, or to what takes its room. */
-static void take_out(struct engine *engine, const struct table *table,
-		     const struct table_entry *entry)
+/* Each is read as it goes. A CPU that has looked it up right before may still add a wait to it, or to what takes its
+ * room. */
+int engine_take_causes(struct engine *engine,
+		       int (*visit)(const struct cause_key *key, const struct cause *cause,
+				    void *arg),
+		       void *arg)
 {
-	union {
+	struct table table;
+	int result = list(engine->bpf->maps.causes, list_cause, &table);
+
+	if (result)
+		return result;
+	for (size_t i = 0; i < table.size && table.size > table.room / 4 && !result; i++) {
+		struct cause_key *key = &table.entries[i].key.cause;
 		struct cause cause;
-		struct holding holding;
-	} value;
-	uint32_t probe = table->is_of_causes ? entry->key.cause.probe : 0;
 
-	if (bpf_map_lookup_and_delete_elem(table->map, &entry->key, &value))
-		return;
-	__atomic_fetch_add(&engine->counters[probe].waits_unnamed,
-			   table->is_of_causes ? value.cause.waits : value.holding.count,
-			   __ATOMIC_RELAXED);
-}
-
-static int make_room(struct engine *engine, const struct bpf_map *map, bool is_of_causes)
-{
-	struct table table = {
-		.map = bpf_map__fd(map),
-		.is_of_causes = is_of_causes,
-		.room = bpf_map__max_entries(map),
-	};
-	size_t leaving = 0;
-	int result;
-
-	table.entries = calloc(table.room, sizeof(*table.entries));
-	if (!table.entries)
-		return -ENOMEM;
-	result = engine_visit_elements(table.map, bpf_map__key_size(map), bpf_map__value_size(map),
-				       add_entry, &table);
-	if (!result)
-		leaving = lightest_to_leave(table.entries, table.size, table.room, is_of_causes);
-	for (size_t i = 0; i < leaving; i++)
-		take_out(engine, &table, &table.entries[i]);
+		if (bpf_map_lookup_and_delete_elem(table.map, key, &cause))
+			continue;
+		engine_own_cause(engine, key);
+		result = visit(key, &cause, arg);
+	}
 	free(table.entries);
 	return result;
 }
 
+/* ---- what holders did ---- */
+
+static int list_holding(const void *key, const void *value, void *arg)
+{
+	struct table_entry *entry = next_entry(arg);
+
+	if (!entry)
+		return 0;
+	entry->key.holding = *(const struct holding_key *)key;
+	entry->weight = (double)((const struct holding *)value)->ns;
+	return 0;
+}
+
 int engine_make_room(struct engine *engine)
 {
-	int result = make_room(engine, engine->bpf->maps.causes, true);
+	struct table table;
+	size_t leaving;
+	int result = list(engine->bpf->maps.holdings, list_holding, &table);
 
-	return result ? result : make_room(engine, engine->bpf->maps.holdings, false);
+	if (result)
+		return result;
+	leaving = lightest_to_leave(table.entries, table.size, table.room, false);
+	for (size_t i = 0; i < leaving; i++) {
+		struct holding holding;
+
+		if (bpf_map_lookup_and_delete_elem(table.map, &table.entries[i].key, &holding) == 0)
+			engine_count_unnamed(engine, 0, holding.count);
+	}
+	free(table.entries);
+	return 0;
 }

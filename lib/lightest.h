@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROBEKIT_LIGHTEST_H
 #define PROBEKIT_LIGHTEST_H
-/* What leaves the kernel's tables of causes and of what holders did, so that they have room for what comes: files,
- * processes and locks come without end. Pure functions. */
+/* What leaves the tables of causes and of what holders did, so that they have room for what comes: files, processes and
+ * locks come without end. Pure functions. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +14,7 @@ struct table_entry {
 		struct holding_key holding;
 	} key;
 	double weight; /* its time */
+	size_t at;     /* whatever its owner knows it by */
 };
 
 /* How many are to leave a table with room for `room` entries, so that there is some for others; those come first

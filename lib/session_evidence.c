@@ -57,6 +57,8 @@ static int look(struct probekit_session *session)
 	session->last_set_ns = session->last_look_ns;
 	session_follow_users(session);
 	if (!result)
+		result = session_take_causes(session);
+	if (!result)
 		result = engine_make_room(session->engine);
 	if (!result && session->options.measure_locks)
 		result = session_retire_futexes(session);

@@ -382,6 +382,8 @@ int session_find_names(struct probekit_session *session)
 	session->last_look_ns = session_now_ns();
 	result = engine_visit_causes(session->engine, find_one, session);
 	if (!result)
+		result = session_find_left(session);
+	if (!result)
 		result = engine_visit_holdings(session->engine, find_held, session);
 	if (!result && session->options.measure_locks)
 		result = engine_visit_futexes(session->engine, find_futex, session);

@@ -27,15 +27,43 @@ static const char *direction_of(const char *syscall)
 	return NULL;
 }
 
+/* ---- what is told of a cause ---- */
+
+static bool is_of_lock(const struct cause_key *key)
+{
+	return key->time_class == CLASS_LOCK && key->pid;
+}
+
+/* What a lock is may be learnt later: it stays what it is to the kernel. */
+static int tell(struct probekit_session *session, struct cause_key *key, const char **name)
+{
+	const struct named_thing *thing;
+
+	*name = NULL;
+	if (is_of_lock(key))
+		return 0;
+	if (key->address) {
+		thing = session_thing(session, key->address);
+		if (!thing)
+			return -ENOMEM;
+		key->address = TOLD_BY_NAME;
+		*name = thing->name;
+	}
+	if (key->time_class == CLASS_THROTTLED && key->pid) {
+		*name = session_cgroup(session, (pid_t)key->pid);
+		key->pid = 0;
+	}
+	return 0;
+}
+
 /* What the key's address and process stand for depends on what was waited for. */
 static int name_target(struct probekit_session *session, const struct cause_key *key,
-		       struct probekit_wait *wait)
+		       const char *name, struct probekit_wait *wait)
 {
 	const struct named_lock *lock;
-	const struct named_thing *thing;
 	const struct named_process *process;
 
-	if (key->time_class == CLASS_LOCK && key->pid) {
+	if (is_of_lock(key)) {
 		lock = session_lock(session, (struct futex_place){key->address, key->pid});
 		if (!lock)
 			return -ENOMEM;
@@ -45,30 +73,24 @@ static int name_target(struct probekit_session *session, const struct cause_key 
 		wait->place = lock->place;
 		return 0;
 	}
-	if (key->address) {
-		thing = session_thing(session, key->address);
-		if (!thing)
-			return -ENOMEM;
-		wait->object = thing->name;
+	wait->object = name;
+	if (key->address)
 		wait->direction = direction_of(wait->syscall);
-	}
 	if (!key->pid)
 		return 0;
 	process = session_process(session, (pid_t)key->pid);
 	if (!process)
 		return -ENOMEM;
-	if (key->time_class == CLASS_THROTTLED) {
-		wait->object = session_cgroup(session, (pid_t)key->pid);
-		return 0;
-	}
 	wait->other_pid = process->pid;
 	memcpy(wait->other_comm, process->comm, sizeof(wait->other_comm));
 	return 0;
 }
 
-static int add_wait(const struct cause_key *key, const struct cause *cause, void *arg)
+/* ---- rows ---- */
+
+static int add_told(struct session_rows *rows, const struct cause_key *key, const char *name,
+		    const struct cause *cause)
 {
-	struct session_rows *rows = arg;
 	struct probekit_probe *row = session_own_row(rows, key->probe);
 	struct probekit_wait wait = {
 		.exponent = key->band - BUCKET_SECONDS_EXPONENT,
@@ -86,19 +108,76 @@ static int add_wait(const struct cause_key *key, const struct cause *cause, void
 	if (key->syscall != NO_SYSCALL && !(syscall = syscalls_name(key->syscall)))
 		return -ENOMEM;
 	wait.syscall = syscall;
-	result = name_target(rows->session, key, &wait);
+	result = name_target(rows->session, key, name, &wait);
 	if (!result)
 		result = breakdown_add_wait(row, &wait);
 	free(syscall);
 	return result;
 }
 
+static int add_wait(const struct cause_key *key, const struct cause *cause, void *arg)
+{
+	struct session_rows *rows = arg;
+	struct cause_key told = *key;
+	const char *name;
+
+	return tell(rows->session, &told, &name) ? -ENOMEM : add_told(rows, &told, name, cause);
+}
+
 int session_add_waits(struct session_rows *rows)
 {
+	const struct told_causes *left = &rows->session->left;
 	int result = engine_visit_causes(rows->session->engine, add_wait, rows);
 
+	for (size_t i = 0; i < left->size && !result; i++)
+		result = add_told(rows, &left->items[i].key, left->items[i].name,
+				  &left->items[i].sum);
 	session_forget_maps(rows->session);
 	for (size_t i = 0; i < rows->snapshot->size; i++)
 		breakdown_join_waits(&rows->snapshot->probes[i]);
 	return result;
+}
+
+/* ---- room ---- */
+
+static int keep(const struct cause_key *key, const struct cause *cause, void *arg)
+{
+	struct probekit_session *session = arg;
+	struct cause_key told = *key;
+	const char *name;
+
+	return tell(session, &told, &name) ? -ENOMEM
+					   : told_causes_add(&session->left, &told, name, cause);
+}
+
+static void count_unnamed(const struct told_cause *cause, void *arg)
+{
+	const struct probekit_session *session = arg;
+
+	engine_count_unnamed(session->engine, cause->key.probe, cause->sum.waits);
+}
+
+int session_take_causes(struct probekit_session *session)
+{
+	size_t before = session->left.size;
+	int result = engine_take_causes(session->engine, keep, session);
+
+	if (result || session->left.size == before)
+		return result;
+	told_causes_join(&session->left);
+	return told_causes_trim(&session->left, engine_cause_room(session->engine), count_unnamed,
+				session);
+}
+
+int session_find_left(struct probekit_session *session)
+{
+	for (size_t i = 0; i < session->left.size; i++) {
+		const struct cause_key *key = &session->left.items[i].key;
+
+		if (is_of_lock(key)
+			    ? !session_lock(session, (struct futex_place){key->address, key->pid})
+			    : key->pid && !session_process(session, (pid_t)key->pid))
+			return -ENOMEM;
+	}
+	return 0;
 }

@@ -9,12 +9,11 @@
 #define PASSING 400
 #define ROUNDS 3000
 
-static void prepare(void *arg)
+static void prepare(void *room)
 {
-	(void)arg;
 	setenv("LD_PRELOAD", support_program("small_map.so"), 1);
 	setenv("SMALL_MAP", "causes", 1);
-	setenv("SMALL_MAP_ROOM", ROOM, 1);
+	setenv("SMALL_MAP_ROOM", room, 1);
 }
 
 /* Of the class alone: what the causes have together. */
@@ -50,7 +49,7 @@ static void check_told(json_t *row, int64_t last)
 
 static void who_comes_late_and_often_is_told(void **state)
 {
-	const struct support_how how = {.prepare = prepare};
+	const struct support_how how = {.prepare = prepare, .arg = ROOM};
 	struct support_child child;
 	const char *ends;
 	char passing[16];
@@ -72,10 +71,78 @@ static void who_comes_late_and_often_is_told(void **state)
 	support_done(&child);
 }
 
+/* ---- many things of one name ---- */
+
+#define FILES "2000"
+#define ROOM_OF_FILES "2048"
+
+struct disk_time {
+	int64_t whole;
+	int64_t named; /* for the journal */
+};
+
+static struct disk_time disk_time_of(json_t *snapshot)
+{
+	json_t *row = support_row(snapshot, "journals:commit");
+	struct disk_time time = {0};
+	size_t i;
+	json_t *cause;
+
+	json_array_foreach (json_object_get(row, "causes"), i, cause) {
+		const char *file = json_string_value(json_object_get(cause, "file"));
+
+		if (strcmp(json_string_value(json_object_get(cause, "class")), "disk") != 0)
+			continue;
+		if (file && strstr(file, "the-journal"))
+			time.named += support_integer(cause, "time_ns");
+	}
+	time.whole =
+		support_integer(json_object_get(json_object_get(row, "tail"), "time_ns"), "disk");
+	return time;
+}
+
+/* Each of them is light; and of an interval it is not told what intervals before had. */
+static void a_file_made_anew_for_each_span_is_told_whole(void **state)
+{
+	const struct support_how how = {.prepare = prepare, .arg = ROOM_OF_FILES};
+	struct support_child child;
+	struct disk_time sum = {0};
+	struct disk_time time = {0};
+	char *next;
+
+	(void)state;
+	support_require_tracing();
+	support_run(&child, &how, support_probekit(), "latency", "--slow-over", "1ns", "--json",
+		    "-i", "1", "--", support_program("journals"), FILES, NULL);
+	assert_int_equal(child.status, 0);
+	for (char *line = child.out.text; *line; line = next) {
+		json_t *snapshot;
+
+		sum.named += time.named;
+		sum.whole += time.whole;
+		next = strchr(line, '\n');
+		assert_non_null(next);
+		*next++ = '\0';
+		snapshot = support_json(line);
+		time = disk_time_of(snapshot);
+		print_message("  %lld of %lld us\n", (long long)time.named / 1000,
+			      (long long)time.whole / 1000);
+		json_decref(snapshot);
+	}
+	support_done(&child);
+	if (!time.whole)
+		skip(); /* a file system in memory */
+	/* the last is of all; waits between two looks may find no room */
+	assert_true(time.named <= time.whole && time.named > time.whole / 10 * 9);
+	assert_true(sum.whole <= time.whole);
+	assert_true(sum.named <= time.named && sum.named > time.named / 10 * 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_comes_late_and_often_is_told),
+		cmocka_unit_test(a_file_made_anew_for_each_span_is_told_whole),
 	};
 
 	return cmocka_run_group_tests_name("faults: causes", tests, NULL, NULL);
