@@ -176,8 +176,12 @@ int engine_take_causes(struct engine *engine,
 size_t engine_cause_room(const struct engine *engine);
 /* Of waits that are no more told by what they were for: probe_counters.waits_unnamed. */
 void engine_count_unnamed(struct engine *engine, uint32_t probe, uint64_t waits);
-/* The same for what holders did, of which the lightest leave and are unnamed, where it fills up. */
-int engine_make_room(struct engine *engine);
+/* Where three quarters of the table of what holders did are taken, the lightest leave it. As engine_take_causes(). */
+int engine_take_holdings(struct engine *engine,
+			 int (*visit)(const struct holding_key *key, const struct holding *holding,
+				      void *arg),
+			 void *arg);
+size_t engine_holding_room(const struct engine *engine);
 /* What an address in struct wait_identity stands for; false: it is not known. */
 bool engine_find_thing(const struct engine *engine, uint64_t id, struct thing *thing);
 /* A process that sees this place in shared memory, and where; false: it is not known. */

@@ -89,6 +89,11 @@ int engine_take_causes(struct engine *engine,
 
 /* ---- what holders did ---- */
 
+size_t engine_holding_room(const struct engine *engine)
+{
+	return bpf_map__max_entries(engine->bpf->maps.holdings);
+}
+
 static int list_holding(const void *key, const void *value, void *arg)
 {
 	struct table_entry *entry = next_entry(arg);
@@ -100,7 +105,10 @@ static int list_holding(const void *key, const void *value, void *arg)
 	return 0;
 }
 
-int engine_make_room(struct engine *engine)
+int engine_take_holdings(struct engine *engine,
+			 int (*visit)(const struct holding_key *key, const struct holding *holding,
+				      void *arg),
+			 void *arg)
 {
 	struct table table;
 	size_t leaving;
@@ -109,12 +117,15 @@ int engine_make_room(struct engine *engine)
 	if (result)
 		return result;
 	leaving = lightest_to_leave(table.entries, table.size, table.room, false);
-	for (size_t i = 0; i < leaving; i++) {
+	for (size_t i = 0; i < leaving && !result; i++) {
+		struct holding_key *key = &table.entries[i].key.holding;
 		struct holding holding;
 
-		if (bpf_map_lookup_and_delete_elem(table.map, &table.entries[i].key, &holding) == 0)
-			engine_count_unnamed(engine, 0, holding.count);
+		if (bpf_map_lookup_and_delete_elem(table.map, key, &holding))
+			continue;
+		engine_own_holding(engine, key);
+		result = visit(key, &holding, arg);
 	}
 	free(table.entries);
-	return 0;
+	return result;
 }

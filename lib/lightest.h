@@ -8,11 +8,13 @@
 
 #include "../bpf/shared.h"
 
+union table_key {
+	struct cause_key cause;
+	struct holding_key holding;
+};
+
 struct table_entry {
-	union {
-		struct cause_key cause;
-		struct holding_key holding;
-	} key;
+	union table_key key;
 	double weight; /* its time */
 	size_t at;     /* whatever its owner knows it by */
 };

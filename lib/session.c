@@ -109,7 +109,8 @@ void probekit_session_free(struct probekit_session *session)
 	futex_history_done(&session->futexes_before);
 	retired_futexes_done(&session->retired);
 	session_forget_names(session);
-	told_causes_done(&session->left);
+	told_done(&session->left_causes);
+	told_done(&session->left_holdings);
 	evidence_free(session->evidence);
 	environment_done(&session->environment);
 	free(session->target);

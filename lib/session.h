@@ -16,7 +16,7 @@
 #include "plan.h"
 #include "proc_maps.h"
 #include "snapshot.h"
-#include "told_causes.h"
+#include "told.h"
 
 struct watched_process {
 	int pidfd;
@@ -180,8 +180,9 @@ struct probekit_session {
 	size_t lock_count;
 	uint32_t *lock_slots; /* their numbers by hash of the place, plus 1; 0: free */
 	size_t lock_slot_count;
-	struct told_causes left; /* the kernel's table */
-	void *things;		 /* a tree by id */
+	struct told_list left_causes;	/* the kernel's table */
+	struct told_list left_holdings; /* without the files and thieves that they were for */
+	void *things;			/* a tree by id */
 	size_t thing_count;
 	void *processes; /* a tree by pid */
 	size_t process_count;
@@ -282,11 +283,9 @@ struct session_rows {
 struct probekit_probe *session_own_row(const struct session_rows *rows, uint32_t probe);
 /* Fills the rows' waits. -ENOMEM. */
 int session_add_waits(struct session_rows *rows);
-/* Takes causes out of the kernel's table where it fills up, and lets go of the light ones. To be called from time to
- * time, once names are found. -errno. */
-int session_take_causes(struct probekit_session *session);
-/* As session_find_names(), of those that were taken. */
-int session_find_left(struct probekit_session *session);
+/* Takes causes, and what holders did, out of the kernel's tables where they fill up, and lets go of the light ones. To
+ * be called from time to time, once names are found. -errno. */
+int session_make_room(struct probekit_session *session);
 
 /* ---- names of what was waited for; NULL: no memory ---- */
 

@@ -57,9 +57,7 @@ static int look(struct probekit_session *session)
 	session->last_set_ns = session->last_look_ns;
 	session_follow_users(session);
 	if (!result)
-		result = session_take_causes(session);
-	if (!result)
-		result = engine_make_room(session->engine);
+		result = session_make_room(session);
 	if (!result && session->options.measure_locks)
 		result = session_retire_futexes(session);
 	if (!result && session->options.measure_locks)
@@ -401,6 +399,19 @@ static int keep_holding(const struct holding_key *key, const struct holding *hol
 	return 0;
 }
 
+static int keep_holdings(struct probekit_session *session)
+{
+	const struct told_list *left = &session->left_holdings;
+	int result = engine_visit_holdings(session->engine, keep_holding, session);
+
+	for (size_t i = 0; i < left->size && !result; i++) {
+		const struct holding holding = {left->items[i].sum.ns, left->items[i].sum.waits};
+
+		result = keep_holding(&left->items[i].key.holding, &holding, session);
+	}
+	return result;
+}
+
 static uint8_t least_band_of(uint64_t from_ns)
 {
 	uint8_t band = 0;
@@ -487,7 +498,7 @@ int session_explain(struct probekit_session *session, struct probekit_snapshot *
 	for (size_t i = 0; i < snapshot->size; i++)
 		breakdown_sort_waits(&snapshot->probes[i]);
 	if (!result && session->evidence)
-		result = engine_visit_holdings(session->engine, keep_holding, session);
+		result = keep_holdings(session);
 	if (!result && session->options.measure_locks)
 		result = session_add_locks(session, snapshot, is_interval);
 	for (size_t i = 0;

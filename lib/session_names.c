@@ -375,6 +375,25 @@ static int find_futex(const struct futex_key *key, const struct futex_row *row, 
 		       : -ENOMEM;
 }
 
+/* What has left the kernel's tables. */
+static int find_left(struct probekit_session *session)
+{
+	const struct told_list *causes = &session->left_causes;
+	const struct told_list *holdings = &session->left_holdings;
+	int result = 0;
+
+	for (size_t i = 0; i < causes->size && !result; i++) {
+		struct cause_key key = causes->items[i].key.cause;
+
+		if (key.address == TOLD_BY_NAME)
+			key.address = 0;
+		result = find_one(&key, NULL, session);
+	}
+	for (size_t i = 0; i < holdings->size && !result; i++)
+		result = find_held(&holdings->items[i].key.holding, NULL, session);
+	return result;
+}
+
 int session_find_names(struct probekit_session *session)
 {
 	int result;
@@ -382,9 +401,9 @@ int session_find_names(struct probekit_session *session)
 	session->last_look_ns = session_now_ns();
 	result = engine_visit_causes(session->engine, find_one, session);
 	if (!result)
-		result = session_find_left(session);
-	if (!result)
 		result = engine_visit_holdings(session->engine, find_held, session);
+	if (!result)
+		result = find_left(session);
 	if (!result && session->options.measure_locks)
 		result = engine_visit_futexes(session->engine, find_futex, session);
 	session_forget_maps(session);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns what spans waited for, by cause. */
+/* Owns what spans waited for, by cause, and what has left the kernel's tables of that and of what holders did. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,11 +126,11 @@ static int add_wait(const struct cause_key *key, const struct cause *cause, void
 
 int session_add_waits(struct session_rows *rows)
 {
-	const struct told_causes *left = &rows->session->left;
+	const struct told_list *left = &rows->session->left_causes;
 	int result = engine_visit_causes(rows->session->engine, add_wait, rows);
 
 	for (size_t i = 0; i < left->size && !result; i++)
-		result = add_told(rows, &left->items[i].key, left->items[i].name,
+		result = add_told(rows, &left->items[i].key.cause, left->items[i].name,
 				  &left->items[i].sum);
 	session_forget_maps(rows->session);
 	for (size_t i = 0; i < rows->snapshot->size; i++)
@@ -140,44 +140,69 @@ int session_add_waits(struct session_rows *rows)
 
 /* ---- room ---- */
 
-static int keep(const struct cause_key *key, const struct cause *cause, void *arg)
+static int add_left_cause(const struct cause_key *key, const struct cause *cause, void *arg)
 {
 	struct probekit_session *session = arg;
 	struct cause_key told = *key;
 	const char *name;
 
-	return tell(session, &told, &name) ? -ENOMEM
-					   : told_causes_add(&session->left, &told, name, cause);
+	return tell(session, &told, &name)
+		       ? -ENOMEM
+		       : told_add_cause(&session->left_causes, &told, name, cause);
 }
 
-static void count_unnamed(const struct told_cause *cause, void *arg)
+static void count_cause(const struct told *told, void *arg)
 {
 	const struct probekit_session *session = arg;
 
-	engine_count_unnamed(session->engine, cause->key.probe, cause->sum.waits);
+	engine_count_unnamed(session->engine, told->key.cause.probe, told->sum.waits);
 }
 
-int session_take_causes(struct probekit_session *session)
+static int take_causes(struct probekit_session *session)
 {
-	size_t before = session->left.size;
-	int result = engine_take_causes(session->engine, keep, session);
+	struct told_list *left = &session->left_causes;
+	size_t before = left->size;
+	int result = engine_take_causes(session->engine, add_left_cause, session);
 
-	if (result || session->left.size == before)
+	if (result || left->size == before)
 		return result;
-	told_causes_join(&session->left);
-	return told_causes_trim(&session->left, engine_cause_room(session->engine), count_unnamed,
-				session);
+	told_join(left);
+	return told_trim(left, engine_cause_room(session->engine), true, count_cause, session);
 }
 
-int session_find_left(struct probekit_session *session)
+/* Of locks alone it is known for each what it was: of all else what took most is told, which is in the table. */
+static int add_left_holding(const struct holding_key *key, const struct holding *holding, void *arg)
 {
-	for (size_t i = 0; i < session->left.size; i++) {
-		const struct cause_key *key = &session->left.items[i].key;
+	struct probekit_session *session = arg;
+	struct holding_key told = *key;
 
-		if (is_of_lock(key)
-			    ? !session_lock(session, (struct futex_place){key->address, key->pid})
-			    : key->pid && !session_process(session, (pid_t)key->pid))
-			return -ENOMEM;
-	}
-	return 0;
+	if (!holding_waits_for_lock(key))
+		told.address = told.address_space = 0;
+	return told_add_holding(&session->left_holdings, &told, holding);
+}
+
+static void count_holding(const struct told *told, void *arg)
+{
+	const struct probekit_session *session = arg;
+
+	engine_count_unnamed(session->engine, 0, told->sum.waits);
+}
+
+static int take_holdings(struct probekit_session *session)
+{
+	struct told_list *left = &session->left_holdings;
+	size_t before = left->size;
+	int result = engine_take_holdings(session->engine, add_left_holding, session);
+
+	if (result || left->size == before)
+		return result;
+	told_join(left);
+	return told_trim(left, engine_holding_room(session->engine), false, count_holding, session);
+}
+
+int session_make_room(struct probekit_session *session)
+{
+	int result = take_causes(session);
+
+	return result ? result : take_holdings(session);
 }

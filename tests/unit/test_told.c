@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Causes that have left the kernel's table, by what is told of them. */
+/* What has left the kernel's tables, by what is told of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "breakdown.h"
-#include "told_causes.h"
+#include "told.h"
 
 enum {
 	ROOM = 16384,
@@ -18,14 +18,14 @@ enum {
 	BAND = 10,
 };
 
-static struct told_causes left;
+static struct told_list left;
 static uint64_t unnamed;
 
 static int reset(void **state)
 {
 	(void)state;
-	told_causes_done(&left);
-	left = (struct told_causes){0};
+	told_done(&left);
+	left = (struct told_list){0};
 	unnamed = 0;
 	return 0;
 }
@@ -43,22 +43,22 @@ static void leave(const char *name, size_t count, uint8_t band)
 	const struct cause one = {.ns = WAIT_NS, .waits = 1, .spans = 1};
 
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(told_causes_add(&left, &key, name, &one), 0);
+		assert_int_equal(told_add_cause(&left, &key, name, &one), 0);
 }
 
-static void note(const struct told_cause *cause, void *arg)
+static void note(const struct told *told, void *arg)
 {
 	(void)arg;
-	unnamed += cause->sum.waits;
+	unnamed += told->sum.waits;
 }
 
 static void trim(void)
 {
-	told_causes_join(&left);
-	assert_int_equal(told_causes_trim(&left, ROOM, note, NULL), 0);
+	told_join(&left);
+	assert_int_equal(told_trim(&left, ROOM, true, note, NULL), 0);
 }
 
-static const struct told_cause *find(const char *name)
+static const struct told *find(const char *name)
 {
 	for (size_t i = 0; i < left.size; i++)
 		if (left.items[i].name && strcmp(left.items[i].name, name) == 0)
@@ -131,6 +131,28 @@ static void names_and_keys_are_told_apart(void **state)
 	assert_int_equal(left.size, 4);
 }
 
+/* Of holders that write such files all is told but for the files. */
+static void what_holders_did_is_told_by_lock_and_thread(void **state)
+{
+	const struct holding one = {.ns = WAIT_NS, .count = 1};
+	struct holding_key key = {.lock = 1, .tid = 1, .time_class = CLASS_DISK};
+
+	(void)state;
+	for (uint32_t i = 0; i < ROOM; i++) {
+		key.tid = 1 + i % 2;
+		assert_int_equal(told_add_holding(&left, &key, &one), 0);
+	}
+	for (key.tid = 3; key.tid < ROOM; key.tid++)
+		assert_int_equal(told_add_holding(&left, &key, &one), 0);
+	told_join(&left);
+	assert_int_equal(told_trim(&left, ROOM, false, note, NULL), 0);
+	assert_int_equal(left.size, ROOM / 2);
+	assert_int_equal(unnamed, ROOM - 1 - ROOM / 2);
+	for (size_t i = 0; i < left.size; i++)
+		assert_int_equal(left.items[i].sum.waits,
+				 left.items[i].key.holding.tid < 3 ? ROOM / 2 : 1);
+}
+
 /* ---- intervals ---- */
 
 /* As a snapshot has them: what has left, and what is in the kernel's table. */
@@ -181,6 +203,7 @@ int main(void)
 		TEST(it_is_told_beside_many_that_are_light),
 		TEST(what_leaves_leaves_as_a_whole_and_is_counted),
 		TEST(names_and_keys_are_told_apart),
+		TEST(what_holders_did_is_told_by_lock_and_thread),
 		TEST(an_interval_is_what_came_in_it_when_others_have_left),
 	};
 
