@@ -24,6 +24,9 @@ int breakdown_add_wait(struct probekit_probe *probe, const struct probekit_wait 
 void breakdown_join_waits(struct probekit_probe *probe);
 /* As they are told: by band, most time first. */
 void breakdown_sort_waits(struct probekit_probe *probe);
+/* Some of what was told, or all, is told no more: as it comes again it begins anew. The order is of
+ * breakdown_join_waits(). */
+void breakdown_forget_wait(struct probekit_probe *before, const struct probekit_wait *wait);
 void breakdown_subtract_waits(struct probekit_probe *now, const struct probekit_probe *before);
 void breakdown_waits_done(struct probekit_probe *probe);
 /* Finds the tail, unless it is a threshold's already, and its causes from the waits. -ENOMEM. */

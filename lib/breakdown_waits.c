@@ -117,7 +117,32 @@ void breakdown_join_waits(struct probekit_probe *probe)
 	probe->wait_count = kept;
 }
 
-/* One that was told before, made room for others and came again began anew. */
+static struct probekit_wait *find(const struct probekit_probe *probe,
+				  const struct probekit_wait *wait)
+{
+	if (!probe->wait_count)
+		return NULL;
+	return bsearch(wait, probe->waits, probe->wait_count, sizeof(*wait), by_identity);
+}
+
+static void lessen(uint64_t *sum, uint64_t by)
+{
+	*sum -= by < *sum ? by : *sum;
+}
+
+/* A part of it may have come since. */
+void breakdown_forget_wait(struct probekit_probe *before, const struct probekit_wait *wait)
+{
+	struct probekit_wait *old = find(before, wait);
+
+	if (!old)
+		return;
+	lessen(&old->time_ns, wait->time_ns);
+	lessen(&old->count, wait->count);
+	lessen(&old->spans, wait->spans);
+}
+
+/* A word that is told as part of another lock once more is known of it is no more part of this. */
 static bool has_begun_anew(const struct probekit_wait *now, const struct probekit_wait *before)
 {
 	return now->time_ns < before->time_ns || now->count < before->count ||
@@ -130,11 +155,8 @@ void breakdown_subtract_waits(struct probekit_probe *now, const struct probekit_
 
 	for (size_t i = 0; i < now->wait_count; i++) {
 		struct probekit_wait *wait = &now->waits[i];
-		const struct probekit_wait *old = NULL;
+		const struct probekit_wait *old = find(before, wait);
 
-		if (before->wait_count)
-			old = bsearch(wait, before->waits, before->wait_count, sizeof(*old),
-				      by_identity);
 		if (old && !has_begun_anew(wait, old)) {
 			wait->time_ns -= old->time_ns;
 			wait->count -= old->count;

@@ -88,8 +88,10 @@ static int name_target(struct probekit_session *session, const struct cause_key 
 
 /* ---- rows ---- */
 
-static int add_told(struct session_rows *rows, const struct cause_key *key, const char *name,
-		    const struct cause *cause)
+/* Has the probe's row add the wait, or forget it. */
+static int with_row(struct session_rows *rows, const struct cause_key *key, const char *name,
+		    const struct cause *cause,
+		    int (*use)(struct probekit_probe *row, const struct probekit_wait *wait))
 {
 	struct probekit_probe *row = session_own_row(rows, key->probe);
 	struct probekit_wait wait = {
@@ -110,7 +112,7 @@ static int add_told(struct session_rows *rows, const struct cause_key *key, cons
 	wait.syscall = syscall;
 	result = name_target(rows->session, key, name, &wait);
 	if (!result)
-		result = breakdown_add_wait(row, &wait);
+		result = use(row, &wait);
 	free(syscall);
 	return result;
 }
@@ -121,7 +123,9 @@ static int add_wait(const struct cause_key *key, const struct cause *cause, void
 	struct cause_key told = *key;
 	const char *name;
 
-	return tell(rows->session, &told, &name) ? -ENOMEM : add_told(rows, &told, name, cause);
+	return tell(rows->session, &told, &name)
+		       ? -ENOMEM
+		       : with_row(rows, &told, name, cause, breakdown_add_wait);
 }
 
 int session_add_waits(struct session_rows *rows)
@@ -130,8 +134,8 @@ int session_add_waits(struct session_rows *rows)
 	int result = engine_visit_causes(rows->session->engine, add_wait, rows);
 
 	for (size_t i = 0; i < left->size && !result; i++)
-		result = add_told(rows, &left->items[i].key.cause, left->items[i].name,
-				  &left->items[i].sum);
+		result = with_row(rows, &left->items[i].key.cause, left->items[i].name,
+				  &left->items[i].sum, breakdown_add_wait);
 	session_forget_maps(rows->session);
 	for (size_t i = 0; i < rows->snapshot->size; i++)
 		breakdown_join_waits(&rows->snapshot->probes[i]);
@@ -151,11 +155,20 @@ static int add_left_cause(const struct cause_key *key, const struct cause *cause
 		       : told_add_cause(&session->left_causes, &told, name, cause);
 }
 
-static void count_cause(const struct told *told, void *arg)
+static int forget(struct probekit_probe *row, const struct probekit_wait *wait)
 {
-	const struct probekit_session *session = arg;
+	breakdown_forget_wait(row, wait);
+	return 0;
+}
+
+static int let_cause_go(const struct told *told, void *arg)
+{
+	struct probekit_session *session = arg;
+	struct session_rows rows = {.session = session, .snapshot = session->previous};
 
 	engine_count_unnamed(session->engine, told->key.cause.probe, told->sum.waits);
+	return rows.snapshot ? with_row(&rows, &told->key.cause, told->name, &told->sum, forget)
+			     : 0;
 }
 
 static int take_causes(struct probekit_session *session)
@@ -167,7 +180,7 @@ static int take_causes(struct probekit_session *session)
 	if (result || left->size == before)
 		return result;
 	told_join(left);
-	return told_trim(left, engine_cause_room(session->engine), true, count_cause, session);
+	return told_trim(left, engine_cause_room(session->engine), true, let_cause_go, session);
 }
 
 /* Of locks alone it is known for each what it was: of all else what took most is told, which is in the table. */
@@ -181,11 +194,12 @@ static int add_left_holding(const struct holding_key *key, const struct holding 
 	return told_add_holding(&session->left_holdings, &told, holding);
 }
 
-static void count_holding(const struct told *told, void *arg)
+static int let_holding_go(const struct told *told, void *arg)
 {
 	const struct probekit_session *session = arg;
 
 	engine_count_unnamed(session->engine, 0, told->sum.waits);
+	return 0;
 }
 
 static int take_holdings(struct probekit_session *session)
@@ -197,7 +211,8 @@ static int take_holdings(struct probekit_session *session)
 	if (result || left->size == before)
 		return result;
 	told_join(left);
-	return told_trim(left, engine_holding_room(session->engine), false, count_holding, session);
+	return told_trim(left, engine_holding_room(session->engine), false, let_holding_go,
+			 session);
 }
 
 int session_make_room(struct probekit_session *session)

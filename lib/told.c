@@ -72,11 +72,12 @@ void told_join(struct told_list *list)
 }
 
 int told_trim(struct told_list *list, size_t room, bool are_causes,
-	      void (*visit)(const struct told *told, void *arg), void *arg)
+	      int (*visit)(const struct told *told, void *arg), void *arg)
 {
 	struct table_entry *entries = calloc(list->size + 1, sizeof(*entries));
 	size_t kept = 0;
 	size_t leaving;
+	int result = 0;
 
 	if (!entries)
 		return -ENOMEM;
@@ -87,10 +88,10 @@ int told_trim(struct told_list *list, size_t room, bool are_causes,
 			.weight = (double)list->items[i].sum.ns,
 		};
 	leaving = lightest_to_leave(entries, list->size, room, are_causes);
-	for (size_t i = 0; i < leaving; i++) {
+	for (size_t i = 0; i < leaving && !result; i++) {
 		struct told *told = &list->items[entries[i].at];
 
-		visit(told, arg);
+		result = visit(told, arg);
 		free(told->name);
 		told->is_leaving = true;
 	}
@@ -99,7 +100,7 @@ int told_trim(struct told_list *list, size_t room, bool are_causes,
 		if (!list->items[i].is_leaving)
 			list->items[kept++] = list->items[i];
 	list->size = kept;
-	return 0;
+	return result;
 }
 
 void told_done(struct told_list *list)

@@ -30,10 +30,10 @@ int told_add_holding(struct told_list *list, const struct holding_key *key,
 		     const struct holding *holding) __attribute__((warn_unused_result));
 /* What is told as one becomes one. */
 void told_join(struct told_list *list);
-/* Of joined ones the lightest leave, as of a table with room for `room`: lightest_to_leave(). Calls `visit` for each.
- * -ENOMEM. */
+/* Of joined ones the lightest leave, as of a table with room for `room`: lightest_to_leave(). Calls `visit` for each,
+ * until it returns other than 0, which is returned. -ENOMEM. */
 int told_trim(struct told_list *list, size_t room, bool are_causes,
-	      void (*visit)(const struct told *told, void *arg), void *arg)
+	      int (*visit)(const struct told *told, void *arg), void *arg)
 	__attribute__((warn_unused_result));
 void told_done(struct told_list *list);
 

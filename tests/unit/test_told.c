@@ -46,10 +46,11 @@ static void leave(const char *name, size_t count, uint8_t band)
 		assert_int_equal(told_add_cause(&left, &key, name, &one), 0);
 }
 
-static void note(const struct told *told, void *arg)
+static int note(const struct told *told, void *arg)
 {
 	(void)arg;
 	unnamed += told->sum.waits;
+	return 0;
 }
 
 static void trim(void)

@@ -83,7 +83,7 @@ static void of_an_interval_files_of_one_name_are_what_they_have_more(void **stat
 	assert_wait(0, "/tmp/x", 5, 2);
 }
 
-static void what_made_room_and_came_again_begins_anew(void **state)
+static void what_is_less_than_it_was_began_anew(void **state)
 {
 	static const struct probekit_wait then[] = {DISK_WAIT("/tmp/x", 100, 10),
 						    DISK_WAIT("/tmp/gone", 50, 5)};
@@ -97,13 +97,53 @@ static void what_made_room_and_came_again_begins_anew(void **state)
 	assert_wait(0, "/tmp/x", 30, 3);
 }
 
+/* Also where it is more than it was. */
+static void what_was_forgotten_and_came_again_begins_anew(void **state)
+{
+	static const struct probekit_wait then[] = {
+		DISK_WAIT("/tmp/x", 20, 2), DISK_WAIT("/tmp/y", 7, 2), DISK_WAIT("/tmp/z", 5, 1)};
+	static const struct probekit_wait waits[] = {
+		DISK_WAIT("/tmp/x", 30, 3), DISK_WAIT("/tmp/y", 8, 3), DISK_WAIT("/tmp/z", 5, 1)};
+	static const struct probekit_wait gone[] = {DISK_WAIT("/tmp/x", 25, 3),
+						    DISK_WAIT("/tmp/unknown", 9, 9)};
+
+	(void)state;
+	add(&before, then, COUNT(then));
+	add(&now, waits, COUNT(waits));
+	for (size_t i = 0; i < COUNT(gone); i++)
+		breakdown_forget_wait(&before, &gone[i]);
+	breakdown_subtract(&now, &before);
+	breakdown_sort_waits(&now);
+	assert_int_equal(now.wait_count, 2);
+	assert_wait(0, "/tmp/x", 30, 3);
+	assert_wait(1, "/tmp/y", 1, 1);
+}
+
+/* As of a lock of two words one may leave. */
+static void what_has_left_in_part_has_what_stays(void **state)
+{
+	static const struct probekit_wait then[] = {DISK_WAIT("/tmp/x", 100, 10)};
+	static const struct probekit_wait waits[] = {DISK_WAIT("/tmp/x", 97, 11)};
+	static const struct probekit_wait gone = DISK_WAIT("/tmp/x", 5, 1);
+
+	(void)state;
+	add(&before, then, COUNT(then));
+	add(&now, waits, COUNT(waits));
+	breakdown_forget_wait(&before, &gone);
+	breakdown_subtract(&now, &before);
+	assert_int_equal(now.wait_count, 1);
+	assert_wait(0, "/tmp/x", 2, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, release)
 	const struct CMUnitTest tests[] = {
 		TEST(files_of_one_name_are_told_once),
 		TEST(of_an_interval_files_of_one_name_are_what_they_have_more),
-		TEST(what_made_room_and_came_again_begins_anew),
+		TEST(what_is_less_than_it_was_began_anew),
+		TEST(what_was_forgotten_and_came_again_begins_anew),
+		TEST(what_has_left_in_part_has_what_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
