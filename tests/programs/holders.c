@@ -11,7 +11,8 @@
 
 #define QUEUE 8
 #define TURN_MS 5
-#define PART_MS 5
+#define PART_MS \
+	20 /* longer than an emulated CPU stands still, as what is over before it blocks is no wait */
 
 /* ---- kinds ---- */
 
