@@ -11,6 +11,7 @@
 union table_key {
 	struct cause_key cause;
 	struct holding_key holding;
+	unsigned char bytes[sizeof(struct holding_key)]; /* of the largest, to compare */
 };
 
 struct table_entry {

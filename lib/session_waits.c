@@ -173,14 +173,14 @@ static int let_cause_go(const struct told *told, void *arg)
 
 static int take_causes(struct probekit_session *session)
 {
-	struct told_list *left = &session->left_causes;
-	size_t before = left->size;
+	size_t before = session->left_causes.size;
 	int result = engine_take_causes(session->engine, add_left_cause, session);
 
-	if (result || left->size == before)
+	if (result || session->left_causes.size == before)
 		return result;
-	told_join(left);
-	return told_trim(left, engine_cause_room(session->engine), true, let_cause_go, session);
+	told_join(&session->left_causes);
+	return told_trim(&session->left_causes, engine_cause_room(session->engine), true,
+			 let_cause_go, session);
 }
 
 /* Of locks alone it is known for each what it was: of all else what took most is told, which is in the table. */
@@ -204,15 +204,14 @@ static int let_holding_go(const struct told *told, void *arg)
 
 static int take_holdings(struct probekit_session *session)
 {
-	struct told_list *left = &session->left_holdings;
-	size_t before = left->size;
+	size_t before = session->left_holdings.size;
 	int result = engine_take_holdings(session->engine, add_left_holding, session);
 
-	if (result || left->size == before)
+	if (result || session->left_holdings.size == before)
 		return result;
-	told_join(left);
-	return told_trim(left, engine_holding_room(session->engine), false, let_holding_go,
-			 session);
+	told_join(&session->left_holdings);
+	return told_trim(&session->left_holdings, engine_holding_room(session->engine), false,
+			 let_holding_go, session);
 }
 
 int session_make_room(struct probekit_session *session)

@@ -44,7 +44,7 @@ static int by_identity(const void *left, const void *right)
 {
 	const struct told *a = left;
 	const struct told *b = right;
-	int order = memcmp(&a->key, &b->key, sizeof(a->key));
+	int order = memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes));
 
 	if (order || !a->name || !b->name)
 		return order ? order : !!a->name - !!b->name;
