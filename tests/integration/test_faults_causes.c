@@ -74,7 +74,7 @@ static void who_comes_late_and_often_is_told(void **state)
 /* ---- many things of one name ---- */
 
 #define FILES "2000"
-#define ROOM_OF_FILES "2048"
+#define ROOM_OF_FILES "4096"
 
 struct disk_time {
 	int64_t whole;
