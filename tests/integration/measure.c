@@ -133,6 +133,19 @@ struct probekit_snapshot *measure_stop(struct probekit_session *session)
 	return snapshot;
 }
 
+uint64_t measure_count(struct probekit_session *session, const char *name)
+{
+	struct probekit_snapshot *snapshot;
+	struct probekit_error err;
+	uint64_t count;
+
+	if (probekit_session_snapshot(session, &snapshot, &err))
+		fail_msg("%s", err.text);
+	count = find_row(snapshot, name)->count;
+	probekit_snapshot_free(snapshot);
+	return count;
+}
+
 /* ---- commands ---- */
 
 static char *read_text(int fd)

@@ -111,6 +111,8 @@ void measure_await_processes(struct probekit_session *session, size_t count);
 void measure_await_row(struct probekit_session *session, const char *name);
 /* Stops; the caller frees the snapshot. Every row's invariants are checked. */
 struct probekit_snapshot *measure_stop(struct probekit_session *session);
+/* How many of the row there are by now. */
+uint64_t measure_count(struct probekit_session *session, const char *name);
 
 /* A command measured from its first instruction to its end, with the truth that it printed. */
 struct run {

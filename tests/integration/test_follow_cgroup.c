@@ -153,18 +153,15 @@ static void a_cgroup_of_version_2_is_measured(void **state)
 /* More of them than there are by now. */
 static void await_count(struct probekit_session *session, const char *name, uint64_t more)
 {
-	struct probekit_snapshot *snapshot;
 	struct probekit_error err;
 	uint64_t since = 0;
 	uint64_t first = 0;
 	uint64_t count;
 
 	do {
-		if (probekit_session_poll(session, 10, &err) < 0 ||
-		    probekit_session_snapshot(session, &snapshot, &err))
+		if (probekit_session_poll(session, 10, &err) < 0)
 			fail_msg("%s", err.text);
-		count = find_row(snapshot, name)->count;
-		probekit_snapshot_free(snapshot);
+		count = measure_count(session, name);
 		first = first ? first : count + 1;
 		if (!keep_waiting(&since, 60))
 			fail_msg("'%s' is not called", name);

@@ -9,25 +9,12 @@
 
 /* ---- in flight ---- */
 
-static uint64_t count_of(struct probekit_session *session, const char *name)
-{
-	struct probekit_snapshot *snapshot;
-	struct probekit_error err;
-	uint64_t count;
-
-	if (probekit_session_snapshot(session, &snapshot, &err))
-		fail_msg("%s", err.text);
-	count = find_row(snapshot, name)->count;
-	probekit_snapshot_free(snapshot);
-	return count;
-}
-
 /* Until the threads were seen at work. */
 static void watch_for_spans(struct probekit_session *session, const char *name, uint64_t spans)
 {
 	uint64_t since = 0;
 
-	while (count_of(session, name) < spans)
+	while (measure_count(session, name) < spans)
 		if (!keep_waiting(&since, 60))
 			fail_msg("'%s' is not called", name);
 }

@@ -135,26 +135,13 @@ static void limit_files(rlim_t soft)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-static uint64_t count_now(struct probekit_session *session, const char *name)
-{
-	struct probekit_snapshot *snapshot;
-	struct probekit_error err;
-	uint64_t count;
-
-	if (probekit_session_snapshot(session, &snapshot, &err))
-		fail_msg("%s", err.text);
-	count = find_row(snapshot, name)->count;
-	probekit_snapshot_free(snapshot);
-	return count;
-}
-
 static void await_calls(struct probekit_session *session)
 {
-	uint64_t before = count_now(session, "outer");
+	uint64_t before = measure_count(session, "outer");
 	struct probekit_error err;
 	uint64_t since = 0;
 
-	while (count_now(session, "outer") <= before + OPEN_CALLS) {
+	while (measure_count(session, "outer") <= before + OPEN_CALLS) {
 		if (!keep_waiting(&since, 60))
 			fail_msg("no call of outer() is seen any more");
 		if (probekit_session_poll(session, 10, &err) < 0)
