@@ -56,8 +56,9 @@ static int look(struct probekit_session *session)
 
 	session->last_set_ns = session->last_look_ns;
 	session_follow_users(session);
-	if (!result)
-		result = session_make_room(session);
+	/* Whatever else keeps it from looking at the tables may be over when it is asked again. */
+	if (!result && session_make_room(session) == -ENOMEM)
+		result = -ENOMEM;
 	if (!result && session->options.measure_locks)
 		result = session_retire_futexes(session);
 	if (!result && session->options.measure_locks)
