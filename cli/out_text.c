@@ -466,6 +466,19 @@ static void print_cost(struct text_line *line, const struct text_view *view)
 		line_add(line, 1, INK_PLAIN, "cost of the probe not measured;");
 }
 
+/* What is lost of no row. */
+static void print_missed(struct text_line *line, const struct text_view *view)
+{
+	uint64_t missed = view->info->lost.tasks_missed;
+
+	if (!missed)
+		return;
+	line->indent = 0;
+	line_add(line, 0, INK_WARN, "not seen: %s of a thread; what was open in it may be untold",
+		 format_plural(missed, "begin or end", "begins or ends").text);
+	line_end(line);
+}
+
 static void print_end(struct text_line *line, const struct text_view *view)
 {
 	const struct probekit_snapshot_info *info = view->info;
@@ -517,6 +530,7 @@ int out_text_report(FILE *out, const struct text_style *style, const struct text
 		fputs("Nothing to measure was found in the target.\n\n", out);
 	else if (told < n)
 		print_silent(&line, view, groups + told, n - told, told == 0);
+	print_missed(&line, view);
 	print_end(&line, view);
 	for (size_t i = 0; i < n; i++)
 		out_deadlocks(&line, view, groups[i].probe);

@@ -206,6 +206,23 @@ static void losses_are_told_in_words_only_when_there_are_any(void **state)
 	assert_has("already running at the start, not counted: 8 spans");
 }
 
+static void threads_that_were_missed_are_told_only_when_there_are_any(void **state)
+{
+	struct row row;
+
+	(void)state;
+	make_flush(&row);
+	report(&row);
+	assert_lacks("not seen");
+	info.lost.tasks_missed = 1;
+	report(&row);
+	assert_has("not seen: 1 begin or end of a thread");
+	info.lost.tasks_missed = 2000;
+	report(&row);
+	assert_has("not seen: 2 000 begins or ends of a thread");
+	info.lost.tasks_missed = 0;
+}
+
 static void names_from_the_target_are_escaped(void **state)
 {
 	struct row row;
@@ -415,6 +432,7 @@ int main(void)
 		TEST(latencies_near_the_floor_are_marked),
 		TEST(values_have_no_time_units),
 		TEST(losses_are_told_in_words_only_when_there_are_any),
+		TEST(threads_that_were_missed_are_told_only_when_there_are_any),
 		TEST(names_from_the_target_are_escaped),
 		TEST(probes_come_by_total_time_and_values_last),
 		TEST(of_functions_that_were_not_called_some_are_named),
