@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #define REREAD_NS 100000000u
 #define REREAD_FOR_CODE_NS 5000000u /* where code is that was not: the program has just started */
+#define LOOKS 2			    /* for each that is new, so that those of processes that have ended become fewer */
 
 void images_init(struct images *images, struct module_cache *modules)
 {
@@ -70,6 +72,7 @@ static struct image *image_new(struct images *images, pid_t pid, uint64_t at_ns,
 	image->pid = pid;
 	image->program = program;
 	image->read_ns = at_ns;
+	image->used_ns = at_ns;
 	image->maps = *maps;
 	if (address_space_init(&image->space, images->modules, pid, &image->maps) ||
 	    unwinder_new(&image->space, &image->unwinder)) {
@@ -120,12 +123,37 @@ static struct image **find(struct images *images, pid_t pid)
 	return NULL;
 }
 
-static void replace(struct images *images, struct image **slot, struct image *image)
+static void release(struct images *images, struct image *image)
 {
 	if (images->on_release)
-		images->on_release(*slot, images->arg);
-	image_free(*slot);
+		images->on_release(image, images->arg);
+	image_free(image);
+}
+
+static void replace(struct images *images, struct image **slot, struct image *image)
+{
+	release(images, *slot);
 	*slot = image;
+}
+
+static bool has_ended(pid_t pid)
+{
+	return kill(pid, 0) && errno == ESRCH;
+}
+
+static void release_ended(struct images *images, uint64_t at_ns)
+{
+	for (int i = 0; i < LOOKS && images->size; i++) {
+		size_t at = images->next_look % images->size;
+		struct image *image = images->items[at];
+
+		if (at_ns < image->used_ns + IMAGES_ENDED_NS || !has_ended(image->pid)) {
+			images->next_look = at + 1;
+			continue;
+		}
+		images->items[at] = images->items[--images->size];
+		release(images, image);
+	}
 }
 
 static struct image **least_used(struct images *images)
@@ -149,6 +177,7 @@ static int add(struct images *images, pid_t pid, uint64_t at_ns, uint64_t progra
 	*image = image_new(images, pid, at_ns, program, &maps);
 	if (!*image)
 		return -ENOMEM;
+	release_ended(images, at_ns);
 	if (images->size < IMAGES_MAX)
 		images->items[images->size++] = *image;
 	else
@@ -241,6 +270,7 @@ int images_unwind(struct images *images, pid_t pid, uint64_t at_ns,
 	if (result)
 		return result;
 	image->used = ++images->clock;
+	image->used_ns = at_ns;
 	if (!is_code(image, registers->ip))
 		return -ESRCH;
 	unwind_copied(image->unwinder, registers, stack, trace);

@@ -4,11 +4,12 @@
 /*
  * What processes had mapped when their stacks were taken: one image for each process that was seen
  * last, read again when it no longer fits. Stacks are unwound in them, also of processes that have
- * ended since. An image never changes; a newer one has another id.
+ * ended a moment ago. An image never changes; a newer one has another id.
  */
 #include "unwind.h"
 
 #define IMAGES_MAX 256
+#define IMAGES_ENDED_NS 10000000000u /* since the last stack of a process that has ended: there comes no other */
 
 struct image {
 	uint64_t id; /* never 0, never used again */
@@ -16,6 +17,7 @@ struct image {
 	uint64_t program; /* changes when the process executes a file; 0: not known */
 	uint64_t read_ns; /* the sample's time for which its maps were read, or looked at, last */
 	uint64_t used;	  /* order of use */
+	uint64_t used_ns; /* time of the last sample */
 	struct proc_maps maps;
 	struct address_space space;
 	struct unwinder *unwinder;
@@ -27,6 +29,7 @@ struct images {
 	size_t size;
 	uint64_t next_id;
 	uint64_t clock;
+	size_t next_look; /* for one that has ended */
 	/* the last chance to ask the image; NULL: none */
 	void (*on_release)(struct image *image, void *arg);
 	void *arg;

@@ -370,38 +370,89 @@ static void start_children(pid_t *children, size_t count)
 	}
 }
 
-static void images_of_processes_make_room_for_newer_ones(void **state)
+static void end_children(const pid_t *children, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		kill(children[i], SIGKILL);
+		assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
+	}
+}
+
+struct seen {
+	struct module_cache *modules;
+	struct images images;
+	int released;
+};
+
+static void seen_init(struct seen *seen)
+{
+	assert_int_equal(module_cache_new(&seen->modules), 0);
+	images_init(&seen->images, seen->modules);
+	seen->images.on_release = count_release;
+	seen->images.arg = &seen->released;
+	seen->released = 0;
+}
+
+static void seen_done(struct seen *seen)
+{
+	images_done(&seen->images);
+	module_cache_free(seen->modules);
+}
+
+static void see(struct seen *seen, const pid_t *children, size_t count, uint64_t at_ns)
 {
 	uint64_t word = 0;
 	struct unwind_stack stack = {
 		.address = (uintptr_t)&word, .bytes = &word, .size_bytes = sizeof(word)};
 	struct unwind_registers registers = {.ip = address_of(parse)};
-	pid_t children[IMAGES_MAX + 4];
-	struct module_cache *modules;
 	struct unwind_trace trace;
-	struct images images;
 	struct image *image;
-	int released = 0;
+
+	unwind_registers_set(&registers, UNWIND_STACK_POINTER, stack.address);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(images_unwind(&seen->images, children[i], at_ns, &registers,
+					       &stack, &trace, &image),
+				 0);
+}
+
+static void images_of_processes_make_room_for_newer_ones(void **state)
+{
+	pid_t children[IMAGES_MAX + 4];
+	struct seen seen;
 
 	(void)state;
-	unwind_registers_set(&registers, UNWIND_STACK_POINTER, stack.address);
 	start_children(children, LENGTH(children));
-	assert_int_equal(module_cache_new(&modules), 0);
-	images_init(&images, modules);
-	images.on_release = count_release;
-	images.arg = &released;
-	for (size_t i = 0; i < LENGTH(children); i++)
-		assert_int_equal(images_unwind(&images, children[i], 1, &registers, &stack, &trace,
-					       &image),
-				 0);
-	assert_int_equal(images.size, IMAGES_MAX);
-	assert_int_equal(released, 4);
-	images_done(&images);
-	module_cache_free(modules);
-	for (size_t i = 0; i < LENGTH(children); i++) {
-		kill(children[i], SIGKILL);
-		assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
-	}
+	seen_init(&seen);
+	see(&seen, children, LENGTH(children), 1);
+	assert_int_equal(seen.images.size, IMAGES_MAX);
+	assert_int_equal(seen.released, 4);
+	seen_done(&seen);
+	end_children(children, LENGTH(children));
+}
+
+/* The first eight end, but of the second four there have been samples since. */
+static void images_go_when_their_processes_have_ended(void **state)
+{
+	uint64_t later = 1 + IMAGES_ENDED_NS;
+	pid_t children[12];
+	pid_t newer[40];
+	struct seen seen;
+
+	(void)state;
+	start_children(children, LENGTH(children));
+	start_children(newer, LENGTH(newer));
+	seen_init(&seen);
+	see(&seen, children, LENGTH(children), 1);
+	see(&seen, children + 4, 4, 2);
+	end_children(children, 8);
+	see(&seen, newer, 8, later - 1);
+	assert_int_equal(seen.released, 0);
+	see(&seen, newer + 8, LENGTH(newer) - 8, later);
+	assert_int_equal(seen.released, 4);
+	assert_int_equal(seen.images.size, LENGTH(children) - 4 + LENGTH(newer));
+	seen_done(&seen);
+	end_children(children + 8, LENGTH(children) - 8);
+	end_children(newer, LENGTH(newer));
 }
 
 int main(void)
@@ -419,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_stack_begins_behind_the_scheduler),
 		cmocka_unit_test(maps_are_read_again_for_new_code_but_not_too_often),
 		cmocka_unit_test(images_of_processes_make_room_for_newer_ones),
+		cmocka_unit_test(images_go_when_their_processes_have_ended),
 	};
 
 	return cmocka_run_group_tests_name("evidence bounds", tests, NULL, NULL);
