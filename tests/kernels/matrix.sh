@@ -41,25 +41,30 @@ test_names() {
 
 # Every guest runs those of what kernels do differently. Others are of one row each, by turns: they are of what lies
 # above it, or many short measurements. The last row's kernel, the newest, is the slowest and has half as many of them.
-# Where probekit is refused those are run that say so, and verdicts on builds are arithmetic on any kernel.
-# Rights without root need uprobe_multi, which the last has. One runs in guests alone: what it does to a CPU is for
-# nobody's machine. Rows of one kernel, which differ in how it preempts, take turns at what counts and options come to.
+# Where probekit is refused those are run that say so; verdicts on builds are arithmetic on any kernel, and what is denied
+# to try a fallback the older kernels lack by themselves. Rights without root need uprobe_multi, which the last has. One
+# runs in guests alone: what it does to a CPU is for nobody's machine. Rows of one kernel, which differ in how it preempts,
+# take turns at what counts, options and the ends of programs come to.
 guest_names() {
 	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" { all = all before; before = $1 " " }
 		END { print all all before }' "$kernels_table")
 	twins=$(awk -v row="$1" '!/^[ \t]*(#|$)/ { kernel[++count] = $2 " " $3; name[count] = $1 }
 		$1 == row { own = $2 " " $3 }
 		END { for (i = 1; i <= count; i++) if (kernel[i] == own) print name[i] }' "$kernels_table" | tr '\n' ' ')
-	{ test_names | grep -v '^test_compare'; echo test_unplugged; } | awk -v row="$1" -v rows="$rows" -v twins="$twins" \
-		-v probes="$2" '
+	by_turns="calls|cli|confined|containers|custom|doctor_target|duet|faults|follow|hardships|midway|record|stack"
+	by_twins="counts|doctor|functions_attach|inside|kinds|lifecycle|open|pairing|peers|postgres|privilege|quantiles"
+	by_twins="$by_twins|refusal|renewed|returns|safety|start|stopped"
+	{ test_names | grep -Ev '^test_(compare|fallbacks)'; echo test_unplugged; } |
+		awk -v row="$1" -v rows="$rows" -v twins="$twins" -v probes="$2" \
+			-v by_turns="^test_($by_turns)" -v by_twins="^test_($by_twins)\$" '
 		BEGIN { count = split(rows, names); twin_count = split(twins, twin) }
 		probes == "refused" { if (/^test_(cli|doctor|refusal)/) print; next }
 		/^test_rights/ { if (row == names[count]) print; next }
-		/^test_(counts|doctor|functions_attach|kinds|open|pairing|postgres|privilege|quantiles|refusal|returns)$/ {
+		$0 ~ by_twins {
 			if (twin[1 + turn++ % twin_count] == row) print
 			next
 		}
-		!/^test_(calls|cli|confined|containers|custom|doctor_target|duet|fallbacks|faults|follow|hardships|midway|record|stack)/ { print; next }
+		$0 !~ by_turns { print; next }
 		names[1 + dealt++ % count] == row'
 }
 
