@@ -40,14 +40,13 @@ test_names() {
 }
 
 # Every guest runs those of what kernels do differently. Others are of one row each, by turns: they are of what lies
-# above it, or many short measurements. The last row's kernel, the newest, is the slowest and has half as many of them.
+# above it, or many short measurements. The last row's kernel, the newest, is the slowest and has none of them.
 # Where probekit is refused those are run that say so; verdicts on builds are arithmetic on any kernel, and what is denied
 # to try a fallback the older kernels lack by themselves. Rights without root need uprobe_multi, which the last has. One
 # runs in guests alone: what it does to a CPU is for nobody's machine. Rows of one kernel, which differ in how it preempts,
 # take turns at what counts, options and the ends of programs come to.
 guest_names() {
-	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" { all = all before; before = $1 " " }
-		END { print all all before }' "$kernels_table")
+	rows=$(awk '!/^[ \t]*(#|$)/ && $4 != "refused" { printf "%s ", $1 }' "$kernels_table")
 	twins=$(awk -v row="$1" '!/^[ \t]*(#|$)/ { kernel[++count] = $2 " " $3; name[count] = $1 }
 		$1 == row { own = $2 " " $3 }
 		END { for (i = 1; i <= count; i++) if (kernel[i] == own) print name[i] }' "$kernels_table" | tr '\n' ' ')
@@ -65,7 +64,7 @@ guest_names() {
 			next
 		}
 		$0 !~ by_turns { print; next }
-		names[1 + dealt++ % count] == row'
+		names[1 + dealt++ % (count - 1)] == row'
 }
 
 # run_guest NAME TESTS, in one word
