@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,18 +135,13 @@ static void replace(struct images *images, struct image **slot, struct image *im
 	*slot = image;
 }
 
-static bool has_ended(pid_t pid)
-{
-	return kill(pid, 0) && errno == ESRCH;
-}
-
 static void release_ended(struct images *images, uint64_t at_ns)
 {
 	for (int i = 0; i < LOOKS && images->size; i++) {
 		size_t at = images->next_look % images->size;
 		struct image *image = images->items[at];
 
-		if (at_ns < image->used_ns + IMAGES_ENDED_NS || !has_ended(image->pid)) {
+		if (at_ns < image->used_ns + IMAGES_ENDED_NS || !process_has_ended(image->pid)) {
 			images->next_look = at + 1;
 			continue;
 		}

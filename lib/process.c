@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,11 @@ int process_open(pid_t pid, int *pidfd, struct probekit_error *err)
 	}
 	*pidfd = fd;
 	return 0;
+}
+
+bool process_has_ended(pid_t pid)
+{
+	return kill(pid, 0) && errno == ESRCH;
 }
 
 static int read_all(int fd, char **text, size_t *size_bytes)

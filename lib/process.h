@@ -10,6 +10,9 @@
 /* A descriptor that becomes readable when `pid` ends. -ESRCH and -EPERM come as clear errors. */
 int process_open(pid_t pid, int *pidfd, struct probekit_error *err);
 
+/* It is no more, and was waited for. */
+bool process_has_ended(pid_t pid);
+
 /* /proc/PID/maps as it is now; proc_maps_done() it. */
 int process_read_maps(pid_t pid, struct proc_maps *maps, struct probekit_error *err);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns the spans that are open when the measurement stops: what they wait for, and where. */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -22,7 +21,7 @@ static bool has_gone(const struct probekit_session *session, pid_t pid)
 {
 	if (pid == session->command.pid && session->command.status >= 0)
 		return true;
-	return kill(pid, 0) && errno == ESRCH;
+	return process_has_ended(pid);
 }
 
 static int note_one(const struct open_record *record, void *arg)
