@@ -250,6 +250,22 @@ static int attach_hooks(struct engine *engine)
 	return bpf->links.on_thread ? 0 : -errno;
 }
 
+static int load_error(const struct engine *engine, int result, struct probekit_error *err)
+{
+	/* libbpf's for any reason not to read the kernel's types, which are there */
+	if (result == -ESRCH)
+		result = -ENOMEM;
+	if (result == -EPERM || result == -EACCES)
+		return error_unavailable(err, result,
+					 "the kernel refuses to load the BPF programs: %s",
+					 strerror(-result));
+	if (result == -ENOMEM || result == -E2BIG)
+		return error_errno(err, result, "cannot load the BPF maps (%u rows in %u shards)",
+				   engine->rows, engine->shards);
+	return error_unavailable(err, result, "the kernel cannot load the BPF programs: %s",
+				 strerror(-result));
+}
+
 static int load(struct engine *engine, const struct engine_options *options,
 		struct probekit_error *err)
 {
@@ -260,29 +276,10 @@ static int load(struct engine *engine, const struct engine_options *options,
 		return error_errno(err, result, "cannot open the BPF object");
 	configure(engine, options);
 	result = engine_load_object(engine, options->types);
-	/* libbpf's for any reason not to read the kernel's types, which are there */
-	if (result == -ESRCH)
-		result = -ENOMEM;
-	if (result == -EPERM || result == -EACCES)
-		return error_unavailable(err, result,
-					 "the kernel refuses to load the BPF programs: %s",
-					 strerror(-result));
-	if (result == -ENOMEM || result == -E2BIG)
-		return error_errno(err, result, "cannot load the BPF maps (%u rows in %u shards)",
-				   options->rows, engine->shards);
 	if (result)
-		return error_unavailable(err, result, "the kernel cannot load the BPF programs: %s",
-					 strerror(-result));
+		return load_error(engine, result, err);
 	result = map_aggregates(engine);
-	if (result)
-		return error_errno(err, result, "cannot map the BPF maps");
-	engine_note_numbers(engine);
-	result = attach_hooks(engine);
-	if (result)
-		return error_unavailable(
-			err, result, "cannot attach to process exit, exec and the scheduler: %s",
-			strerror(-result));
-	return 0;
+	return result ? error_errno(err, result, "cannot map the BPF maps") : 0;
 }
 
 int engine_new(const struct engine_options *options, struct engine **out,
@@ -309,10 +306,29 @@ int engine_new(const struct engine_options *options, struct engine **out,
 	return 0;
 }
 
+int engine_attach(struct engine *engine, struct probekit_error *err)
+{
+	libbpf_print_fn_t print;
+	int result = engine_finish_load(engine);
+
+	if (result)
+		return load_error(engine, result, err);
+	print = quiet_begin();
+	engine_note_numbers(engine);
+	result = attach_hooks(engine);
+	libbpf_set_print(print);
+	if (!result)
+		return 0;
+	return error_unavailable(err, result,
+				 "cannot attach to process exit, exec and the scheduler: %s",
+				 strerror(-result));
+}
+
 void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
+	engine_finish_load(engine);
 	ring_buffer__free(engine->events);
 	ring_buffer__free(engine->samples);
 	free(engine->programs);

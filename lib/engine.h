@@ -62,9 +62,12 @@ struct engine_options {
 	bool measures_holds;   /* of locks */
 };
 
-/* Loads the programs and maps their aggregates; thread exit and exec are hooked from here on. */
+/* Loads the programs and maps their aggregates. Those of probes can be attached then; the others may still be
+ * on their way, and calibration need not wait for them. */
 int engine_new(const struct engine_options *options, struct engine **engine,
 	       struct probekit_error *err);
+/* Thread exit, exec and the scheduler are hooked from here on. */
+int engine_attach(struct engine *engine, struct probekit_error *err);
 void engine_free(struct engine *engine);
 
 int engine_program_fd(const struct engine *engine, enum program program);

@@ -3,7 +3,7 @@
  * Owns how the BPF object gets into the kernel. libbpf would read all types of the kernel, look through them
  * for each that programs name, and load one program after the other. So it is given an excerpt of the types
  * instead, programs have sections of our own, for which libbpf asks here what they attach to, and the big ones are
- * loaded by threads meanwhile.
+ * loaded by threads meanwhile: those of tracepoints and iterators while spans are calibrated, too.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -32,6 +32,7 @@ struct job {
 	size_t size;
 	pthread_t thread;
 	int fd; /* or -errno */
+	bool is_done;
 };
 
 struct loading {
@@ -117,23 +118,49 @@ static bool start_job(struct bpf_program *program, const struct bpf_prog_load_op
 	return false;
 }
 
-/* Puts the programs into the places of their stubs. */
-static int finish_jobs(int result)
+/* Puts the program into the place of its stub. */
+static int finish_job(struct job *job)
 {
-	for (size_t i = 0; i < loading->job_count; i++) {
-		struct job *job = &loading->jobs[i];
+	int result = 0;
 
-		pthread_join(job->thread, NULL);
-		free(job->code);
-		free((void *)job->options.func_info);
-		free((void *)job->options.line_info);
-		if (!result && job->fd < 0)
-			result = job->fd;
-		if (!result && dup3(job->fd, bpf_program__fd(job->program), O_CLOEXEC) < 0)
-			result = -errno;
-		if (job->fd >= 0)
-			close(job->fd);
+	if (job->is_done)
+		return 0;
+	job->is_done = true;
+	pthread_join(job->thread, NULL);
+	free(job->code);
+	free((void *)job->options.func_info);
+	free((void *)job->options.line_info);
+	if (job->fd < 0)
+		return job->fd;
+	if (dup3(job->fd, bpf_program__fd(job->program), O_CLOEXEC) < 0)
+		result = -errno;
+	close(job->fd);
+	return result;
+}
+
+static int finish_probes(struct loading *jobs)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < jobs->job_count && !result; i++)
+		if (jobs->jobs[i].type == BPF_PROG_TYPE_KPROBE)
+			result = finish_job(&jobs->jobs[i]);
+	return result;
+}
+
+int engine_finish_load(struct engine *engine)
+{
+	struct loading *jobs = engine->loading;
+	int result = 0;
+
+	for (size_t i = 0; jobs && i < jobs->job_count; i++) {
+		int error = finish_job(&jobs->jobs[i]);
+
+		if (!result)
+			result = error;
 	}
+	free(jobs);
+	engine->loading = NULL;
 	return result;
 }
 
@@ -257,18 +284,21 @@ int engine_open_object(struct engine *engine)
 
 static int load_by(struct engine *engine, const struct kernel_types *types)
 {
-	struct loading now = {.types = types};
 	int result =
 		kernel_types_excerpt(types, bpf_object__btf(engine->bpf->obj), engine->types_fd);
 
 	if (result)
 		return result;
+	engine->loading = calloc(1, sizeof(*engine->loading));
+	if (!engine->loading)
+		return -ENOMEM;
 	engine->bpf->rodata->task_type = kernel_types_find(types, "task_struct", BTF_KIND_STRUCT);
 	engine->bpf->rodata->registers_type = kernel_types_find(types, "pt_regs", BTF_KIND_STRUCT);
-	loading = &now;
-	result = finish_jobs(probekit_bpf__load(engine->bpf));
+	loading = engine->loading;
+	loading->types = types;
+	result = probekit_bpf__load(engine->bpf);
 	loading = NULL;
-	return result;
+	return result ? result : finish_probes(engine->loading);
 }
 
 int engine_load_object(struct engine *engine, const struct kernel_types *types)

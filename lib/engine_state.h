@@ -8,8 +8,11 @@
 #include "engine.h"
 #include "probekit.skel.h"
 
+struct loading;
+
 struct engine {
 	struct probekit_bpf *bpf;
+	struct loading *loading; /* programs that threads still load; NULL: none */
 	int types_fd; /* of an excerpt of the kernel's types, while the object is loaded */
 	uint32_t shards;
 	int32_t scale;
@@ -41,6 +44,8 @@ struct engine {
 /* -errno. The first is undone by the second. */
 int engine_open_object(struct engine *engine);
 int engine_load_object(struct engine *engine, const struct kernel_types *types);
+/* Waits for the programs that are not for probes, which may still be loaded. Does nothing the second time. */
+int engine_finish_load(struct engine *engine);
 
 /* Before the load. */
 void engine_configure_profile(struct engine *engine, const struct engine_options *options);

@@ -316,13 +316,14 @@ static int load(struct probekit_session *session, const struct kernel_types *typ
 		.custom = &session->custom,
 		.is_custom_only = session->options.only_programs,
 	};
-	if (!session_has_probes(session))
-		return 0;
-	calibrate(&session->attachment, &session->features, has_kind(plan, PROBEKIT_KIND_USDT),
-		  measures_functions(session), &session->calibration, &session->detaching.waiting);
-	attach_later_run(&session->detaching);
-	session->attachment.point = session->calibration.point;
-	return 0;
+	if (session_has_probes(session)) {
+		calibrate(&session->attachment, &session->features,
+			  has_kind(plan, PROBEKIT_KIND_USDT), measures_functions(session),
+			  &session->calibration, &session->detaching.waiting);
+		attach_later_run(&session->detaching);
+		session->attachment.point = session->calibration.point;
+	}
+	return engine_attach(session->engine, err);
 }
 
 static int drop_record(const void *record, size_t size_bytes, void *arg)

@@ -170,10 +170,11 @@ static int measure(const struct features *features, struct measured *measured,
 	if (result)
 		return result;
 	calibrate(&attachment, features, false, false, &measured->calibration, &refused);
+	result = engine_attach(attachment.engine, err);
 	attach_links_close(&refused, 0);
 	attach_links_close(&attachment.links, 0);
 	engine_free(attachment.engine);
-	return 0;
+	return result;
 }
 
 static void add_own_span(struct probekit_support *support, struct measured *measured)
