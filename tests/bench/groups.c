@@ -8,6 +8,7 @@ extern const struct bench_group bench_switch;
 extern const struct bench_group bench_switch_programs;
 extern const struct bench_group bench_start;
 extern const struct bench_group bench_attach;
+extern const struct bench_group bench_attach_100;
 extern const struct bench_group bench_attach_functions;
 extern const struct bench_group bench_memory;
 extern const struct bench_group bench_service;
@@ -23,6 +24,7 @@ const struct bench_group *const bench_groups[] = {
 	&bench_switch_programs,
 	&bench_start,
 	&bench_attach,
+	&bench_attach_100,
 	&bench_attach_functions,
 	&bench_memory,
 	&bench_service,
