@@ -332,7 +332,7 @@ const struct bench_group bench_switch_programs = {
 	.sides = TOOL_SIDES,
 	.ratios = program_ratios,
 	.rounds = 4,
-	.budget_s = 150,
+	.budget_s = 330,
 	.begin = begin_programs,
 	.end = end,
 };
