@@ -106,6 +106,7 @@ const char *bench_scratch(struct bench_run *run);
  * slash) that can be executed, as a path valid until the program ends, or NULL. */
 const char *bench_find_tool(const char *names);
 uint64_t bench_now_ns(void); /* CLOCK_MONOTONIC */
+double bench_ms_since(uint64_t start_ns);
 
 /* ---- children ---- */
 

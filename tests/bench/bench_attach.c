@@ -30,33 +30,35 @@ struct size {
 	double share;	       /* of what it adds to them */
 };
 
+#define SITES_1 1, {"one", NULL}, "site_x_*"
+#define SITES_100 100, {"one", "hundred", NULL}, "site_x*"
+#define SITES_2000 2000, {"one", "hundred", "rest", NULL}, "site_*"
+#define UNREPORTED (BENCH_MAX_METRICS - 1)
+
 /* What a side measures; the last has no count. */
 static const struct size one[] = {
-	{1, {"one", NULL}, "site_x_*", 0, 2, 1},
+	{SITES_1, 0, 2, 1},
 	{0},
 };
 static const struct size one_and_2000[] = {
-	{1, {"one", NULL}, "site_x_*", 0, 2, 1},
-	{2000, {"one", "hundred", "rest", NULL}, "site_*", 1, 3, 1},
+	{SITES_1, 0, 2, 1},
+	{SITES_2000, 1, 3, 1},
 	{0},
 };
-#define UNREPORTED (BENCH_MAX_METRICS - 1)
-#define ONE_BEFORE                                                      \
-	{                                                               \
-		1, {"one", NULL}, "site_x_*", UNREPORTED, UNREPORTED, 1 \
-	}
 static const struct size hundred[] = {
-	ONE_BEFORE,
-	{100, {"one", "hundred", NULL}, "site_x*", 0, 1, 1},
+	{SITES_1, UNREPORTED, UNREPORTED, 1},
+	{SITES_100, 0, 1, 1},
 	{0},
 };
 /* The mean of five, as rounds are few and it takes one grace period or two. */
-#define FIFTH                                                       \
-	{                                                           \
-		100, {"one", "hundred", NULL}, "site_x*", 0, 1, 0.2 \
-	}
 static const struct size hundred_five_times[] = {
-	ONE_BEFORE, FIFTH, FIFTH, FIFTH, FIFTH, FIFTH, {0},
+	{SITES_1, UNREPORTED, UNREPORTED, 1},
+	{SITES_100, 0, 1, 0.2},
+	{SITES_100, 0, 1, 0.2},
+	{SITES_100, 0, 1, 0.2},
+	{SITES_100, 0, 1, 0.2},
+	{SITES_100, 0, 1, 0.2},
+	{0},
 };
 
 enum kind {
@@ -89,11 +91,6 @@ static void end(struct bench_run *run)
 	if (target)
 		bench_child_done(target);
 	free(target);
-}
-
-static double ms_since(uint64_t start_ns)
-{
-	return (double)(bench_now_ns() - start_ns) * 1e-6;
 }
 
 static void add(const struct size *size, double ms, double *value)
@@ -161,13 +158,13 @@ static int attach_raw(struct bench_run *run, const struct engine *engine, bool u
 	start_ns = bench_now_ns();
 	result = use_multi ? attach_multi(program, &attached, &fd)
 			   : attach_perf(program, &attached, &links);
-	add(size, ms_since(start_ns), &values[size->attach]);
+	add(size, bench_ms_since(start_ns), &values[size->attach]);
 	if (!result && use_multi)
 		result = attach_links_add(&links, fd);
 	start_ns = bench_now_ns();
 	for (size_t i = 0; i < links.size; i++)
 		close(links.fds[i]);
-	add(size, ms_since(start_ns), &values[size->detach]);
+	add(size, bench_ms_since(start_ns), &values[size->detach]);
 	free(links.fds);
 	return result ? bench_fail(run, "cannot attach %zu sites: %s", sites->count,
 				   strerror(-result))
@@ -244,13 +241,13 @@ static int measure_probekit(struct bench_run *run, const struct bench_side *side
 		settle();
 		start_ns = bench_now_ns();
 		result = start_probekit(run, &tool, size);
-		add(size, ms_since(start_ns), &values[size->attach]);
+		add(size, bench_ms_since(start_ns), &values[size->attach]);
 		if (result)
 			continue;
 		start_ns = bench_now_ns();
 		if (bench_child_end(&tool, SIGINT, END_TIMEOUT_MS))
 			result = bench_fail(run, "it ends badly: %s", bench_child_error(&tool));
-		add(size, ms_since(start_ns), &values[size->detach]);
+		add(size, bench_ms_since(start_ns), &values[size->detach]);
 		bench_child_done(&tool);
 	}
 	unsetenv("PROBEKIT_DISABLE_FEATURES");
@@ -273,12 +270,12 @@ static int measure_bpftrace(struct bench_run *run, const struct bench_side *side
 		settle();
 		start_ns = bench_now_ns();
 		result = bench_bpftrace_start(run, &bpftrace, target->pid, script);
-		add(size, ms_since(start_ns), &values[size->attach]);
+		add(size, bench_ms_since(start_ns), &values[size->attach]);
 		if (result)
 			continue;
 		start_ns = bench_now_ns();
 		result = bench_bpftrace_end(run, &bpftrace);
-		add(size, ms_since(start_ns), &values[size->detach]);
+		add(size, bench_ms_since(start_ns), &values[size->detach]);
 		if (!result)
 			bench_child_done(&bpftrace);
 	}

@@ -53,11 +53,6 @@ static void end(struct bench_run *run)
 	free(server);
 }
 
-static double ms_since(uint64_t start_ns)
-{
-	return (double)(bench_now_ns() - start_ns) * 1e-6;
-}
-
 /* ---- probekit ---- */
 
 static int start_probekit(struct bench_run *run, const char *object, size_t size, const char *file,
@@ -101,13 +96,13 @@ static int measure_probekit(struct bench_run *run, const struct bench_side *side
 		uint64_t start_ns = bench_now_ns();
 
 		result = start_probekit(run, server->object, size, file, &tool);
-		values[size] = ms_since(start_ns);
+		values[size] = bench_ms_since(start_ns);
 		if (result)
 			continue;
 		start_ns = bench_now_ns();
 		if (bench_child_end(&tool, SIGINT, END_TIMEOUT_MS))
 			result = bench_fail(run, "it ends badly: %s", bench_child_error(&tool));
-		values[SIZE_COUNT + size] = ms_since(start_ns);
+		values[SIZE_COUNT + size] = bench_ms_since(start_ns);
 		bench_child_done(&tool);
 	}
 	values[BOTH] = values[SIZE_COUNT - 1] + values[BOTH - 1];
@@ -169,12 +164,12 @@ static int measure_bpftrace(struct bench_run *run, const struct bench_side *side
 		write_script(server->object, size, script, sizeof(script));
 		start_ns = bench_now_ns();
 		result = bench_bpftrace_start(run, &bpftrace, 0, script);
-		values[size] = ms_since(start_ns);
+		values[size] = bench_ms_since(start_ns);
 		if (result)
 			continue;
 		start_ns = bench_now_ns();
 		result = bench_bpftrace_end(run, &bpftrace);
-		values[SIZE_COUNT + size] = ms_since(start_ns);
+		values[SIZE_COUNT + size] = bench_ms_since(start_ns);
 		if (!result)
 			bench_child_done(&bpftrace);
 	}

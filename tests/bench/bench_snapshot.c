@@ -88,7 +88,7 @@ static int run_quietly(const char *const argv[], double *values)
 	posix_spawn_file_actions_destroy(&actions);
 	if (status || wait4(pid, &status, 0, &usage) != pid)
 		return -1;
-	values[WALL] = (double)(bench_now_ns() - begin_ns) / 1e6;
+	values[WALL] = bench_ms_since(begin_ns);
 	values[CPU] = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
 		      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
 	values[PEAK] = (double)usage.ru_maxrss * 1024 / 1e6;

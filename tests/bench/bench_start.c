@@ -138,7 +138,7 @@ static int measure(struct bench_run *run, const struct bench_side *side, double 
 	}
 	end_ns = bench_now_ns();
 	result = tool->end(run, &child);
-	values[TO_EXIT] = (double)(bench_now_ns() - end_ns) * 1e-6;
+	values[TO_EXIT] = bench_ms_since(end_ns);
 	values[CPU_TIME] = (double)child.cpu_ns * 1e-6;
 	if (!result)
 		result = first_event(run, spans, tool->count(child.text), &at_ns);

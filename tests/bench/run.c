@@ -22,6 +22,11 @@ uint64_t bench_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+double bench_ms_since(uint64_t start_ns)
+{
+	return (double)(bench_now_ns() - start_ns) * 1e-6;
+}
+
 /* ---- what groups say ---- */
 
 void bench_set_state(struct bench_run *run, void *state)
