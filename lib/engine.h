@@ -66,7 +66,7 @@ struct engine_options {
  * on their way, and calibration need not wait for them. */
 int engine_new(const struct engine_options *options, struct engine **engine,
 	       struct probekit_error *err);
-/* Thread exit, exec and the scheduler are hooked from here on. */
+/* Waits for those: an error of theirs comes here. Thread exit, exec and the scheduler are hooked from here on. */
 int engine_attach(struct engine *engine, struct probekit_error *err);
 void engine_free(struct engine *engine);
 
